@@ -1,0 +1,38 @@
+"""What a task finds in its environment. Source: "Container runtime contract", section on jobs
+(https://cloud.google.com/run/docs/container-contract#jobs-env-vars); the order of precedence is spec section 4.2:
+what the runtime gives < what the user declared < the reserved CLOUD_RUN_* names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hakobune.core.jobs.model import Container, Execution
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+# Index and attempt differ from task to task: the engine adds these two.
+INDEX_VARIABLE = "CLOUD_RUN_TASK_INDEX"
+ATTEMPT_VARIABLE = "CLOUD_RUN_TASK_ATTEMPT"
+
+
+def task_environment(
+    execution: Execution,
+    container: Container,
+    *,
+    runtime: Mapping[str, str],
+    secrets: Mapping[str, str],
+) -> dict[str, str]:
+    """The environment that all tasks of an execution share.
+
+    `runtime` holds the variables with which clients find this runtime, `secrets` the values of secret references by
+    variable name. No PORT and no K_* names are set: jobs have none.
+    """
+    env = {"PATH": DEFAULT_PATH, "HOME": "/root", **runtime}
+    for variable in container.env:
+        env[variable.name] = secrets[variable.name] if variable.secret else variable.value
+    for name in [name for name in env if name.startswith("CLOUD_RUN_")]:
+        del env[name]
+    env["CLOUD_RUN_JOB"] = execution.name.job
+    env["CLOUD_RUN_EXECUTION"] = execution.name.execution
+    env["CLOUD_RUN_TASK_COUNT"] = str(execution.task_count)
+    return env

@@ -1,0 +1,36 @@
+"""Long-running operations: what a call that changes something answers, and what clients poll.
+
+An operation of a run or a cancel has no state of its own: it is done when its execution has ended, in the same
+instant. When the execution goes (delete, retention), its last picture is kept with the operation for ever.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hakobune.core.jobs.model import Execution, Job
+from hakobune.core.names import OperationName
+
+
+class OperationKind(StrEnum):
+    """Which call began it."""
+
+    CREATE_JOB = "create_job"
+    UPDATE_JOB = "update_job"
+    DELETE_JOB = "delete_job"
+    RUN_JOB = "run_job"
+    CANCEL_EXECUTION = "cancel_execution"
+    DELETE_EXECUTION = "delete_execution"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """`resource` is the newest picture of what the operation is about; `error` is (google.rpc code, message)."""
+
+    name: OperationName
+    kind: OperationKind
+    create_time_s: float
+    done: bool
+    resource: Job | Execution
+    error: tuple[int, str] | None = None

@@ -1,0 +1,112 @@
+"""Core values as JSON documents and back, by their type hints. The store's own format, never seen outside.
+
+Only what differs from a field's default is written, so that a document stays small and a new field with a default
+needs no migration. A document that does not fit its type raises CorruptStore: never guess about durable data.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Callable, Mapping
+from enum import Enum
+from functools import cache
+from typing import Any, TypeVar, cast
+
+from hakobune.core.errors import CorruptStore
+
+T = TypeVar("T")
+
+
+def to_document(value: object) -> str:
+    """Compact JSON text of a dataclass."""
+    return json.dumps(_encode(value), separators=(",", ":"), ensure_ascii=False)
+
+
+def from_document(kind: type[T], text: str) -> T:
+    """The dataclass that `to_document` wrote. Raises CorruptStore."""
+    try:
+        return cast(T, _decoder(kind)(json.loads(text)))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CorruptStore(f"a stored {kind.__name__} cannot be read: {error}") from error
+
+
+def _encode(value: object) -> object:
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, str):
+        return value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields: dict[str, object] = {}
+        for field in dataclasses.fields(value):
+            content = getattr(value, field.name)
+            if field.default is not dataclasses.MISSING and content == field.default:
+                continue
+            if field.default_factory is not dataclasses.MISSING and content == field.default_factory():
+                continue
+            fields[field.name] = _encode(content)
+        return fields
+    if isinstance(value, Mapping):
+        return {str(key): _encode(content) for key, content in cast(Mapping[object, object], value).items()}
+    if isinstance(value, (tuple, list)):
+        return [_encode(content) for content in cast(tuple[object, ...], value)]
+    raise CorruptStore(f"a {type(value).__name__} has no place in a document")
+
+
+@cache
+def _decoder(kind: Any) -> Callable[[Any], object]:
+    """A function from JSON to `kind`, built once per type."""
+    origin = typing.get_origin(kind)
+    arguments = typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return _optional_decoder(arguments)
+    if origin is tuple:
+        return _tuple_decoder(arguments)
+    if origin is not None and issubclass(origin, Mapping):
+        content = _decoder(arguments[1])
+        return lambda value: {key: content(item) for key, item in value.items()}
+    if kind is object or kind is Any or kind in (str, int, bool, float):
+        return _float if kind is float else _same
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind
+    if dataclasses.is_dataclass(kind):
+        return _dataclass_decoder(cast(type, kind))
+    raise CorruptStore(f"no decoder for {kind!r}")
+
+
+def _same(value: object) -> object:
+    return value
+
+
+def _float(value: Any) -> object:
+    return float(value)
+
+
+def _optional_decoder(arguments: tuple[Any, ...]) -> Callable[[Any], object]:
+    inner = [argument for argument in arguments if argument is not types.NoneType]
+    if len(inner) != 1:
+        raise CorruptStore(f"no decoder for a union of {arguments!r}")
+    decode = _decoder(inner[0])
+    return lambda value: None if value is None else decode(value)
+
+
+def _tuple_decoder(arguments: tuple[Any, ...]) -> Callable[[Any], object]:
+    if len(arguments) == 2 and arguments[1] is Ellipsis:
+        decode = _decoder(arguments[0])
+        return lambda value: tuple(decode(item) for item in value)
+    decoders = [_decoder(argument) for argument in arguments]
+    return lambda value: tuple(decode(item) for decode, item in zip(decoders, value, strict=True))
+
+
+def _dataclass_decoder(kind: type) -> Callable[[Any], object]:
+    hints = typing.get_type_hints(kind)
+    decoders = {field.name: _decoder(hints[field.name]) for field in dataclasses.fields(kind)}
+
+    def decode(value: Any) -> object:
+        return kind(**{name: decoders[name](content) for name, content in value.items()})
+
+    return decode

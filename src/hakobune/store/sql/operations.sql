@@ -1,0 +1,29 @@
+-- Long-running operations and idempotency keys.
+
+-- name: insert
+INSERT INTO operations (operation, project, location, kind, target_uid, create_s, target_kind, doc, seq)
+VALUES (:operation, :project, :location, :kind, :target_uid, :create_s, :target_kind, :doc, :seq)
+
+-- name: find
+SELECT * FROM operations WHERE operation = :operation AND project = :project AND location = :location
+
+-- name: by_id
+SELECT * FROM operations WHERE operation = :operation
+
+-- name: newest
+SELECT * FROM operations WHERE project = :project AND location = :location
+AND (:after_seq IS NULL OR (seq, operation) < (:after_seq, :after))
+ORDER BY seq DESC, operation DESC LIMIT :limit
+
+-- name: keep_picture
+-- The target goes: its last picture stays with its operations for ever.
+UPDATE operations SET target_kind = :target_kind, doc = :doc WHERE target_uid = :target_uid AND doc IS NULL
+
+-- name: delete
+DELETE FROM operations WHERE operation = :operation
+
+-- name: find_key
+SELECT request_sha256, operation FROM idempotency_keys WHERE scope = :scope AND key = :key
+
+-- name: keep_key
+INSERT INTO idempotency_keys (scope, key, request_sha256, operation) VALUES (:scope, :key, :request_sha256, :operation)

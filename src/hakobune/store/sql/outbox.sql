@@ -1,0 +1,37 @@
+-- Commands between commit and perform, and the timers that wake rooms.
+
+-- name: add
+INSERT INTO outbox (room, subject, kind, payload, owner, expires_s, epoch)
+VALUES (:room, :subject, :kind, :payload, :owner, :expires_s, 1)
+
+-- name: expired
+SELECT * FROM outbox WHERE expires_s <= :now_s ORDER BY id LIMIT :limit
+
+-- name: claim
+-- A later epoch makes the writes of the former owner void.
+UPDATE outbox SET owner = :owner, expires_s = :expires_s, epoch = epoch + 1 WHERE id = :id
+
+-- name: complete
+DELETE FROM outbox WHERE id = :id AND epoch = :epoch
+
+-- name: release
+UPDATE outbox SET expires_s = 0 WHERE owner = :owner
+
+-- name: expire_all
+UPDATE outbox SET expires_s = 0
+
+-- name: depth
+SELECT count(*) FROM outbox
+
+-- name: set_timer
+INSERT INTO timers (room, subject, due_s) VALUES (:room, :subject, :due_s)
+ON CONFLICT (room, subject) DO UPDATE SET due_s = excluded.due_s
+
+-- name: clear_timer
+DELETE FROM timers WHERE room = :room AND subject = :subject
+
+-- name: due_timers
+SELECT * FROM timers WHERE due_s <= :now_s ORDER BY due_s LIMIT :limit
+
+-- name: next_timer
+SELECT min(due_s) AS due_s FROM timers

@@ -1,0 +1,145 @@
+"""Operations and idempotency keys in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from hakobune.core.errors import AlreadyExists, CorruptStore
+from hakobune.core.jobs.model import Execution, Job
+from hakobune.core.jobs.states import FINAL_EXECUTION_STATES
+from hakobune.core.jobs.texts import operation_error
+from hakobune.core.names import OperationName
+from hakobune.core.operations import Operation, OperationKind
+from hakobune.store.api import Page
+from hakobune.store.documents import from_document, to_document
+from hakobune.store.queries import queries
+from hakobune.store.sqlite.jobs import SqliteJobsRead
+
+_RUNS = (OperationKind.RUN_JOB, OperationKind.CANCEL_EXECUTION, OperationKind.DELETE_EXECUTION)
+
+
+class SqliteOperationsRead:
+    """Questions about operations."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._sql = queries("operations")
+        self._jobs = SqliteJobsRead(connection)
+
+    def find_operation(self, name: OperationName) -> Operation | None:
+        row = self._connection.execute(
+            self._sql["find"], {"operation": name.operation, "project": name.project, "location": name.location}
+        ).fetchone()
+        return None if row is None else self._from_row(row)
+
+    def list_operations(self, project: str, location: str, page: Page) -> list[Operation]:
+        last = self._connection.execute(self._sql["by_id"], {"operation": page.after}).fetchone()
+        found = self._connection.execute(
+            self._sql["newest"],
+            {
+                "project": project,
+                "location": location,
+                "after_seq": None if last is None else last["seq"],
+                "after": page.after,
+                "limit": page.limit,
+            },
+        )
+        return [self._from_row(row) for row in found.fetchall()]
+
+    def find_keyed(self, scope: str, key: str) -> tuple[str, str] | None:
+        row = self._connection.execute(self._sql["find_key"], {"scope": scope, "key": key}).fetchone()
+        return None if row is None else (row["request_sha256"], row["operation"])
+
+    def _from_row(self, row: sqlite3.Row) -> Operation:
+        kind = OperationKind(row["kind"])
+        resource = self._resource(row)
+        done, error = True, None
+        if isinstance(resource, Execution):
+            done = resource.state in FINAL_EXECUTION_STATES
+            if done and kind is OperationKind.RUN_JOB:
+                error = operation_error(resource)
+        elif resource.is_reconciling:
+            done = False
+        elif resource.ready_error and kind in (OperationKind.CREATE_JOB, OperationKind.UPDATE_JOB):
+            error = (9, resource.ready_error)
+        return Operation(
+            name=OperationName(project=row["project"], location=row["location"], operation=row["operation"]),
+            kind=kind,
+            create_time_s=row["create_s"],
+            done=done,
+            resource=resource,
+            error=error,
+        )
+
+    def _resource(self, row: sqlite3.Row) -> Job | Execution:
+        if row["doc"] is not None:
+            return from_document(Execution if row["target_kind"] == "execution" else Job, row["doc"])
+        found: Job | Execution | None
+        if OperationKind(row["kind"]) in _RUNS:
+            found = self._jobs.execution_by_uid(row["target_uid"])
+        else:
+            found = self._jobs.job_by_uid(row["target_uid"])
+        if found is None:
+            raise CorruptStore(f"operation {row['operation']} has lost its target {row['target_uid']}")
+        return found
+
+
+class SqliteOperationsWrite(SqliteOperationsRead):
+    """Changes of operations."""
+
+    def __init__(self, connection: sqlite3.Connection, seq: int) -> None:
+        super().__init__(connection)
+        self._seq = seq
+
+    def _insert(
+        self, name: OperationName, kind: OperationKind, target_uid: str, now_s: float, picture: Job | Execution | None
+    ) -> None:
+        self._connection.execute(
+            self._sql["insert"],
+            {
+                "operation": name.operation,
+                "project": name.project,
+                "location": name.location,
+                "kind": kind.value,
+                "target_uid": target_uid,
+                "create_s": now_s,
+                "target_kind": None if picture is None else _kind_of(picture),
+                "doc": None if picture is None else to_document(picture),
+                "seq": self._seq,
+            },
+        )
+
+    def add_operation(self, name: OperationName, kind: OperationKind, target_uid: str, now_s: float) -> None:
+        self._insert(name, kind, target_uid, now_s, None)
+
+    def close_operation(
+        self, name: OperationName, kind: OperationKind, resource: Job | Execution, now_s: float
+    ) -> None:
+        self._insert(name, kind, resource.uid, now_s, resource)
+
+    def keep_picture(self, resource: Job | Execution) -> None:
+        """The target goes: give its last picture to the operations about it."""
+        self._connection.execute(
+            self._sql["keep_picture"],
+            {"target_uid": resource.uid, "target_kind": _kind_of(resource), "doc": to_document(resource)},
+        )
+
+    def delete_operation(self, name: OperationName) -> bool:
+        operation = self.find_operation(name)
+        if operation is None:
+            return False
+        self._connection.execute(self._sql["delete"], {"operation": name.operation})
+        return True
+
+    def keep_key(self, scope: str, key: str, request_sha256: str, operation: str) -> None:
+        try:
+            self._connection.execute(
+                self._sql["keep_key"],
+                {"scope": scope, "key": key, "request_sha256": request_sha256, "operation": operation},
+            )
+        except sqlite3.IntegrityError:
+            raise AlreadyExists(f"The idempotency key {key!r} is in use.") from None
+
+
+def _kind_of(resource: Job | Execution) -> str:
+    return "execution" if isinstance(resource, Execution) else "job"

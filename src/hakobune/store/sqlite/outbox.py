@@ -1,0 +1,132 @@
+"""Outbox, timers and effects in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from hakobune.store.api import Effect, EffectPhase, OutboxCommand, Timer
+from hakobune.store.queries import queries
+
+
+class SqliteOutbox:
+    """Commands between commit and perform."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._sql = queries("outbox")
+
+    def add(
+        self, room: str, subject: str, kind: str, payload: str, *, owner: str, expires_s: float
+    ) -> OutboxCommand:
+        cursor = self._connection.execute(
+            self._sql["add"],
+            {
+                "room": room,
+                "subject": subject,
+                "kind": kind,
+                "payload": payload,
+                "owner": owner,
+                "expires_s": expires_s,
+            },
+        )
+        assert cursor.lastrowid is not None  # an INSERT sets it
+        return OutboxCommand(id=cursor.lastrowid, room=room, subject=subject, kind=kind, payload=payload, epoch=1)
+
+    def claim(self, owner: str, *, now_s: float, expires_s: float, limit: int) -> list[OutboxCommand]:
+        found = self._connection.execute(self._sql["expired"], {"now_s": now_s, "limit": limit}).fetchall()
+        claimed: list[OutboxCommand] = []
+        for row in found:
+            self._connection.execute(
+                self._sql["claim"], {"id": row["id"], "owner": owner, "expires_s": expires_s}
+            )
+            claimed.append(
+                OutboxCommand(
+                    id=row["id"],
+                    room=row["room"],
+                    subject=row["subject"],
+                    kind=row["kind"],
+                    payload=row["payload"],
+                    epoch=row["epoch"] + 1,
+                )
+            )
+        return claimed
+
+    def complete(self, commands: Sequence[OutboxCommand]) -> int:
+        done = 0
+        for command in commands:
+            parameters = {"id": command.id, "epoch": command.epoch}
+            done += self._connection.execute(self._sql["complete"], parameters).rowcount
+        return done
+
+    def release(self, owner: str) -> int:
+        return self._connection.execute(self._sql["release"], {"owner": owner}).rowcount
+
+    def expire_all(self) -> None:
+        self._connection.execute(self._sql["expire_all"])
+
+    def depth(self) -> int:
+        return int(self._connection.execute(self._sql["depth"]).fetchone()[0])
+
+
+class SqliteTimers:
+    """Instants at which rooms want to be woken."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._sql = queries("outbox")
+
+    def set(self, timer: Timer) -> None:
+        self._connection.execute(
+            self._sql["set_timer"], {"room": timer.room, "subject": timer.subject, "due_s": timer.due_s}
+        )
+
+    def clear(self, room: str, subject: str) -> None:
+        self._connection.execute(self._sql["clear_timer"], {"room": room, "subject": subject})
+
+    def due(self, now_s: float, limit: int) -> list[Timer]:
+        found = self._connection.execute(self._sql["due_timers"], {"now_s": now_s, "limit": limit})
+        return [Timer(room=row["room"], subject=row["subject"], due_s=row["due_s"]) for row in found.fetchall()]
+
+    def next_due_s(self) -> float | None:
+        row = self._connection.execute(self._sql["next_timer"]).fetchone()
+        due_s: float | None = row["due_s"]
+        return due_s
+
+
+class SqliteEffects:
+    """The record of what attempts did."""
+
+    def __init__(self, connection: sqlite3.Connection, seq: int) -> None:
+        self._connection = connection
+        self._seq = seq
+        self._sql = queries("changes")
+
+    def record(self, effect: Effect, keep: int) -> None:
+        self._connection.execute(
+            self._sql["record_effect"],
+            {
+                "attempt_uid": effect.attempt_uid,
+                "call": effect.call,
+                "phase": effect.phase.value,
+                "target": effect.target,
+                "key": effect.key,
+                "at_s": effect.at_s,
+                "seq": self._seq,
+            },
+        )
+        self._connection.execute(self._sql["trim_effects"], {"attempt_uid": effect.attempt_uid, "keep": keep})
+
+    def of_attempt(self, attempt_uid: str) -> list[Effect]:
+        found = self._connection.execute(self._sql["effects_of"], {"attempt_uid": attempt_uid})
+        return [
+            Effect(
+                attempt_uid=row["attempt_uid"],
+                call=row["call"],
+                phase=EffectPhase(row["phase"]),
+                target=row["target"],
+                key=row["key"],
+                at_s=row["at_s"],
+            )
+            for row in found.fetchall()
+        ]
