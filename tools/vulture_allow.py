@@ -1,0 +1,29 @@
+"""Names that look unused to vulture and are not: who uses them is said beside each group."""
+
+from hakobune.cli import environment, logging_read, logs, start
+from hakobune.cli.format.yaml_writer import _Dumper
+from hakobune.cli.jobs import deploy, execute, executions, jobs, policy, replace, tasks
+from hakobune.engines.process.engine import ProcessEngine, _Connection
+from hakobune.sdk import __dir__, __getattr__, ledger, objects, shutdown
+from hakobune.servers.http.protocol import HttpConnection
+
+# Commands, named in cli/commands.py by "module:NAME".
+environment.ENV, logging_read.READ, start.UP, execute.EXECUTE, replace.REPLACE
+deploy.DEPLOY, deploy.CREATE, deploy.UPDATE
+executions.LIST, executions.DESCRIBE_LATEST, executions.DELETE, jobs.LIST, jobs.DELETE, tasks.LIST
+policy.GET, policy.SET, policy.ADD, policy.REMOVE
+logs.LOGS, logs.READ_JOB, logs.READ_EXECUTION, logs.TAIL_JOB, logs.TAIL_EXECUTION
+
+# Called by asyncio, httptools and PyYAML.
+for protocol in (HttpConnection, _Connection):
+    protocol.connection_made, protocol.connection_lost, protocol.data_received
+HttpConnection.eof_received, HttpConnection.pause_writing, HttpConnection.resume_writing
+HttpConnection.on_message_begin, HttpConnection.on_url, HttpConnection.on_header, HttpConnection.on_headers_complete
+HttpConnection.on_body, HttpConnection.on_chunk_header, HttpConnection.on_message_complete
+_Dumper.ignore_aliases
+
+# The engine's seam for tools that hold attempts before an effect; its suite uses it.
+ProcessEngine.hold, ProcessEngine.resume
+
+# The SDK's public words, used by tasks.
+__dir__, __getattr__, ledger.Ledger.do, objects.close_clients, shutdown.install, shutdown.finish_item
