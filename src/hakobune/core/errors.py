@@ -110,6 +110,13 @@ class PermissionDenied(HakobuneError):
     reason = "PERMISSION_DENIED"
 
 
+class OutOfRange(HakobuneError):
+    """What was asked for lies before what is kept. The message says how to begin again."""
+
+    code = Code.OUT_OF_RANGE
+    reason = "OUT_OF_RANGE"
+
+
 class Unimplemented(HakobuneError):
     """The real service has this; we do not. The message names what is missing."""
 

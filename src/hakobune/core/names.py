@@ -7,12 +7,13 @@ v2 reference (resource names) and gcloud's own check of job ids (`[a-z0-9-]{1,63
 from __future__ import annotations
 
 import re
+import zlib
 from dataclasses import dataclass
 from typing import Self
 
 from hakobune.core.errors import FieldViolation, InvalidArgument
 
-# Project ids may carry a domain ("example.com:app") and numbers stand for ids; locations are like us-central1 or global.
+# Project ids may carry a domain ("example.com:app"), numbers stand for ids; locations are like us-central1 or global.
 _PROJECT = re.compile(r"(?:[a-z0-9.-]{1,63}:)?[a-z0-9][a-z0-9-]{0,62}\Z")
 _LOCATION = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
 _JOB_ID = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
@@ -49,6 +50,16 @@ def check_job_id(value: str, *, field: str = "job_id") -> str:
             value,
         )
     return value
+
+
+def project_number(project: str) -> str:
+    """A stable number for a project id: projects have no numbers here, and clients ask for one."""
+    return project if project.isdigit() else str(100_000_000_000 + zlib.crc32(project.encode()))
+
+
+def default_service_account(project: str) -> str:
+    """The account of workloads that name none, in the form of Compute Engine's default one."""
+    return f"{project_number(project)}-compute@developer.gserviceaccount.com"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,8 +118,7 @@ class Decision:
 
     execution: Execution
     tasks: tuple[Task, ...] = ()
-    attempts: tuple[AttemptRecord, ...] = ()  # new or changed
-    withdrawn: tuple[str, ...] = ()  # uids of attempts that never started and leave no record
+    attempts: tuple[AttemptRecord, ...] = ()  # ended now; one that never started leaves no record
     in_flight: int
     pending_rows: int
     first_unborn: int
@@ -173,8 +172,7 @@ class _Turn:
         self.retried = view.execution.counts.retried
         self.attempts_ended = view.execution.counts.attempts_ended
         self.tasks: dict[int, Task] = {}
-        self.attempts: dict[str, AttemptRecord] = {}
-        self.withdrawn: list[str] = []
+        self.attempts: list[AttemptRecord] = []
         self.cancel_pending = False
         self.wake_at_s = view.next_ready_s
         self.requeued: list[Task] = []
@@ -194,60 +192,50 @@ class _Turn:
             case _:
                 assert_never(report)
 
-    def _started(self, task: Task, at_s: float) -> Task:
+    def _started(self, task: Task, at_s: float) -> None:
         if task.is_running:
-            return task
-        self.running += 1
-        task = replace(
+            return
+        self._count_start(at_s)
+        self.tasks[task.index] = replace(
             task,
             is_running=True,
+            attempt_start_s=at_s,
             start_time_s=at_s if task.start_time_s is None else task.start_time_s,
         )
-        self.tasks[task.index] = task
-        self.attempts[task.attempt_uid] = replace(self._attempt(task), start_time_s=at_s)
+
+    def _count_start(self, at_s: float) -> None:
+        self.running += 1
         if self.execution.first_start_time_s is None:
             self.execution = replace(self.execution, first_start_time_s=at_s)
-        return task
-
-    def _attempt(self, task: Task) -> AttemptRecord:
-        """The record of the attempt that the engine holds: all of it follows from the task."""
-        known = self.attempts.get(task.attempt_uid)
-        if known is not None:
-            return known
-        return AttemptRecord(
-            uid=task.attempt_uid,
-            index=task.index,
-            number=task.attempt,
-            cause=task.cause,
-            create_time_s=self.now_s,
-        )
 
     def _ended(self, task: Task, report: AttemptEnded) -> None:
-        if report.started_at_s is not None:
-            task = self._started(task, report.started_at_s)
+        started_at_s = task.attempt_start_s
+        if not task.is_running and report.started_at_s is not None:
+            started_at_s = report.started_at_s
+            self._count_start(started_at_s)
+        has_run = task.is_running or report.started_at_s is not None
         self.in_flight -= 1
-        if task.is_running:
+        if has_run:
             self.running -= 1
-        self.attempts_ended += 1
         cancelling = self.state is ExecutionState.CANCELLING
         result = report.result
         if cancelling and result.kind is not ResultKind.SUCCESS:
             result = AttemptResult(kind=ResultKind.CANCELLED)
-        never_ran = not task.is_running and not report.may_have_run
-        if never_ran and result.kind in (ResultKind.LOST, ResultKind.CANCELLED):
-            self.withdrawn.append(task.attempt_uid)
-            self.attempts.pop(task.attempt_uid, None)
-            self.attempts_ended -= 1
-        else:
-            self.attempts[task.attempt_uid] = replace(
-                self._attempt(task),
-                start_time_s=report.started_at_s,
-                end_time_s=report.at_s,
-                result=report.result,
-                max_rss_bytes=report.max_rss_bytes,
-                cpu_s=report.cpu_s,
-            )
-        self._settle(replace(task, is_running=False, attempt_uid=""), result, never_ran=never_ran, at_s=report.at_s)
+        elif not cancelling and result.kind is ResultKind.CANCELLED:
+            result = AttemptResult(kind=ResultKind.LOST)  # stopped, but not by its execution: the platform's doing
+        never_ran = not has_run and not report.may_have_run
+        if not never_ran or result.kind not in (ResultKind.LOST, ResultKind.CANCELLED):
+            self.attempts_ended += 1
+            self.attempts.append(_record(task, report, started_at_s))
+        at_rest = replace(
+            task,
+            is_running=False,
+            attempt_uid="",
+            attempt_create_s=None,
+            attempt_start_s=None,
+            start_time_s=started_at_s if task.start_time_s is None else task.start_time_s,
+        )
+        self._settle(at_rest, result, never_ran=never_ran, at_s=report.at_s)
 
     def _settle(self, task: Task, result: AttemptResult, *, never_ran: bool, at_s: float) -> None:
         """Move a task whose attempt is over to its next state."""
@@ -352,12 +340,12 @@ class _Turn:
             state=next_task_state(task.state, TaskSignal.START),
             attempt=number,
             attempt_uid=uid,
+            attempt_create_s=self.now_s,
             handed_over=task.handed_over + 1,
             not_before_s=None,
         )
         self.in_flight += 1
         self.tasks[task.index] = task
-        self.attempts[uid] = self._attempt(task)
         return uid, task.index, number
 
     def _drop_pending(self) -> None:
@@ -405,11 +393,26 @@ class _Turn:
         return Decision(
             execution=replace(self.execution, state=self.state, counts=counts, update_time_s=self.now_s),
             tasks=tuple(self.tasks[index] for index in sorted(self.tasks)),
-            attempts=tuple(self.attempts.values()),
-            withdrawn=tuple(self.withdrawn),
+            attempts=tuple(self.attempts),
             in_flight=self.in_flight,
             pending_rows=self.pending_rows,
             first_unborn=self.first_unborn,
             cancel_pending=self.cancel_pending,
             commands=tuple(self.commands),
         )
+
+
+def _record(task: Task, report: AttemptEnded, started_at_s: float | None) -> AttemptRecord:
+    """What is kept of the attempt that the engine held."""
+    return AttemptRecord(
+        uid=task.attempt_uid,
+        index=task.index,
+        number=task.attempt,
+        cause=task.cause,
+        create_time_s=report.at_s if task.attempt_create_s is None else task.attempt_create_s,
+        start_time_s=started_at_s,
+        end_time_s=report.at_s,
+        result=report.result,
+        max_rss_bytes=report.max_rss_bytes,
+        cpu_s=report.cpu_s,
+    )

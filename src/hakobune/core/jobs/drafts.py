@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from hakobune.core.jobs.model import EnvVar, ExecutionTemplate
+from hakobune.core.jobs import limits
+from hakobune.core.jobs.model import Container, EnvVar, ExecutionTemplate
 
 
 def _no_json() -> dict[str, object]:
@@ -48,3 +49,27 @@ class Overrides:
     containers: tuple[ContainerOverride, ...] = ()
     task_count: int | None = None
     timeout_s: float | None = None
+
+
+def with_default_memory_kept(draft: JobDraft, before: ExecutionTemplate) -> JobDraft:
+    """`draft` as the next declaration of a job that is `before` now.
+
+    Clients read a job, change a field, and write all of it back, the memory limit that we filled in included. A limit
+    equal to the default stays "not set by the user" for a container that had none of its own (matched by name, else
+    by place): reading and writing back must not begin to enforce it.
+    """
+    old = before.template.containers
+    by_name = {container.name: container for container in old if container.name}
+    containers = tuple(
+        _without_default_memory(container, by_name.get(container.name) or (old[place] if place < len(old) else None))
+        for place, container in enumerate(draft.template.template.containers)
+    )
+    task = replace(draft.template.template, containers=containers)
+    return replace(draft, template=replace(draft.template, template=task))
+
+
+def _without_default_memory(container: Container, before: Container | None) -> Container:
+    is_default = container.limits.get("memory") == limits.MEMORY_DEFAULT
+    if before is None or before.memory_set_by_user or not is_default:
+        return container
+    return replace(container, memory_set_by_user=False)

@@ -15,7 +15,6 @@ from hakobune.core.jobs.states import ExecutionState, TaskState
 from hakobune.core.names import ExecutionName, JobName
 
 
-
 def _no_json() -> dict[str, object]:
     return {}
 
@@ -163,6 +162,8 @@ class Task:
     state: TaskState
     attempt: int = -1
     attempt_uid: str = ""  # the one that the engine holds; "" while none
+    attempt_create_s: float | None = None  # when that one was handed over; None while none
+    attempt_start_s: float | None = None  # when its process began; None until then
     retried: int = 0
     lost: int = 0
     not_before_s: float | None = None  # backoff
@@ -176,7 +177,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRecord:
-    """One try of a task, kept for good."""
+    """One try of a task. Kept for good once it has ended; before, it follows from its task."""
 
     uid: str
     index: int
