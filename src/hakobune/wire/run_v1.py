@@ -1,0 +1,62 @@
+"""The Cloud Run Admin API v1 (Knative shape) for jobs: the chapters in one place, with its lists and requests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hakobune.core.jobs.drafts import Overrides
+from hakobune.wire.run_v1_containers import env_from_v1
+from hakobune.wire.run_v1_executions import execution_labels, execution_to_v1, task_labels, task_to_v1
+from hakobune.wire.run_v1_jobs import API_VERSION, job_draft_from_v1, job_labels, job_to_v1
+from hakobune.wire.run_v1_paths import v1_path
+from hakobune.wire.run_v1_schema import RUN_JOB_REQUEST
+from hakobune.wire.run_v1_selectors import Selector, label_selector
+from hakobune.wire.run_v2_requests import overrides_from_tree
+from hakobune.wire.schema import Json, Reader
+from hakobune.wire.violations import Violations
+
+__all__ = [
+    "Selector",
+    "execution_labels",
+    "execution_to_v1",
+    "job_draft_from_v1",
+    "job_labels",
+    "job_to_v1",
+    "label_selector",
+    "list_to_v1",
+    "overrides_from_v1",
+    "status_success",
+    "task_labels",
+    "task_to_v1",
+]
+
+
+def list_to_v1(kind: str, items: Sequence[Json], continue_token: str = "") -> Json:
+    """A page of `Job`, `Execution` or `Task` objects."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": f"{kind}sList",
+        "metadata": {"continue": continue_token} if continue_token else {},
+        "items": list(items),
+    }
+
+
+def status_success() -> Json:
+    """The answer to a delete."""
+    return {"status": "Success"}
+
+
+def overrides_from_v1(value: object) -> Overrides:
+    """The overrides in the body of `:run`. Raises InvalidArgument with all that is wrong."""
+    found = Violations(v1_path)
+    tree = Reader(found=found, protobuf_paths=False).message(RUN_JOB_REQUEST, value, "").get("overrides", {})
+    found.check()
+    timeout_s: int = tree.pop("timeoutSeconds", 0)
+    if timeout_s:
+        tree["timeout"] = f"{timeout_s}s"
+    for place, container in enumerate(tree.get("containerOverrides", [])):
+        where = f"overrides.containerOverrides[{place}].env"
+        container["env"] = [
+            env_from_v1(item, f"{where}[{number}]", found) for number, item in enumerate(container.get("env", []))
+        ]
+    return overrides_from_tree(tree, "overrides", found)

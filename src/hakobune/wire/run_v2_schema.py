@@ -1,0 +1,423 @@
+"""The messages of the Cloud Run Admin API v2 that have to do with jobs, as tables.
+
+Source: the API's discovery document (https://run.googleapis.com/$discovery/rest?version=v2) and its protobuf types;
+a test compares the two with these tables. Fields that only the discovery document has are known fields, too.
+"""
+
+from __future__ import annotations
+
+from hakobune.wire.schema import Choice, FieldType, ListOf, MapOf, Message, Scalar
+
+_PACKAGE = "type.googleapis.com/google.cloud.run.v2."
+_TEXT, _FLAG, _INT32, _INT64 = Scalar.TEXT, Scalar.FLAG, Scalar.INT32, Scalar.INT64
+_DURATION, _TIMESTAMP = Scalar.DURATION, Scalar.TIMESTAMP
+_TEXTS = ListOf(_TEXT)
+
+LAUNCH_STAGE = Choice(
+    "type.googleapis.com/google.api.LaunchStage",
+    # Numbers of google/api/launch_stage.proto.
+    (
+        "LAUNCH_STAGE_UNSPECIFIED",
+        "EARLY_ACCESS",
+        "ALPHA",
+        "BETA",
+        "GA",
+        "DEPRECATED",
+        "UNIMPLEMENTED",
+        "PRELAUNCH",
+    ),
+)
+
+
+def _choice(name: str, *names: str | None) -> Choice:
+    return Choice(_PACKAGE + name, names)
+
+
+def _message(
+    name: str,
+    fields: dict[str, FieldType],
+    *,
+    output_only: tuple[str, ...] = (),
+    present: tuple[str, ...] = (),
+    **oneofs: tuple[str, ...],
+) -> Message:
+    return Message(
+        type_name=_PACKAGE + name,
+        fields=fields,
+        output_only=frozenset(output_only),
+        present=frozenset(present),
+        oneofs=oneofs,
+    )
+
+
+CONDITION = _message(
+    "Condition",
+    {
+        "type": _TEXT,
+        "state": _choice(
+            "Condition.State",
+            "STATE_UNSPECIFIED",
+            "CONDITION_PENDING",
+            "CONDITION_RECONCILING",
+            "CONDITION_FAILED",
+            "CONDITION_SUCCEEDED",
+        ),
+        "message": _TEXT,
+        "lastTransitionTime": _TIMESTAMP,
+        "severity": _choice("Condition.Severity", "SEVERITY_UNSPECIFIED", "ERROR", "WARNING", "INFO"),
+        "reason": _choice(
+            "Condition.CommonReason",
+            "COMMON_REASON_UNDEFINED",
+            "UNKNOWN",
+            None,
+            "REVISION_FAILED",
+            "PROGRESS_DEADLINE_EXCEEDED",
+            None,
+            "CONTAINER_MISSING",
+            "CONTAINER_PERMISSION_DENIED",
+            "CONTAINER_IMAGE_UNAUTHORIZED",
+            "CONTAINER_IMAGE_AUTHORIZATION_CHECK_FAILED",
+            "ENCRYPTION_KEY_PERMISSION_DENIED",
+            "ENCRYPTION_KEY_CHECK_FAILED",
+            "SECRETS_ACCESS_CHECK_FAILED",
+            "WAITING_FOR_OPERATION",
+            "IMMEDIATE_RETRY",
+            "POSTPONED_RETRY",
+            "INTERNAL",
+            "VPC_NETWORK_NOT_FOUND",
+        ),
+        "revisionReason": _choice(
+            "Condition.RevisionReason",
+            "REVISION_REASON_UNDEFINED",
+            "PENDING",
+            "RESERVE",
+            "RETIRED",
+            "RETIRING",
+            "RECREATING",
+            "HEALTH_CHECK_CONTAINER_ERROR",
+            "CUSTOMIZED_PATH_RESPONSE_PENDING",
+            "MIN_INSTANCES_NOT_PROVISIONED",
+            "ACTIVE_REVISION_LIMIT_REACHED",
+            "NO_DEPLOYMENT",
+            "HEALTH_CHECK_SKIPPED",
+            "MIN_INSTANCES_WARMING",
+        ),
+        "executionReason": _choice(
+            "Condition.ExecutionReason",
+            "EXECUTION_REASON_UNDEFINED",
+            "JOB_STATUS_SERVICE_POLLING_ERROR",
+            "NON_ZERO_EXIT_CODE",
+            "CANCELLED",
+            "CANCELLING",
+            "DELETED",
+            "DELAYED_START_PENDING",
+            "DELAYED_EXECUTION_EXCEEDING_DURATION_LIMIT",
+        ),
+        "instanceReason": _choice(
+            "Condition.InstanceReason",
+            "INSTANCE_REASON_UNSPECIFIED",
+            "INSTANCE_DELETED",
+            "INSTANCE_STOPPED",
+            "INSTANCE_STOPPING",
+            "INSTANCE_NON_ZERO_EXIT_CODE",
+        ),
+    },
+)
+
+_SECRET_KEY_SELECTOR = _message("SecretKeySelector", {"secret": _TEXT, "version": _TEXT})
+_ENV_VAR_SOURCE = _message("EnvVarSource", {"secretKeyRef": _SECRET_KEY_SELECTOR})
+ENV_VAR = _message(
+    "EnvVar",
+    {"name": _TEXT, "value": _TEXT, "valueSource": _ENV_VAR_SOURCE},
+    values=("value", "valueSource"),
+)
+_VOLUME_MOUNT = _message("VolumeMount", {"name": _TEXT, "mountPath": _TEXT, "subPath": _TEXT})
+_HTTP_GET = _message(
+    "HTTPGetAction",
+    {
+        "path": _TEXT,
+        "port": _INT32,
+        "httpHeaders": ListOf(_message("HTTPHeader", {"name": _TEXT, "value": _TEXT})),
+    },
+)
+PROBE = _message(
+    "Probe",
+    {
+        "initialDelaySeconds": _INT32,
+        "timeoutSeconds": _INT32,
+        "periodSeconds": _INT32,
+        "failureThreshold": _INT32,
+        "httpGet": _HTTP_GET,
+        "tcpSocket": _message("TCPSocketAction", {"port": _INT32}),
+        "grpc": _message("GRPCAction", {"port": _INT32, "service": _TEXT}),
+    },
+    probe_type=("httpGet", "tcpSocket", "grpc"),
+)
+_SOURCE_CODE = _message(
+    "SourceCode",
+    {
+        "cloudStorageSource": _message(
+            "SourceCode.CloudStorageSource", {"bucket": _TEXT, "object": _TEXT, "generation": _INT64}
+        ),
+        "inlinedSource": _message(
+            "SourceCode.InlinedSource",
+            {"sources": ListOf(_message("SourceCode.SourceFile", {"filename": _TEXT, "content": _TEXT}))},
+        ),
+    },
+    source_type=("cloudStorageSource", "inlinedSource"),
+)
+_BUILD_CONFIGURATION = _message(
+    "BuildConfiguration",
+    {
+        "buildpacksBuild": _message(
+            "BuildConfiguration.BuildpacksBuild",
+            {
+                "buildBaseImageUri": _TEXT,
+                "cacheImageUri": _TEXT,
+                "environmentVariables": MapOf(),
+            },
+        ),
+        "dockerBuild": _message("BuildConfiguration.DockerBuild", {}),
+        "imageRepositoryUri": _TEXT,
+        "serviceAccount": _TEXT,
+        "tags": _TEXTS,
+        "workerConfiguration": _message(
+            "WorkerConfiguration",
+            {
+                "cloudBuildWorkerConfiguration": _message(
+                    "CloudBuildWorkerConfiguration", {"machineType": _TEXT, "workerPool": _TEXT}
+                )
+            },
+        ),
+    },
+)
+CONTAINER = _message(
+    "Container",
+    {
+        "name": _TEXT,
+        "image": _TEXT,
+        "command": _TEXTS,
+        "args": _TEXTS,
+        "env": ListOf(ENV_VAR),
+        "resources": _message("ResourceRequirements", {"limits": MapOf(), "cpuIdle": _FLAG, "startupCpuBoost": _FLAG}),
+        "ports": ListOf(_message("ContainerPort", {"name": _TEXT, "containerPort": _INT32})),
+        "volumeMounts": ListOf(_VOLUME_MOUNT),
+        "workingDir": _TEXT,
+        "livenessProbe": PROBE,
+        "startupProbe": PROBE,
+        "readinessProbe": PROBE,
+        "dependsOn": _TEXTS,
+        "baseImageUri": _TEXT,
+        "buildInfo": _message("BuildInfo", {"functionTarget": _TEXT, "sourceLocation": _TEXT}),
+        "buildConfig": _BUILD_CONFIGURATION,
+        "sourceCode": _SOURCE_CODE,
+        "sandboxLauncher": _FLAG,
+    },
+    output_only=("buildInfo",),
+)
+VOLUME_SOURCES = ("secret", "cloudSqlInstance", "emptyDir", "nfs", "gcs", "filestore")
+VOLUME = _message(
+    "Volume",
+    {
+        "name": _TEXT,
+        "secret": _message(
+            "SecretVolumeSource",
+            {
+                "secret": _TEXT,
+                "items": ListOf(_message("VersionToPath", {"path": _TEXT, "version": _TEXT, "mode": _INT32})),
+                "defaultMode": _INT32,
+            },
+        ),
+        "cloudSqlInstance": _message("CloudSqlInstance", {"instances": _TEXTS}),
+        "emptyDir": _message(
+            "EmptyDirVolumeSource",
+            {
+                "medium": _choice("EmptyDirVolumeSource.Medium", "MEDIUM_UNSPECIFIED", "MEMORY", "DISK"),
+                "sizeLimit": _TEXT,
+            },
+        ),
+        "nfs": _message("NFSVolumeSource", {"server": _TEXT, "path": _TEXT, "readOnly": _FLAG}),
+        "gcs": _message("GCSVolumeSource", {"bucket": _TEXT, "readOnly": _FLAG, "mountOptions": _TEXTS}),
+        "filestore": _message("FilestoreVolumeSource", {"volume": _TEXT}),
+    },
+    volume_type=VOLUME_SOURCES,
+)
+NETWORK_INTERFACE = _message("VpcAccess.NetworkInterface", {"network": _TEXT, "subnetwork": _TEXT, "tags": _TEXTS})
+_VPC_ACCESS = _message(
+    "VpcAccess",
+    {
+        "connector": _TEXT,
+        "egress": _choice("VpcAccess.VpcEgress", "VPC_EGRESS_UNSPECIFIED", "ALL_TRAFFIC", "PRIVATE_RANGES_ONLY"),
+        "networkInterfaces": ListOf(NETWORK_INTERFACE),
+    },
+)
+_SANDBOXES = _message(
+    "SandboxConfiguration",
+    {
+        "templates": ListOf(
+            _message(
+                "SandboxTemplate",
+                {
+                    "name": _TEXT,
+                    "image": _TEXT,
+                    "command": _TEXTS,
+                    "args": _TEXTS,
+                    "env": ListOf(ENV_VAR),
+                    "volumeMounts": ListOf(_VOLUME_MOUNT),
+                    "workingDir": _TEXT,
+                },
+            )
+        )
+    },
+)
+_WORKLOAD_IDENTITY = _message(
+    "WorkloadIdentityConfig",
+    {
+        "identity": _TEXT,
+        "identityCertificateEnabled": _FLAG,
+        "identityType": _choice(
+            "WorkloadIdentityConfig.IdentityType",
+            "IDENTITY_TYPE_UNSPECIFIED",
+            "IDENTITY_TYPE_SERVICE_ACCOUNT",
+            "IDENTITY_TYPE_AGENT_IDENTITY",
+        ),
+    },
+)
+TASK_TEMPLATE = _message(
+    "TaskTemplate",
+    {
+        "containers": ListOf(CONTAINER),
+        "volumes": ListOf(VOLUME),
+        "maxRetries": _INT32,
+        "timeout": _DURATION,
+        "serviceAccount": _TEXT,
+        "executionEnvironment": _choice(
+            "ExecutionEnvironment",
+            "EXECUTION_ENVIRONMENT_UNSPECIFIED",
+            "EXECUTION_ENVIRONMENT_GEN1",
+            "EXECUTION_ENVIRONMENT_GEN2",
+        ),
+        "encryptionKey": _TEXT,
+        "vpcAccess": _VPC_ACCESS,
+        "nodeSelector": _message("NodeSelector", {"accelerator": _TEXT}),
+        "gpuZonalRedundancyDisabled": _FLAG,
+        "sandboxes": _SANDBOXES,
+        "workloadIdentityConfig": _WORKLOAD_IDENTITY,
+    },
+    present=("maxRetries", "timeout", "gpuZonalRedundancyDisabled"),
+)
+EXECUTION_TEMPLATE = _message(
+    "ExecutionTemplate",
+    {
+        "labels": MapOf(),
+        "annotations": MapOf(),
+        "parallelism": _INT32,
+        "taskCount": _INT32,
+        "template": TASK_TEMPLATE,
+        "delayExecution": _FLAG,
+        "client": _TEXT,
+        "clientVersion": _TEXT,
+    },
+)
+_EXECUTION_REFERENCE = _message(
+    "ExecutionReference",
+    {
+        "name": _TEXT,
+        "createTime": _TIMESTAMP,
+        "completionTime": _TIMESTAMP,
+        "deleteTime": _TIMESTAMP,
+        "completionStatus": _choice(
+            "ExecutionReference.CompletionStatus",
+            "COMPLETION_STATUS_UNSPECIFIED",
+            "EXECUTION_SUCCEEDED",
+            "EXECUTION_FAILED",
+            "EXECUTION_RUNNING",
+            "EXECUTION_PENDING",
+            "EXECUTION_CANCELLED",
+        ),
+    },
+)
+JOB = _message(
+    "Job",
+    {
+        "name": _TEXT,
+        "uid": _TEXT,
+        "generation": _INT64,
+        "labels": MapOf(),
+        "annotations": MapOf(),
+        "createTime": _TIMESTAMP,
+        "updateTime": _TIMESTAMP,
+        "deleteTime": _TIMESTAMP,
+        "expireTime": _TIMESTAMP,
+        "creator": _TEXT,
+        "lastModifier": _TEXT,
+        "client": _TEXT,
+        "clientVersion": _TEXT,
+        "launchStage": LAUNCH_STAGE,
+        "binaryAuthorization": _message(
+            "BinaryAuthorization",
+            {"useDefault": _FLAG, "policy": _TEXT, "breakglassJustification": _TEXT},
+            binauthz_method=("useDefault", "policy"),
+        ),
+        "template": EXECUTION_TEMPLATE,
+        "observedGeneration": _INT64,
+        "terminalCondition": CONDITION,
+        "conditions": ListOf(CONDITION),
+        "executionCount": _INT32,
+        "latestCreatedExecution": _EXECUTION_REFERENCE,
+        "reconciling": _FLAG,
+        "satisfiesPzs": _FLAG,
+        "startExecutionToken": _TEXT,
+        "runExecutionToken": _TEXT,
+        "etag": _TEXT,
+        "functionalType": _choice(
+            "FunctionalType",
+            "FUNCTIONAL_TYPE_UNSPECIFIED",
+            "FUNCTIONAL_TYPE_AGENT",
+            "FUNCTIONAL_TYPE_MCP_SERVER",
+        ),
+    },
+    output_only=(
+        "uid",
+        "generation",
+        "createTime",
+        "updateTime",
+        "deleteTime",
+        "expireTime",
+        "creator",
+        "lastModifier",
+        "observedGeneration",
+        "terminalCondition",
+        "conditions",
+        "executionCount",
+        "latestCreatedExecution",
+        "reconciling",
+        "satisfiesPzs",
+    ),
+    create_execution=("startExecutionToken", "runExecutionToken"),
+)
+_CONTAINER_OVERRIDE = _message(
+    "RunJobRequest.Overrides.ContainerOverride",
+    {"name": _TEXT, "args": _TEXTS, "env": ListOf(ENV_VAR), "clearArgs": _FLAG},
+)
+OVERRIDES = _message(
+    "RunJobRequest.Overrides",
+    {
+        "containerOverrides": ListOf(_CONTAINER_OVERRIDE),
+        "taskCount": _INT32,
+        "timeout": _DURATION,
+        "delayExecution": _FLAG,
+    },
+    present=("timeout",),
+)
+# `name` is bound from the path; in a body it is a known field that says nothing new.
+RUN_JOB_REQUEST = _message(
+    "RunJobRequest", {"name": _TEXT, "validateOnly": _FLAG, "etag": _TEXT, "overrides": OVERRIDES}
+)
+CANCEL_EXECUTION_REQUEST = _message("CancelExecutionRequest", {"name": _TEXT, "validateOnly": _FLAG, "etag": _TEXT})
+RERUN_EXECUTION_REQUEST = _message("RerunExecutionRequest", {"name": _TEXT})  # an extension of ours: nothing to say
+WAIT_OPERATION_REQUEST = Message(
+    type_name="type.googleapis.com/google.longrunning.WaitOperationRequest",
+    fields={"name": _TEXT, "timeout": _DURATION},
+    present=frozenset({"timeout"}),
+)
