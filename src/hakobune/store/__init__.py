@@ -1,0 +1,1 @@
+"""Memory: what the house remembers, behind one interface."""

@@ -8,121 +8,78 @@ disturb its neighbours. When `write` returns, everything the unit did is as dura
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from hakobune.core.jobs.decide import Decision, View
 from hakobune.core.jobs.model import AttemptRecord, Execution, Job, Task
 from hakobune.core.names import ExecutionName, JobName, OperationName
 from hakobune.core.operations import Operation, OperationKind
+from hakobune.store.records import (
+    Change,
+    ChangeKind,
+    CommitInfo,
+    Durability,
+    Effect,
+    EffectPhase,
+    HeldAttempt,
+    OutboxCommand,
+    Page,
+    Timer,
+)
+
+__all__ = [
+    "Change",
+    "ChangeKind",
+    "CommitInfo",
+    "CommitInterceptor",
+    "Durability",
+    "Effect",
+    "EffectPhase",
+    "EffectsWrite",
+    "HeldAttempt",
+    "JobsRead",
+    "JobsWrite",
+    "OperationsRead",
+    "OperationsWrite",
+    "OutboxCommand",
+    "OutboxWrite",
+    "Page",
+    "ReadTx",
+    "Store",
+    "Timer",
+    "TimersWrite",
+    "WriteTx",
+]
 
 T = TypeVar("T")
-
-
-class Durability(StrEnum):
-    """What an acknowledged change survives."""
-
-    POWER = "power"  # a power cut
-    PROCESS = "process"  # the death of every process, not a power cut
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """A bounded slice of a list: what comes after the position `after`, at most `limit` items."""
-
-    limit: int
-    after: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboxCommand:
-    """A committed, unanswered command. A write with an old epoch changes nothing."""
-
-    id: int
-    room: str
-    subject: str  # what it is about: commands of one subject are performed in order
-    kind: str
-    payload: str
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timer:
-    """One instant at which a room wants to hear of a subject."""
-
-    room: str
-    subject: str
-    due_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldAttempt:
-    """An attempt that the runtime believes to be with the engine."""
-
-    execution_uid: str
-    index: int
-    number: int
-    attempt_uid: str
-
-
-class ChangeKind(StrEnum):
-    """What a change is about."""
-
-    JOB = "job"
-    EXECUTION = "execution"
-    TASK = "task"
-    REMOVED = "removed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """The newest picture of a resource that changed. REMOVED has only a name."""
-
-    seq: int
-    kind: ChangeKind
-    name: str
-    job: Job | None = None
-    execution: Execution | None = None
-    task: Task | None = None
-
-
-class EffectPhase(StrEnum):
-    """How far an effect of an attempt has come."""
-
-    STARTED = "started"
-    APPLIED = "applied"
-    ANSWERED = "answered"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
-    """What an attempt did to the world through our front door."""
-
-    attempt_uid: str
-    call: str  # identifies the call: its phases share it
-    phase: EffectPhase
-    target: str  # "POST /v2/projects/…"
-    key: str  # idempotency key or precondition, if the call had one
-    at_s: float
 
 
 class JobsRead(Protocol):
     """Questions about jobs. Everything of one read sees one instant."""
 
-    def find_job(self, name: JobName) -> Job | None: ...
+    def find_job(self, name: JobName) -> Job | None:
+        """The job of this name, if it is not deleted."""
+        ...
+
+    def job_by_uid(self, uid: str) -> Job | None:
+        """Also one that was deleted and still has executions."""
+        ...
 
     def list_jobs(self, project: str, location: str | None, page: Page) -> list[Job]:
         """By job id, then location. `after` is `job/location` of the last one seen."""
         ...
 
-    def find_execution(self, name: ExecutionName) -> Execution | None: ...
+    def find_execution(self, name: ExecutionName) -> Execution | None:
+        """The execution of this name, if it is not deleted."""
+        ...
 
     def find_execution_in_project(self, project: str, location: str | None, execution: str) -> Execution | None:
         """By the id alone, as the v1 API names executions. The job's id is not known there."""
         ...
 
-    def execution_by_uid(self, uid: str) -> Execution | None: ...
+    def execution_by_uid(self, uid: str) -> Execution | None:
+        """Also one that was deleted and has not ended yet."""
+        ...
 
     def list_executions(self, project: str, location: str | None, job: str | None, page: Page) -> list[Execution]:
         """Newest first. `after` is the uid of the last one seen."""
@@ -132,10 +89,12 @@ class JobsRead(Protocol):
         """By index; tasks that were never handed over included. `after` is the last index seen."""
         ...
 
-    def find_task(self, execution: Execution, index: int) -> Task | None: ...
+    def find_task(self, execution: Execution, index: int) -> Task | None:
+        """None if the execution has no such index."""
+        ...
 
     def list_attempts(self, execution: Execution, index: int) -> list[AttemptRecord]:
-        """All attempts of a task, oldest first."""
+        """All attempts of a task, oldest first; the last one may be with the engine still."""
         ...
 
     def ended_attempts(self, execution_uid: str, index: int | None, page: Page) -> list[AttemptRecord]:
@@ -150,7 +109,9 @@ class JobsRead(Protocol):
         """Uids of executions that have not ended, oldest first."""
         ...
 
-    def count_under_way(self, project: str, location: str) -> int: ...
+    def count_under_way(self, project: str, location: str) -> int:
+        """Executions that have not ended."""
+        ...
 
     def totals(self) -> Mapping[str, int]:
         """Stored sums for the metrics page: executions by state, running attempts, waiting tasks."""
@@ -176,9 +137,13 @@ class JobsWrite(JobsRead, Protocol):
         """Store a new execution; `carried` tasks have a row from the start. Raises AlreadyExists."""
         ...
 
-    def hide_execution(self, uid: str) -> None: ...
+    def hide_execution(self, uid: str) -> None:
+        """From now on callers do not see it. A second call does nothing."""
+        ...
 
-    def is_hidden(self, execution_uid: str) -> bool: ...
+    def is_hidden(self, execution_uid: str) -> bool:
+        """Whether it was hidden, or is gone."""
+        ...
 
     def load_view(self, execution_uid: str, named: Sequence[int], now_s: float) -> View | None:
         """The bounded view for a decision, or None if the execution is gone."""
@@ -189,22 +154,25 @@ class JobsWrite(JobsRead, Protocol):
         ...
 
     def purge_execution(self, uid: str) -> None:
-        """Remove an execution with its tasks and attempts; its operations keep its last picture."""
+        """Remove an execution with its tasks, attempts and effects; its operations keep the last picture of it that
+        `keep_picture` gave them."""
         ...
 
     def surplus_executions(self, job_uid: str, keep: int) -> list[str]:
-        """Uids of ended executions beyond the `keep` newest."""
+        """Uids of ended executions beyond the `keep` newest ended ones."""
         ...
 
-    def running_executions_of(self, job_uid: str) -> list[str]: ...
-
-    def executions_of(self, job_uid: str) -> list[str]: ...
+    def executions_of(self, job_uid: str) -> list[str]:
+        """Uids of all executions, hidden ones included, oldest first."""
+        ...
 
 
 class OperationsRead(Protocol):
     """Questions about operations."""
 
-    def find_operation(self, name: OperationName) -> Operation | None: ...
+    def find_operation(self, name: OperationName) -> Operation | None:
+        """The operation, with the newest picture of what it is about."""
+        ...
 
     def list_operations(self, project: str, location: str, page: Page) -> list[Operation]:
         """Newest first. `after` is the id of the last one seen."""
@@ -222,15 +190,24 @@ class OperationsWrite(OperationsRead, Protocol):
         """An operation about a job or execution that can be asked."""
         ...
 
-    def close_operation(self, name: OperationName, kind: OperationKind, resource: Job | Execution, now_s: float) -> None:
+    def close_operation(
+        self, name: OperationName, kind: OperationKind, resource: Job | Execution, now_s: float
+    ) -> None:
         """An operation that is done now, with its picture."""
+        ...
+
+    def keep_picture(self, resource: Job | Execution) -> None:
+        """The resource goes: its operations keep this last picture of it for ever."""
         ...
 
     def delete_operation(self, name: OperationName) -> bool:
         """Forget an operation that is done. False if there is none."""
         ...
 
-    def keep_key(self, scope: str, key: str, request_sha256: str, operation: str) -> None: ...
+    def keep_key(self, scope: str, key: str, request_sha256: str, operation: str) -> None:
+        """Bind an idempotency key to an operation. `scope` is the uid of the job that the key belongs to: its keys go
+        with it. Raises AlreadyExists."""
+        ...
 
 
 class OutboxWrite(Protocol):
@@ -256,7 +233,9 @@ class OutboxWrite(Protocol):
         """Expire every lease by hand: at a start nobody else can hold one."""
         ...
 
-    def depth(self) -> int: ...
+    def depth(self) -> int:
+        """Commands that are not answered."""
+        ...
 
 
 class TimersWrite(Protocol):
@@ -266,11 +245,17 @@ class TimersWrite(Protocol):
         """Set or move the one timer of a subject."""
         ...
 
-    def clear(self, room: str, subject: str) -> None: ...
+    def clear(self, room: str, subject: str) -> None:
+        """Drop the timer of a subject, if there is one."""
+        ...
 
-    def due(self, now_s: float, limit: int) -> list[Timer]: ...
+    def due(self, now_s: float, limit: int) -> list[Timer]:
+        """Timers whose instant has come, earliest first. They stay until they are moved or cleared."""
+        ...
 
-    def next_due_s(self) -> float | None: ...
+    def next_due_s(self) -> float | None:
+        """The earliest instant, or None if no timer is set."""
+        ...
 
 
 class EffectsWrite(Protocol):
@@ -280,17 +265,23 @@ class EffectsWrite(Protocol):
         """Keep at most the `keep` newest of each attempt."""
         ...
 
-    def of_attempt(self, attempt_uid: str) -> list[Effect]: ...
+    def of_attempt(self, attempt_uid: str) -> list[Effect]:
+        """Oldest first."""
+        ...
 
 
 class ReadTx(Protocol):
     """A read of one instant."""
 
     @property
-    def jobs(self) -> JobsRead: ...
+    def jobs(self) -> JobsRead:
+        """The jobs room."""
+        ...
 
     @property
-    def operations(self) -> OperationsRead: ...
+    def operations(self) -> OperationsRead:
+        """Operations and idempotency keys."""
+        ...
 
     @property
     def seq(self) -> int:
@@ -298,56 +289,98 @@ class ReadTx(Protocol):
         ...
 
     def changes(self, since: int, limit: int, project: str | None) -> list[Change]:
-        """Resources that changed after commit `since`, by commit number; each once, in its newest picture."""
+        """Resources that changed after commit `since`, by commit number; each once, in its newest picture.
+
+        At most `limit`, but a commit is never cut in two: go on from the last number seen. Tasks go with their
+        execution; only jobs and executions are told as REMOVED. Raises OutOfRange when `since` lies before what is
+        kept of removals: list again, and go on from the `seq` of that read."""
         ...
 
     def policy(self, resource: str) -> str | None:
         """The IAM policy document of a resource."""
         ...
 
-    def effects_of(self, attempt_uid: str) -> list[Effect]: ...
-
-    def digest(self, project: str) -> str:
-        """SHA-256 of all that the project's resources are, times and uids left out."""
+    def effects_of(self, attempt_uid: str) -> list[Effect]:
+        """What an attempt did, oldest first."""
         ...
 
-    def timers_due(self, now_s: float, limit: int) -> list[Timer]: ...
+    def digest(self, project: str) -> str:
+        """SHA-256 (hex) of all that the project's resources are: instants, uids and attempts are left out."""
+        ...
 
-    def next_timer_s(self) -> float | None: ...
+    def timers_due(self, now_s: float, limit: int) -> list[Timer]:
+        """Timers whose instant has come, earliest first."""
+        ...
 
-    def meta(self, key: str) -> str | None: ...
+    def next_timer_s(self) -> float | None:
+        """The earliest instant of a timer, or None."""
+        ...
+
+    def meta(self, key: str) -> str | None:
+        """A small fact, or None."""
+        ...
+
+    def metas(self, prefix: str) -> Mapping[str, str]:
+        """All small facts whose key begins so."""
+        ...
 
 
 class WriteTx(Protocol):
     """One transaction."""
 
     @property
-    def jobs(self) -> JobsWrite: ...
+    def jobs(self) -> JobsWrite:
+        """The jobs room."""
+        ...
 
     @property
-    def operations(self) -> OperationsWrite: ...
+    def operations(self) -> OperationsWrite:
+        """Operations and idempotency keys."""
+        ...
 
     @property
-    def outbox(self) -> OutboxWrite: ...
+    def outbox(self) -> OutboxWrite:
+        """Commands that wait for their answer."""
+        ...
 
     @property
-    def timers(self) -> TimersWrite: ...
+    def timers(self) -> TimersWrite:
+        """Instants that rooms wait for."""
+        ...
 
     @property
-    def effects(self) -> EffectsWrite: ...
+    def effects(self) -> EffectsWrite:
+        """What attempts did."""
+        ...
 
     @property
     def seq(self) -> int:
         """The number that this commit will have."""
         ...
 
-    def set_policy(self, resource: str, document: str) -> None: ...
+    def set_policy(self, resource: str, document: str) -> None:
+        """Store the IAM policy document of a resource. It goes when the resource is hidden."""
+        ...
 
-    def policy(self, resource: str) -> str | None: ...
+    def policy(self, resource: str) -> str | None:
+        """The IAM policy document of a resource, or None."""
+        ...
 
-    def set_meta(self, key: str, value: str) -> None: ...
+    def set_meta(self, key: str, value: str) -> None:
+        """Keep a small fact."""
+        ...
 
-    def meta(self, key: str) -> str | None: ...
+    def clear_meta(self, key: str) -> None:
+        """Forget a small fact."""
+        ...
+
+    def meta(self, key: str) -> str | None:
+        """A small fact, or None."""
+        ...
+
+    def metas(self, prefix: str) -> Mapping[str, str]:
+        """All small facts whose key begins so."""
+        ...
 
     def snapshot(self, snapshot: str, project: str, now_s: float) -> None:
         """Keep a picture of a project's jobs, executions, tasks and attempts."""
@@ -361,9 +394,15 @@ class WriteTx(Protocol):
 class Store(Protocol):
     """A durable memory with one writer."""
 
+    @property
+    def queue_depth(self) -> int:
+        """Units of work that wait for the writer."""
+        ...
+
     async def write(self, unit: Callable[[WriteTx], T]) -> T:
         """Run a unit of work and return its value once it is durable.
-        Raises what the unit raises, and ResourceExhausted when the disk is full: then nothing happened."""
+        Raises what the unit raises. ResourceExhausted (the disk is full) and Unavailable: nothing happened, try again.
+        """
         ...
 
     async def read(self, unit: Callable[[ReadTx], T]) -> T:
@@ -374,21 +413,18 @@ class Store(Protocol):
         """Return the newest commit number as soon as it is above `since`, or after `timeout_s`."""
         ...
 
-    async def close(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommitInfo:
-    """What a commit was: for interceptors and telemetry."""
-
-    seq: int
-    units: int
-    elapsed_s: float
+    async def close(self) -> None:
+        """Commit what is queued, then stop."""
+        ...
 
 
 class CommitInterceptor(Protocol):
     """Sees every commit. The default does nothing; the simulator crashes here."""
 
-    def before_commit(self, seq: int) -> None: ...
+    def before_commit(self, seq: int) -> None:
+        """The units have run; nothing is durable. What is raised here undoes them all, and every caller gets it."""
+        ...
 
-    def after_commit(self, info: CommitInfo) -> None: ...
+    def after_commit(self, info: CommitInfo) -> None:
+        """Durable, and no caller knows yet. What is raised here takes the place of every answer."""
+        ...

@@ -1,7 +1,8 @@
 """Core values as JSON documents and back, by their type hints. The store's own format, never seen outside.
 
 Only what differs from a field's default is written, so that a document stays small and a new field with a default
-needs no migration. A document that does not fit its type raises CorruptStore: never guess about durable data.
+needs no migration. A document that does not fit its type raises CorruptStore: never guess about durable data. The text
+is ASCII, so that any string can be kept, also one that no encoding has.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import dataclasses
 import json
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from enum import Enum
 from functools import cache
 from typing import Any, TypeVar, cast
@@ -21,14 +22,17 @@ T = TypeVar("T")
 
 
 def to_document(value: object) -> str:
-    """Compact JSON text of a dataclass."""
-    return json.dumps(_encode(value), separators=(",", ":"), ensure_ascii=False)
+    """Compact JSON text of a dataclass. Raises CorruptStore for what JSON cannot hold."""
+    try:
+        return json.dumps(_encode(value), separators=(",", ":"), allow_nan=False)
+    except ValueError as error:
+        raise CorruptStore(f"a {type(value).__name__} cannot be stored: {error}") from error
 
 
 def from_document(kind: type[T], text: str) -> T:
     """The dataclass that `to_document` wrote. Raises CorruptStore."""
     try:
-        return cast(T, _decoder(kind)(json.loads(text)))
+        return cast("T", _decoder(cast("Hashable", kind))(json.loads(text)))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptStore(f"a stored {kind.__name__} cannot be read: {error}") from error
 
@@ -51,9 +55,9 @@ def _encode(value: object) -> object:
             fields[field.name] = _encode(content)
         return fields
     if isinstance(value, Mapping):
-        return {str(key): _encode(content) for key, content in cast(Mapping[object, object], value).items()}
+        return {str(key): _encode(content) for key, content in cast("Mapping[object, object]", value).items()}
     if isinstance(value, (tuple, list)):
-        return [_encode(content) for content in cast(tuple[object, ...], value)]
+        return [_encode(content) for content in cast("tuple[object, ...]", value)]
     raise CorruptStore(f"a {type(value).__name__} has no place in a document")
 
 
@@ -69,12 +73,14 @@ def _decoder(kind: Any) -> Callable[[Any], object]:
     if origin is not None and issubclass(origin, Mapping):
         content = _decoder(arguments[1])
         return lambda value: {key: content(item) for key, item in value.items()}
-    if kind is object or kind is Any or kind in (str, int, bool, float):
-        return _float if kind is float else _same
+    if kind is object:
+        return _same
+    if kind in (str, int, bool, float):
+        return _plain_decoder(kind)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind
-    if dataclasses.is_dataclass(kind):
-        return _dataclass_decoder(cast(type, kind))
+    if dataclasses.is_dataclass(cast("object", kind)):
+        return _dataclass_decoder(cast("type", kind))
     raise CorruptStore(f"no decoder for {kind!r}")
 
 
@@ -82,8 +88,16 @@ def _same(value: object) -> object:
     return value
 
 
-def _float(value: Any) -> object:
-    return float(value)
+def _plain_decoder(kind: type) -> Callable[[Any], object]:
+    # A float that has no fraction may have been an int when it was given to us.
+    accepted = {float, int} if kind is float else {kind}
+
+    def decode(value: object) -> object:
+        if type(value) not in accepted:
+            raise TypeError(f"{value!r} is no {kind.__name__}")
+        return value
+
+    return decode
 
 
 def _optional_decoder(arguments: tuple[Any, ...]) -> Callable[[Any], object]:
@@ -97,7 +111,13 @@ def _optional_decoder(arguments: tuple[Any, ...]) -> Callable[[Any], object]:
 def _tuple_decoder(arguments: tuple[Any, ...]) -> Callable[[Any], object]:
     if len(arguments) == 2 and arguments[1] is Ellipsis:
         decode = _decoder(arguments[0])
-        return lambda value: tuple(decode(item) for item in value)
+
+        def decode_all(value: object) -> object:
+            if not isinstance(value, list):
+                raise TypeError(f"{value!r} is no list")
+            return tuple(decode(item) for item in cast("list[object]", value))
+
+        return decode_all
     decoders = [_decoder(argument) for argument in arguments]
     return lambda value: tuple(decode(item) for decode, item in zip(decoders, value, strict=True))
 

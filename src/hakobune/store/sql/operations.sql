@@ -12,7 +12,7 @@ SELECT * FROM operations WHERE operation = :operation
 
 -- name: newest
 SELECT * FROM operations WHERE project = :project AND location = :location
-AND (:after_seq IS NULL OR (seq, operation) < (:after_seq, :after))
+AND (seq, operation) < (:after_seq, :after)
 ORDER BY seq DESC, operation DESC LIMIT :limit
 
 -- name: keep_picture
@@ -27,3 +27,6 @@ SELECT request_sha256, operation FROM idempotency_keys WHERE scope = :scope AND 
 
 -- name: keep_key
 INSERT INTO idempotency_keys (scope, key, request_sha256, operation) VALUES (:scope, :key, :request_sha256, :operation)
+
+-- name: forget_keys
+DELETE FROM idempotency_keys WHERE scope = :scope

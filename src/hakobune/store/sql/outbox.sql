@@ -1,8 +1,8 @@
 -- Commands between commit and perform, and the timers that wake rooms.
 
 -- name: add
-INSERT INTO outbox (room, subject, kind, payload, owner, expires_s, epoch)
-VALUES (:room, :subject, :kind, :payload, :owner, :expires_s, 1)
+INSERT INTO outbox (id, room, subject, kind, payload, owner, expires_s, epoch)
+VALUES (:id, :room, :subject, :kind, :payload, :owner, :expires_s, 1)
 
 -- name: expired
 SELECT * FROM outbox WHERE expires_s <= :now_s ORDER BY id LIMIT :limit
@@ -12,7 +12,7 @@ SELECT * FROM outbox WHERE expires_s <= :now_s ORDER BY id LIMIT :limit
 UPDATE outbox SET owner = :owner, expires_s = :expires_s, epoch = epoch + 1 WHERE id = :id
 
 -- name: complete
-DELETE FROM outbox WHERE id = :id AND epoch = :epoch
+DELETE FROM outbox WHERE id = ? AND epoch = ?
 
 -- name: release
 UPDATE outbox SET expires_s = 0 WHERE owner = :owner
@@ -24,8 +24,9 @@ UPDATE outbox SET expires_s = 0
 SELECT count(*) FROM outbox
 
 -- name: set_timer
+-- Set again to the same instant, nothing is written.
 INSERT INTO timers (room, subject, due_s) VALUES (:room, :subject, :due_s)
-ON CONFLICT (room, subject) DO UPDATE SET due_s = excluded.due_s
+ON CONFLICT (room, subject) DO UPDATE SET due_s = excluded.due_s WHERE due_s <> excluded.due_s
 
 -- name: clear_timer
 DELETE FROM timers WHERE room = :room AND subject = :subject

@@ -1,54 +1,100 @@
 """The change feed: what changed after a commit number, each resource once, in its newest picture.
 
 There is no log of changes beside the state: every row carries the number of the commit that last changed it, so the
-feed costs a column and can never disagree with what lists show. What is gone leaves a tombstone.
+feed costs a column and can never disagree with what lists show. What is gone leaves a tombstone; the newest
+`TOMBSTONES_KEPT` are kept, and a reader that stopped before the oldest of them is told to list again.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 
+from hakobune.core.errors import OutOfRange
 from hakobune.core.names import ExecutionName
 from hakobune.store.api import Change, ChangeKind
 from hakobune.store.queries import queries
 from hakobune.store.sqlite import rows
+from hakobune.store.sqlite.jobs import Declarations
+
+TOMBSTONES_KEPT = 10_000
+_HORIZON = "feed_horizon"  # the newest commit number of which a tombstone was dropped
+_FOR_EVER = (1 << 63) - 1
+# Within one commit: a name that went and came back is told in that order.
+_ORDER = {ChangeKind.REMOVED: 0, ChangeKind.JOB: 1, ChangeKind.EXECUTION: 2, ChangeKind.TASK: 3}
 
 
-def changes(connection: sqlite3.Connection, *, since: int, limit: int, project: str | None) -> list[Change]:
-    """At most `limit` changes, by commit number. A commit is never cut in two: a reader that goes on from the last
-    number it saw misses nothing."""
-    parameters = {"since": since, "limit": limit + 1, "project": project}
-    jobs = queries("jobs")
-    found: list[Change] = []
-    for row in connection.execute(jobs["changed_jobs"], parameters).fetchall():
-        job = rows.job_from_row(row)
-        found.append(Change(seq=row["changed_seq"], kind=ChangeKind.JOB, name=str(job.name), job=job))
-    for row in connection.execute(jobs["changed_executions"], parameters).fetchall():
-        execution = rows.execution_from_row(row)
-        found.append(
-            Change(
-                seq=row["changed_seq"], kind=ChangeKind.EXECUTION, name=str(execution.name), execution=execution
-            )
-        )
-    for row in connection.execute(jobs["changed_tasks"], parameters).fetchall():
-        name = ExecutionName(
-            project=row["e_project"], location=row["e_location"], job=row["e_job"], execution=row["e_execution"]
-        )
-        task = rows.task_from_row(row, row["e_uid"])
-        found.append(
-            Change(seq=row["changed_seq"], kind=ChangeKind.TASK, name=name.task(task.index), task=task)
-        )
-    prefix = None if project is None else f"projects/{project}/%"
-    buried = connection.execute(queries("changes")["buried"], {"since": since, "prefix": prefix, "limit": limit + 1})
-    found += [Change(seq=row["seq"], kind=ChangeKind.REMOVED, name=row["name"]) for row in buried.fetchall()]
-    found.sort(key=lambda change: (change.seq, change.kind.value, change.name))
-    return _whole_commits(found, limit)
+def bury(connection: sqlite3.Connection, seq: int, project: str, name: str) -> None:
+    """Leave a tombstone, and drop the one that is too many."""
+    sql = queries("changes")
+    connection.execute(sql["bury"], {"seq": seq, "project": project, "name": name})
+    beyond = connection.execute(sql["tombstone_beyond"], {"keep": TOMBSTONES_KEPT}).fetchone()
+    if beyond is not None:
+        connection.execute(sql["forget_tombstones"], {"id": beyond["id"]})
+        connection.execute(sql["set_meta"], {"key": _HORIZON, "value": str(beyond["seq"])})
 
 
-def _whole_commits(found: list[Change], limit: int) -> list[Change]:
+def changes(
+    connection: sqlite3.Connection, declarations: Declarations, *, since: int, limit: int, project: str | None
+) -> list[Change]:
+    """At most `limit` changes, by commit number. A commit is never cut in two, so a reader that goes on from the last
+    number it saw misses nothing; one that is larger than `limit` is given whole."""
+    horizon = connection.execute(queries("changes")["get_meta"], {"key": _HORIZON}).fetchone()
+    if horizon is not None and since < int(horizon[0]):
+        raise OutOfRange(f"Changes after {since} are no longer kept. List again, and go on from the list's number.")
+    reader = _Reader(connection, declarations, project)
+    found = reader.between(since, _FOR_EVER, limit + 1)
     if len(found) <= limit:
         return found
     cut = found[limit].seq
     whole = [change for change in found if change.seq < cut]
-    # One commit larger than the limit is given whole: nothing is dropped silently.
-    return whole or [change for change in found if change.seq == cut]
+    return whole or reader.between(cut - 1, cut, -1)
+
+
+class _Reader:
+    """Reads the changes of one project, or of all."""
+
+    def __init__(self, connection: sqlite3.Connection, declarations: Declarations, project: str | None) -> None:
+        self._connection = connection
+        self._declarations = declarations
+        self._project = project
+
+    def between(self, since: int, until: int, limit: int) -> list[Change]:
+        """Changes of the commits after `since` up to `until`: the first `limit` of each kind (-1: all)."""
+        parameters = {"since": since, "until": until, "limit": limit, "project": self._project}
+        found = self._removed(parameters) + self._jobs(parameters) + self._executions(parameters)
+        found += self._tasks(parameters)
+        return sorted(found, key=lambda change: (change.seq, _ORDER[change.kind], change.name))
+
+    def _rows(self, room: str, name: str, parameters: Mapping[str, object]) -> list[sqlite3.Row]:
+        return self._connection.execute(queries(room)[name], parameters).fetchall()
+
+    def _removed(self, parameters: Mapping[str, object]) -> list[Change]:
+        found = self._rows("changes", "buried", parameters)
+        return [Change(seq=row["seq"], kind=ChangeKind.REMOVED, name=row["name"]) for row in found]
+
+    def _jobs(self, parameters: Mapping[str, object]) -> list[Change]:
+        found: list[Change] = []
+        for row in self._rows("jobs", "changed_jobs", parameters):
+            job = rows.job_from_row(row)
+            found.append(Change(seq=row["changed_seq"], kind=ChangeKind.JOB, name=str(job.name), job=job))
+        return found
+
+    def _executions(self, parameters: Mapping[str, object]) -> list[Change]:
+        found: list[Change] = []
+        for row in self._rows("jobs", "changed_executions", parameters):
+            fixed = self._declarations.find(self._connection, row["uid"], row["id"])
+            execution = rows.execution_from_row(row, fixed)
+            name = str(execution.name)
+            found.append(Change(seq=row["changed_seq"], kind=ChangeKind.EXECUTION, name=name, execution=execution))
+        return found
+
+    def _tasks(self, parameters: Mapping[str, object]) -> list[Change]:
+        found: list[Change] = []
+        for row in self._rows("jobs", "changed_tasks", parameters):
+            name = ExecutionName(
+                project=row["e_project"], location=row["e_location"], job=row["e_job"], execution=row["e_execution"]
+            )
+            task = rows.task_from_row(row, row["e_uid"])
+            found.append(Change(seq=row["changed_seq"], kind=ChangeKind.TASK, name=name.task(task.index), task=task))
+        return found

@@ -13,18 +13,19 @@ from hakobune.core.operations import Operation, OperationKind
 from hakobune.store.api import Page
 from hakobune.store.documents import from_document, to_document
 from hakobune.store.queries import queries
-from hakobune.store.sqlite.jobs import SqliteJobsRead
+from hakobune.store.sqlite.jobs import Declarations, SqliteJobsRead
 
+_NEWEST = 1 << 62  # above every commit number
 _RUNS = (OperationKind.RUN_JOB, OperationKind.CANCEL_EXECUTION, OperationKind.DELETE_EXECUTION)
 
 
 class SqliteOperationsRead:
     """Questions about operations."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, declarations: Declarations) -> None:
         self._connection = connection
         self._sql = queries("operations")
-        self._jobs = SqliteJobsRead(connection)
+        self._jobs = SqliteJobsRead(connection, declarations)
 
     def find_operation(self, name: OperationName) -> Operation | None:
         row = self._connection.execute(
@@ -39,7 +40,7 @@ class SqliteOperationsRead:
             {
                 "project": project,
                 "location": location,
-                "after_seq": None if last is None else last["seq"],
+                "after_seq": _NEWEST if last is None else last["seq"],
                 "after": page.after,
                 "limit": page.limit,
             },
@@ -58,8 +59,8 @@ class SqliteOperationsRead:
             done = resource.state in FINAL_EXECUTION_STATES
             if done and kind is OperationKind.RUN_JOB:
                 error = operation_error(resource)
-        elif resource.is_reconciling:
-            done = False
+        elif row["doc"] is None and resource.is_reconciling:
+            done = False  # what went before it was ready is done: nothing will happen to it any more
         elif resource.ready_error and kind in (OperationKind.CREATE_JOB, OperationKind.UPDATE_JOB):
             error = (9, resource.ready_error)
         return Operation(
@@ -73,7 +74,9 @@ class SqliteOperationsRead:
 
     def _resource(self, row: sqlite3.Row) -> Job | Execution:
         if row["doc"] is not None:
-            return from_document(Execution if row["target_kind"] == "execution" else Job, row["doc"])
+            if row["target_kind"] == "execution":
+                return from_document(Execution, row["doc"])
+            return from_document(Job, row["doc"])
         found: Job | Execution | None
         if OperationKind(row["kind"]) in _RUNS:
             found = self._jobs.execution_by_uid(row["target_uid"])
@@ -87,8 +90,8 @@ class SqliteOperationsRead:
 class SqliteOperationsWrite(SqliteOperationsRead):
     """Changes of operations."""
 
-    def __init__(self, connection: sqlite3.Connection, seq: int) -> None:
-        super().__init__(connection)
+    def __init__(self, connection: sqlite3.Connection, declarations: Declarations, seq: int) -> None:
+        super().__init__(connection, declarations)
         self._seq = seq
 
     def _insert(

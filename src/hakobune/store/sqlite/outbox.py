@@ -8,20 +8,26 @@ from collections.abc import Sequence
 from hakobune.store.api import Effect, EffectPhase, OutboxCommand, Timer
 from hakobune.store.queries import queries
 
+# A command's id is its commit's number and its place in that commit: it never comes again, so a late answer to an old
+# command cannot touch a new one. 2^20 commands a commit, 2^43 commits.
+_SEQ_SHIFT = 20
+
 
 class SqliteOutbox:
     """Commands between commit and perform."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, seq: int) -> None:
         self._connection = connection
+        self._next_id = seq << _SEQ_SHIFT
         self._sql = queries("outbox")
 
-    def add(
-        self, room: str, subject: str, kind: str, payload: str, *, owner: str, expires_s: float
-    ) -> OutboxCommand:
-        cursor = self._connection.execute(
+    def add(self, room: str, subject: str, kind: str, payload: str, *, owner: str, expires_s: float) -> OutboxCommand:
+        command_id = self._next_id
+        self._next_id += 1
+        self._connection.execute(
             self._sql["add"],
             {
+                "id": command_id,
                 "room": room,
                 "subject": subject,
                 "kind": kind,
@@ -30,16 +36,13 @@ class SqliteOutbox:
                 "expires_s": expires_s,
             },
         )
-        assert cursor.lastrowid is not None  # an INSERT sets it
-        return OutboxCommand(id=cursor.lastrowid, room=room, subject=subject, kind=kind, payload=payload, epoch=1)
+        return OutboxCommand(id=command_id, room=room, subject=subject, kind=kind, payload=payload, epoch=1)
 
     def claim(self, owner: str, *, now_s: float, expires_s: float, limit: int) -> list[OutboxCommand]:
         found = self._connection.execute(self._sql["expired"], {"now_s": now_s, "limit": limit}).fetchall()
         claimed: list[OutboxCommand] = []
         for row in found:
-            self._connection.execute(
-                self._sql["claim"], {"id": row["id"], "owner": owner, "expires_s": expires_s}
-            )
+            self._connection.execute(self._sql["claim"], {"id": row["id"], "owner": owner, "expires_s": expires_s})
             claimed.append(
                 OutboxCommand(
                     id=row["id"],
@@ -53,11 +56,10 @@ class SqliteOutbox:
         return claimed
 
     def complete(self, commands: Sequence[OutboxCommand]) -> int:
-        done = 0
-        for command in commands:
-            parameters = {"id": command.id, "epoch": command.epoch}
-            done += self._connection.execute(self._sql["complete"], parameters).rowcount
-        return done
+        if not commands:
+            return 0
+        keys = [(command.id, command.epoch) for command in commands]
+        return self._connection.executemany(self._sql["complete"], keys).rowcount
 
     def release(self, owner: str) -> int:
         return self._connection.execute(self._sql["release"], {"owner": owner}).rowcount

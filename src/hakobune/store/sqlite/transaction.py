@@ -7,7 +7,8 @@ import sqlite3
 from hakobune.store.api import Change, Effect, Timer
 from hakobune.store.queries import queries
 from hakobune.store.sqlite import feed, pictures
-from hakobune.store.sqlite.jobs import SqliteJobsRead, SqliteJobsWrite
+from hakobune.store.sqlite.jobs import Declarations, SqliteJobsRead
+from hakobune.store.sqlite.jobs_write import SqliteJobsWrite
 from hakobune.store.sqlite.operations import SqliteOperationsRead, SqliteOperationsWrite
 from hakobune.store.sqlite.outbox import SqliteEffects, SqliteOutbox, SqliteTimers
 
@@ -25,6 +26,10 @@ class _Facts:
     def meta(self, key: str) -> str | None:
         return self._value("get_meta", key=key)
 
+    def metas(self, prefix: str) -> dict[str, str]:
+        parameters = {"prefix": prefix, "stop": prefix + "\U0010ffff"}
+        return {row[0]: row[1] for row in self.connection.execute(queries("changes")["metas"], parameters)}
+
     def policy(self, resource: str) -> str | None:
         return self._value("get_policy", resource=resource)
 
@@ -32,23 +37,24 @@ class _Facts:
 class SqliteReadTx(_Facts):
     """A read of one instant (the connection is inside BEGIN)."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, declarations: Declarations) -> None:
         super().__init__(connection)
-        self.jobs = SqliteJobsRead(connection)
-        self.operations = SqliteOperationsRead(connection)
+        self._declarations = declarations
+        self.jobs = SqliteJobsRead(connection, declarations)
+        self.operations = SqliteOperationsRead(connection, declarations)
 
     @property
     def seq(self) -> int:
         return int(self.meta("seq") or 0)
 
     def changes(self, since: int, limit: int, project: str | None) -> list[Change]:
-        return feed.changes(self.connection, since=since, limit=limit, project=project)
+        return feed.changes(self.connection, self._declarations, since=since, limit=limit, project=project)
 
     def effects_of(self, attempt_uid: str) -> list[Effect]:
         return SqliteEffects(self.connection, 0).of_attempt(attempt_uid)
 
     def digest(self, project: str) -> str:
-        return pictures.digest(self.connection, project)
+        return pictures.digest(self.connection, self.jobs, project)
 
     def timers_due(self, now_s: float, limit: int) -> list[Timer]:
         return SqliteTimers(self.connection).due(now_s, limit)
@@ -60,26 +66,23 @@ class SqliteReadTx(_Facts):
 class SqliteWriteTx(_Facts):
     """A write: inside BEGIN IMMEDIATE, committed by the writer."""
 
-    def __init__(self, connection: sqlite3.Connection, seq: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, declarations: Declarations, seq: int) -> None:
         super().__init__(connection)
         self.seq = seq
-        self._changes_at_start = connection.total_changes
-        self.jobs = SqliteJobsWrite(connection, seq)
-        self.operations = SqliteOperationsWrite(connection, seq)
-        self.outbox = SqliteOutbox(connection)
+        self.jobs = SqliteJobsWrite(connection, declarations, seq)
+        self.operations = SqliteOperationsWrite(connection, declarations, seq)
+        self.outbox = SqliteOutbox(connection, seq)
         self.timers = SqliteTimers(connection)
         self.effects = SqliteEffects(connection, seq)
-
-    @property
-    def is_changed(self) -> bool:
-        """Whether anything was written (rolled back units count: a commit too many costs only time)."""
-        return self.connection.total_changes != self._changes_at_start
 
     def set_policy(self, resource: str, document: str) -> None:
         self.connection.execute(queries("changes")["set_policy"], {"resource": resource, "doc": document})
 
     def set_meta(self, key: str, value: str) -> None:
         self.connection.execute(queries("changes")["set_meta"], {"key": key, "value": value})
+
+    def clear_meta(self, key: str) -> None:
+        self.connection.execute(queries("changes")["clear_meta"], {"key": key})
 
     def snapshot(self, snapshot: str, project: str, now_s: float) -> None:
         pictures.snapshot(self.connection, snapshot, project, now_s)

@@ -8,16 +8,15 @@ rolled back alone. Callers hear of success only after the commit.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-from hakobune.core.errors import HakobuneError, ResourceExhausted, Unavailable
-from hakobune.store.api import CommitInfo, CommitInterceptor
+from hakobune.core.errors import Unavailable
+from hakobune.store.sqlite.committer import Committer, Request
 from hakobune.store.sqlite.transaction import SqliteWriteTx
 
 T = TypeVar("T")
@@ -28,89 +27,32 @@ GROUP_MAX = 256  # units of one transaction: bounds the time that the first wait
 class Writer(Protocol):
     """Runs units of work durably, one group at a time."""
 
-    async def run(self, unit: Callable[[SqliteWriteTx], T]) -> T: ...
+    async def run(self, unit: Callable[[SqliteWriteTx], T]) -> T:
+        """Return what `unit` returned once it is durable."""
+        ...
 
-    async def close(self) -> None: ...
+    @property
+    def depth(self) -> int:
+        """Units waiting."""
+        ...
 
-
-@dataclass(slots=True)
-class _Request(Generic[T]):
-    unit: Callable[[SqliteWriteTx], T]
-    future: asyncio.Future[T]
-    value: T | None = None
-    error: BaseException | None = None
-
-
-class Committer:
-    """Runs a group of units in one transaction on one connection. Knows the last commit number."""
-
-    def __init__(self, connection: sqlite3.Connection, interceptor: CommitInterceptor) -> None:
-        self.connection = connection
-        self.interceptor = interceptor
-        row = connection.execute("SELECT value FROM meta WHERE key = 'seq'").fetchone()
-        self.seq = int(row[0]) if row else 0
-
-    def commit(self, requests: list[_Request[object]]) -> None:
-        """Fill in `value` or `error` of every request. Never raises for what a unit or the disk did."""
-        started_s = time.perf_counter()
-        try:
-            self.connection.execute("BEGIN IMMEDIATE")
-            transaction = SqliteWriteTx(self.connection, self.seq + 1)
-            for request in requests:
-                self._run(request, transaction)
-            if not transaction.is_changed:
-                self.connection.execute("ROLLBACK")
-                return
-            transaction.set_meta("seq", str(self.seq + 1))
-            self.interceptor.before_commit(self.seq + 1)
-            self.connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._fail(requests, error)
-            return
-        self.seq += 1
-        self.interceptor.after_commit(
-            CommitInfo(seq=self.seq, units=len(requests), elapsed_s=time.perf_counter() - started_s),
-        )
-
-    def _run(self, request: _Request[object], transaction: SqliteWriteTx) -> None:
-        self.connection.execute("SAVEPOINT unit")
-        try:
-            request.value = request.unit(transaction)
-        except sqlite3.OperationalError:
-            raise  # the disk: no unit of this group can be kept
-        except Exception as error:  # noqa: BLE001 - whatever a unit raises is its caller's, and must not stop its neighbours
-            request.error = error
-            self.connection.execute("ROLLBACK TO unit")
-        self.connection.execute("RELEASE unit")
-
-    def _fail(self, requests: list[_Request[object]], error: sqlite3.Error) -> None:
-        if self.connection.in_transaction:
-            self.connection.execute("ROLLBACK")
-        for request in requests:
-            request.error = storage_error(error)
-
-
-def storage_error(error: sqlite3.Error) -> HakobuneError:
-    """The error that users see when the disk refuses."""
-    text = str(error)
-    if "full" in text:
-        failure: HakobuneError = ResourceExhausted(
-            "The disk of the data directory is full: nothing was changed. Free space and try again.",
-        )
-    else:
-        failure = Unavailable(f"The store cannot write now ({text}): nothing was changed. Try again.")
-    failure.__cause__ = error
-    return failure
+    async def close(self) -> None:
+        """Commit what is queued, then end."""
+        ...
 
 
 class ThreadWriter:
-    """The writer of a running house: its own thread, group commit."""
+    """The writer of a running house: its own thread, group commit. It owns the connection.
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], interceptor: CommitInterceptor) -> None:
-        self._queue: queue.SimpleQueue[_Request[object] | None] = queue.SimpleQueue()
+    `on_commit` hears the number of each commit, on the event loop.
+    """
+
+    def __init__(self, committer: Committer, on_commit: Callable[[int], None]) -> None:
+        self._queue: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
-        self._committer = Committer(connect(), interceptor)
-        self._is_closed = False
+        self._committer = committer
+        self._on_commit = on_commit
+        self._refusal = ""  # why nothing is accepted any more
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -121,34 +63,79 @@ class ThreadWriter:
 
     async def run(self, unit: Callable[[SqliteWriteTx], T]) -> T:
         """Queue a unit and wait for its commit. A cancelled caller does not undo it."""
-        if self._is_closed:
-            raise Unavailable("The runtime is stopping.")
-        request: _Request[object] = _Request(unit=unit, future=self._loop.create_future())
+        if self._refusal:
+            raise Unavailable(self._refusal)
+        request = Request(unit=unit, future=self._loop.create_future())
         self._queue.put(request)
         return await request.future  # type: ignore[return-value]  # the future carries what `unit` returned
 
     def _work(self) -> None:
-        while (first := self._queue.get()) is not None:
-            group = [first]
-            is_last = False
-            while len(group) < GROUP_MAX:
-                try:
-                    request = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if request is None:
-                    is_last = True
-                    break
-                group.append(request)
-            self._committer.commit(group)
-            self._loop.call_soon_threadsafe(_answer, group)
-            if is_last:
+        group: list[Request] = []
+        try:
+            while self._gather(group):
+                self._committer.commit(group)
+                self._tell(self._answer, group, self._committer.seq)
+                group = []
+                self._sweep()
+        except BaseException as error:  # noqa: BLE001 - this thread must never end unheard: every caller is told why
+            self._tell(self._stop, group, error)
+        finally:
+            self._committer.connection.close()
+
+    def _gather(self, group: list[Request]) -> bool:
+        """Wait for a unit, and take what else is there. False when the writer is closed."""
+        request = self._queue.get()
+        while request is not None:
+            group.append(request)
+            if len(group) == GROUP_MAX:
+                return True
+            try:
+                request = self._queue.get_nowait()
+            except queue.Empty:
+                return True
+        if group:
+            self._queue.put(None)  # first this group, then the end
+        return bool(group)
+
+    def _sweep(self) -> None:
+        """Remove rows of what is gone: a little after each commit, more while nobody waits."""
+        while self._committer.sweep() and self._queue.empty():
+            pass
+
+    def _tell(self, function: Callable[..., None], *arguments: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits for an answer any more
+            self._loop.call_soon_threadsafe(function, *arguments)
+
+    def _answer(self, group: list[Request], seq: int) -> None:
+        self._on_commit(seq)
+        for request in group:
+            if request.future.cancelled():
+                continue
+            if request.error is not None:
+                request.future.set_exception(request.error)
+            else:
+                request.future.set_result(request.value)
+
+    def _stop(self, group: list[Request], cause: BaseException) -> None:
+        """The writer cannot go on: refuse what waits and what will come. (On the loop, so that `run` cannot race.)"""
+        self._refusal = f"The store has stopped: {cause!r}. Restart the runtime."
+        while True:
+            try:
+                request = self._queue.get_nowait()
+            except queue.Empty:
                 break
-        self._committer.connection.close()
+            if request is not None:
+                group.append(request)
+        for request in group:
+            if not request.future.done():
+                error = Unavailable(self._refusal)
+                error.__cause__ = cause
+                request.future.set_exception(error)
 
     async def close(self) -> None:
         """Commit what is queued, then end the thread."""
-        self._is_closed = True
+        if not self._refusal:
+            self._refusal = "The runtime is stopping."
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -156,13 +143,22 @@ class ThreadWriter:
 class InlineWriter:
     """The writer of a simulation: no thread, so that a seed repeats. One unit a commit."""
 
-    def __init__(self, connection: sqlite3.Connection, interceptor: CommitInterceptor) -> None:
-        self._committer = Committer(connection, interceptor)
+    def __init__(self, connection: sqlite3.Connection, committer: Committer, on_commit: Callable[[int], None]) -> None:
+        self._committer = committer
+        self._on_commit = on_commit
+        self.connection = connection
+
+    @property
+    def depth(self) -> int:
+        """Nothing ever waits."""
+        return 0
 
     async def run(self, unit: Callable[[SqliteWriteTx], T]) -> T:
         """Run and commit at once, then let others run."""
-        request: _Request[object] = _Request(unit=unit, future=asyncio.get_running_loop().create_future())
+        request = Request(unit=unit, future=asyncio.get_running_loop().create_future())
         self._committer.commit([request])
+        self._committer.sweep()
+        self._on_commit(self._committer.seq)
         await asyncio.sleep(0)
         if request.error is not None:
             raise request.error
@@ -170,13 +166,3 @@ class InlineWriter:
 
     async def close(self) -> None:
         """Nothing is ever queued."""
-
-
-def _answer(group: list[_Request[object]]) -> None:
-    for request in group:
-        if request.future.cancelled():
-            continue
-        if request.error is not None:
-            request.future.set_exception(request.error)
-        else:
-            request.future.set_result(request.value)
