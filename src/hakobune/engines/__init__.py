@@ -1,0 +1,1 @@
+"""Where attempts run: what an engine is, and the engines there are."""

@@ -25,7 +25,18 @@ class EndKind(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"  # resident memory went over the limit
     STOPPED = "stopped"  # `stop` was called for it (running or still waiting in its lane)
     NOT_STARTED = "not_started"  # the program could not be started; `detail` says why
-    LOST = "lost"  # the engine lost sight of it; it may or may not have run
+    LOST = "lost"  # the engine lost sight of it, or was told to end; it may or may not have run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """A numbered place with listeners of its own, through which our servers know who calls.
+
+    At most one running attempt, of whatever lane, has a slot. `env` holds the variables that lead to its listeners.
+    """
+
+    number: int
+    env: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +49,14 @@ class Lane:
     uid: str  # uid of the execution
     width: int  # attempts that may run at once, >= 1
     argv: tuple[str, ...]
-    env: Mapping[str, str]  # the complete environment, but for what `Attempt.env` adds
+    env: Mapping[str, str]  # the complete environment, but for what slot and attempt add
+    slot_variables: tuple[str, ...] = ()  # variables that the slot of an attempt may overlay (the user set the others)
     working_dir: str | None  # None: a fresh directory for each attempt, removed after it
+    links_from: str | None = None  # a fresh directory begins with a symbolic link to each entry of this one
     timeout_s: float
     grace_s: float  # between SIGTERM and SIGKILL
-    memory_limit_bytes: int | None  # resident memory; None: not enforced
-    log_limit_bytes: int  # output kept of each attempt; what is over is counted and dropped
+    memory_limit_bytes: int | None  # resident memory of all processes of an attempt; None: not enforced
+    log_limit_bytes: int  # newest output kept of each attempt, beside its beginning
     warm_modules: tuple[str, ...] = ()  # not empty: fork from a preloaded interpreter
 
 
@@ -54,7 +67,7 @@ class Attempt:
     uid: str
     index: int  # task index
     number: int  # attempt number, from 0
-    env: Mapping[str, str] = field(default_factory=dict[str, str])  # laid over the lane's
+    env: Mapping[str, str] = field(default_factory=dict[str, str])  # laid over the lane's and the slot's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +78,7 @@ class Started:
     lane_uid: str
     at_s: float  # seconds since the epoch
     pid: int
-    slot: int | None = None  # which of the attempt listeners it was given
+    slot: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,13 +108,34 @@ class ReportBatch:
     reports: tuple[Report, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """An attempt that the engine holds: waiting, running, or ended and not yet acknowledged."""
+
+    uid: str
+    slot: int | None = None
+
+
 class Engine(Protocol):
     """Hands. One implementation runs processes here; others run them elsewhere."""
 
-    async def open(self) -> frozenset[str]:
-        """Connect (starting what must be started) and return the uids of all attempts the engine still holds:
-        waiting, running, or ended and not yet acknowledged. An attempt that the runtime believes to be with the
-        engine, and that is not in this set, is lost."""
+    @property
+    def instance(self) -> str:
+        """Names this life of the engine, after `open`: another one knows nothing of what this one was given."""
+        ...
+
+    async def open(self) -> Sequence[Known]:
+        """Connect (starting what must be started) and return all attempts the engine still holds. An attempt that
+        the runtime believes to be with the engine, and that is not among them, is lost. May be called again after
+        the connection broke. Raises Unavailable."""
+        ...
+
+    async def offer_slots(self, slots: Sequence[Slot]) -> None:
+        """From now on attempts may be placed on these slots, too. An attempt without a free slot runs without one."""
+        ...
+
+    async def slot_holder(self, number: int) -> str | None:
+        """Uid of the attempt on a slot now."""
         ...
 
     async def start(self, lane: Lane, attempts: Sequence[Attempt]) -> None:
@@ -111,18 +145,42 @@ class Engine(Protocol):
 
     async def stop(self, lane_uid: str, attempt_uids: Sequence[str] | None = None) -> None:
         """Stop these attempts (None: the whole lane): waiting ones at once, running ones by SIGTERM, grace, SIGKILL.
-        Each still ends with an `Ended`. Unknown uids are ignored."""
+        Each still ends with an `Ended`. Unknown uids are ignored. Raises Unavailable."""
+        ...
+
+    async def signal(self, attempt_uid: str, signal: int) -> None:
+        """Send a signal to all processes of a running attempt. Unknown uids are ignored. Raises Unavailable."""
+        ...
+
+    async def hold(self, attempt_uid: str) -> None:
+        """Stand a running attempt still (its deadline goes on). Raises Unavailable."""
+        ...
+
+    async def resume(self, attempt_uid: str) -> None:
+        """Let a held attempt go on. Raises Unavailable."""
         ...
 
     def reports(self) -> AsyncIterator[ReportBatch]:
-        """Every report at least once, oldest unacknowledged first."""
+        """Every report at least once, oldest unacknowledged first. Raises Unavailable when the engine is lost."""
         ...
 
     async def acknowledge(self, cursor: int) -> None:
         """All reports up to `cursor` are committed; the engine may forget them, and the attempts that they end."""
         ...
 
+    async def describe(self) -> Mapping[str, str]:
+        """Facts for `doctor`: how memory limits are enforced, how many attempts may run at once, and the like."""
+        ...
+
     async def close(self, *, stop_attempts: bool) -> None:
         """Disconnect. With `stop_attempts` (an orderly stop by the user) every attempt is ended within its grace
         as LOST, and the engine's own processes end too; the reports of it are kept for the next `open`."""
+        ...
+
+
+class Gate(Protocol):
+    """May stand before an attempt's start, or hold it before an effect. The default lets everything pass."""
+
+    async def before_start(self, lane: Lane, attempt: Attempt) -> None:
+        """Returns when the attempt may be handed to the engine."""
         ...

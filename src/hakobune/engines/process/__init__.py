@@ -1,0 +1,1 @@
+"""Attempts as processes of this machine. Import its modules by name: the supervisor loads few of them."""

@@ -1,0 +1,1 @@
+"""Output of attempts on disk. Import `writer` and `reader` by name: the writer's process loads nothing else."""

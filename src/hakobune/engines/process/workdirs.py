@@ -1,0 +1,151 @@
+"""Working directories of attempts that were given none: as new when an attempt begins, removed after it.
+
+A new directory is empty, or holds a symbolic link to each entry of the lane's source. It serves the next attempt of
+its lane if it is of the same mode and holds just that: making and
+removing one for each of 10,000 short tasks costs more than looking. Others are removed little by little, so that a
+task which left a million files does not hold up the deadlines of the rest. Everything happens below one root, by
+descriptors: symbolic links are removed, never followed, and no depth of folders is too deep.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+
+_MODE = 0o755
+_SPARES_MAX = 256
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class WorkDirs:
+    """Directories below `root`. Trouble with removing one is told to `log`, and hurts nobody."""
+
+    def __init__(self, root: str, log: Callable[[str], None]) -> None:
+        self._root = root
+        self._log = log
+        self._spares: dict[str, list[bytes]] = {}  # by lane uid
+        self._links: dict[str, dict[bytes, bytes]] = {}  # lane uid -> what a new directory of it holds
+        self._spare_count = 0
+        self._doomed: deque[bytes] = deque()
+        self._removal: Iterator[None] | None = None
+        self._name = os.urandom(4).hex()  # other than that of any supervisor before
+        self._serial = 0
+
+    def open(self) -> None:
+        """Make the root, and doom what attempts of a former supervisor left in it. Raises OSError."""
+        os.makedirs(self._root, mode=0o711, exist_ok=True)
+        self._doomed.extend(os.fsencode(f"{self._root}/{name}") for name in os.listdir(self._root))
+
+    def take(self, lane_uid: str, links_from: bytes | None) -> bytes:
+        """A new directory, with links to the entries of `links_from`. Raises OSError."""
+        spares = self._spares.get(lane_uid)
+        if spares:
+            self._spare_count -= 1
+            return spares.pop()
+        links = self._links.get(lane_uid)
+        if links is None:
+            names = [] if links_from is None else os.listdir(links_from)
+            links = {name: os.path.join(links_from or b"", name) for name in names}
+            self._links[lane_uid] = links
+        self._serial += 1
+        path = os.fsencode(f"{self._root}/{self._name}-{self._serial}")
+        os.mkdir(path, _MODE)
+        for name, target in links.items():
+            os.symlink(target, os.path.join(path, name))
+        return path
+
+    def give_back(self, lane_uid: str, directory: bytes) -> None:
+        """The attempt is over, and no process of it is left."""
+        if self._spare_count < _SPARES_MAX and self._is_as_new(directory, self._links.get(lane_uid, {})):
+            self._spares.setdefault(lane_uid, []).append(directory)
+            self._spare_count += 1
+        else:
+            self._doomed.append(directory)
+
+    def forget(self, lane_uid: str) -> None:
+        """The lane has no attempts any more."""
+        self._links.pop(lane_uid, None)
+        spares = self._spares.pop(lane_uid, ())
+        self._spare_count -= len(spares)
+        self._doomed.extend(spares)
+
+    @property
+    def has_work(self) -> bool:
+        """Something waits to be removed."""
+        return self._removal is not None or bool(self._doomed)
+
+    def work(self, budget_s: float) -> None:
+        """Remove what is doomed, for about `budget_s` seconds."""
+        end_s = time.monotonic() + budget_s
+        while self.has_work and time.monotonic() < end_s:
+            if self._removal is None:
+                self._removal = self._remove(self._doomed.popleft())
+            if next(self._removal, self) is self:
+                self._removal = None
+
+    def _is_as_new(self, path: bytes, links: Mapping[bytes, bytes]) -> bool:
+        try:
+            found = os.lstat(path)
+            return (
+                stat.S_ISDIR(found.st_mode)
+                and stat.S_IMODE(found.st_mode) == _MODE
+                and len(names := os.listdir(path)) == len(links)
+                and all(os.readlink(os.path.join(path, name)) == links.get(name) for name in names)
+            )
+        except OSError:
+            return False
+
+    def _remove(self, path: bytes) -> Iterator[None]:
+        try:
+            if not stat.S_ISDIR(os.lstat(path).st_mode):
+                os.unlink(path)
+                return
+            try:
+                os.rmdir(path)
+            except OSError:
+                yield from _empty(path)
+                os.rmdir(path)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self._log(f"{os.fsdecode(path)!r} could not be removed: {error}")
+
+
+def _empty(path: bytes) -> Iterator[None]:
+    """Remove all that is in a folder, a step at each `next`. Raises OSError."""
+    os.chmod(path, 0o700)
+    folder = os.open(path, _FOLDER)
+    names: list[str] = []  # from `path` to `folder`
+    try:
+        while True:
+            below = None
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        below = entry.name
+                        break
+                    os.unlink(entry.name, dir_fd=folder)
+                    yield
+            if below is not None:
+                # A task may have taken the right to read and write from its own folders.
+                os.chmod(below, 0o700, dir_fd=folder)
+                names.append(below)
+                folder = _step(folder, below)
+            elif names:
+                folder = _step(folder, "..")
+                os.rmdir(names.pop(), dir_fd=folder)
+            else:
+                return
+            yield
+    finally:
+        os.close(folder)
+
+
+def _step(folder: int, name: str) -> int:
+    """Go from one open folder to a neighbour."""
+    neighbour = os.open(name, _FOLDER, dir_fd=folder)
+    os.close(folder)
+    return neighbour
