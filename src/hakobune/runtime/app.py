@@ -1,0 +1,94 @@
+"""One runtime: its parts, put together, and the order in which they start and stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import anyio
+from anyio.abc import TaskStatus
+
+from hakobune.core.client_environment import ClientFiles, client_environment
+from hakobune.engines.api import Engine, Gate
+from hakobune.runtime import executions
+from hakobune.runtime.attempts import Attempts
+from hakobune.runtime.clock import Clock, Identifiers
+from hakobune.runtime.credentials import Credentials
+from hakobune.runtime.job_commands import JobCommands
+from hakobune.runtime.jobs import JobsRoom
+from hakobune.runtime.logs import LogsRoom
+from hakobune.runtime.operations import OperationsRoom
+from hakobune.runtime.programs import Programs
+from hakobune.runtime.runs import Runs
+from hakobune.runtime.settings import Settings
+from hakobune.runtime.slots import Listen, Slots
+from hakobune.runtime.telemetry import Telemetry
+from hakobune.runtime.threads import Threads
+from hakobune.runtime.wheel import Interceptor, Wheel
+from hakobune.store.api import Store
+
+_STOP_S = 18.0  # an orderly stop takes less than 20 s, whatever the attempts do
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What comes in from outside: real in a running house, virtual in a simulation."""
+
+    store: Store
+    engine: Engine
+    clock: Clock
+    identifiers: Identifiers
+    threads: Threads
+    interceptor: Interceptor | None = None
+    gate: Gate | None = None
+
+
+class Runtime:
+    """The rooms and the loops. `run` is the supervisor that owns the loops."""
+
+    def __init__(self, settings: Settings, outside: Outside, telemetry: Telemetry) -> None:
+        self.settings = settings
+        self.store = outside.store
+        self.engine = outside.engine
+        self.clock = outside.clock
+        self.telemetry = telemetry
+        self.credentials = Credentials(settings.directory, outside.clock, settings.project)
+        self.wheel = Wheel(
+            outside.store, outside.clock, owner=outside.identifiers.uid(), interceptor=outside.interceptor
+        )
+        self.slots = Slots(self.wheel, outside.engine, self.variables)
+        self.attempts = Attempts(self.wheel, outside.engine, (self.slots, telemetry), outside.gate)
+        self.programs = Programs(settings, outside.store, outside.threads, self.variables(settings.port))
+        runs = Runs(outside.identifiers)
+        self.jobs = JobsRoom(self.wheel, self.programs, runs, outside.identifiers)
+        self.operations = OperationsRoom(self.wheel)
+        self.logs = LogsRoom(outside.store, settings.directory / "logs", outside.clock, outside.identifiers)
+        commands = JobCommands(self.wheel, self.attempts, self.programs, self.slots, runs)
+        self.wheel.add_room(executions.ROOM, commands)
+
+    def variables(self, port: int) -> dict[str, str]:
+        """What leads clients here, through the main port or an attempt's own."""
+        files = ClientFiles(access_token=str(self.credentials.access_token_file), boto=str(self.credentials.boto_file))
+        return client_environment(
+            port=port, grpc_port=self.settings.grpc_port, project=self.settings.project, files=files
+        )
+
+    async def prepare(self, listen: Listen | None) -> None:
+        """Take over what the last runtime left: commands, slots. Before `run`, and before the first request."""
+        await self.wheel.recover()
+        if listen is not None:
+            await self.slots.bind(listen)
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Turn the wheel until cancelled."""
+        async with anyio.create_task_group() as group:
+            await group.start(self.wheel.run)
+            group.start_soon(self.attempts.run)
+            task_status.started()
+
+    async def close(self, *, stop_attempts: bool) -> None:
+        """After `run` was cancelled: end or leave the attempts, give the leases back, close the store."""
+        self.wheel.is_closing = True
+        with anyio.move_on_after(_STOP_S):
+            await self.engine.close(stop_attempts=stop_attempts)
+        await self.wheel.release()
+        await self.store.close()

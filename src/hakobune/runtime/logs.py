@@ -1,0 +1,244 @@
+"""The logs room: lists entries of executions and of projects, tells progress, and keeps entries that are written.
+
+Lines lie in folders that the engines fill (one for each execution, named by its uid). What is deleted with its
+execution cannot be listed, even before its folder is gone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from math import inf
+from pathlib import Path
+
+import anyio
+import anyio.from_thread
+import anyio.to_thread
+
+from hakobune.core import paging
+from hakobune.core.errors import InvalidArgument, ResourceExhausted
+from hakobune.core.jobs.limits import LOG_LIMIT_BYTES
+from hakobune.core.jobs.model import Execution
+from hakobune.core.logs import entries as names
+from hakobune.core.logs import limits
+from hakobune.core.logs.entries import LogEntry, insert_id
+from hakobune.core.logs.listing import ListEntries, Order
+from hakobune.core.logs.progress import Progress
+from hakobune.core.logs.query import Bounds
+from hakobune.engines.logs import records
+from hakobune.engines.logs.reader import LogReader
+from hakobune.engines.logs.writer import LaneLog
+from hakobune.runtime.clock import Clock, Identifiers, RandomIdentifiers, SystemClock
+from hakobune.runtime.log_index import ExecutionIndex, Opened, Span
+from hakobune.runtime.log_progress import ProgressReports
+from hakobune.runtime.log_walk import PASSED, Item, Place, Source, Window, execution_items, merge, project_items, window
+from hakobune.store.api import Store
+from hakobune.store.documents import to_document
+
+_LISTS_AT_ONCE = 2  # worker threads that read logs
+_LINES_MAX = 400_000  # looked at for one page, whatever matches; a longer search goes on with the next page
+_LOOK_S = 4.0  # and no longer than this: every request is answered within 10 s
+_CLOCK_EVERY = 256  # lines between two looks at the clock
+_AFTER_END_S = 60.0  # output may be stamped later than the end of its execution
+
+
+class LogsRoom:
+    """Entries of a house. `root` holds one folder per lane."""
+
+    def __init__(
+        self, store: Store, root: Path, clock: Clock | None = None, identifiers: Identifiers | None = None
+    ) -> None:
+        self._reader = LogReader(root)
+        self._root = root
+        self._clock = clock or SystemClock()
+        self._identifiers = identifiers or RandomIdentifiers()
+        self._index = ExecutionIndex(store)
+        self._reports = ProgressReports(self._reader)
+        self._limiter = anyio.CapacityLimiter(_LISTS_AT_ONCE)
+        self._writers: dict[str, LaneLog] = {}
+        self._writers_guard = threading.Lock()
+
+    async def list_entries(self, request: ListEntries) -> tuple[list[LogEntry], str]:
+        """A page of entries and the token of the next one, "" at the end. A page may be short, even empty, and still
+        have a next one: the work for one page is bounded. Raises InvalidArgument for a token of another list."""
+        cursor = _cursor(request)
+        listing = _Listing(request, window(request.query.bounds(), newest_first=_is_backward(request), beyond=cursor))
+        for project in request.projects:
+            listing.spans += [span for span in await self._index.spans(project) if listing.may_have(span)]
+        return await anyio.to_thread.run_sync(self._page, listing, limiter=self._limiter)
+
+    async def progress(self, execution: Execution) -> Progress | None:
+        """What the tasks of an execution say of their progress, summed; None if none has said anything."""
+        return await anyio.to_thread.run_sync(self._reports.progress, execution, limiter=self._limiter)
+
+    async def write_entries(self, entries: Sequence[LogEntry]) -> None:
+        """Keep entries; they survive a power cut when this returns. Entries without an id, a time or a time of arrival
+        get them. Raises InvalidArgument (one is too large: none is kept), ResourceExhausted (the disk is full)."""
+        now_s = self._clock.now_s()
+        batch = self._identifiers.uid()
+        stamped = [_stamped(entry, now_s, f"{batch}/{place}") for place, entry in enumerate(entries)]
+        by_project: dict[str, list[bytes]] = {}
+        for place, entry in enumerate(stamped):
+            data = to_document(entry).encode()
+            if len(data) > limits.ENTRY_MAX_BYTES:
+                raise InvalidArgument(f"entries[{place}]: an entry has at most {limits.ENTRY_MAX_BYTES} bytes.")
+            by_project.setdefault(entry.log_name.split("/")[1], []).append(data)
+        await anyio.to_thread.run_sync(self._write, by_project, now_s, limiter=self._limiter)
+
+    # ------------------------------------------------------------------ reading, in worker threads
+
+    def _page(self, listing: _Listing) -> tuple[list[LogEntry], str]:
+        request = listing.request
+        found: list[LogEntry] = []
+        last: Place | None = None
+        budget = _Budget()
+        for place, make in self._items(listing):
+            if len(found) == request.page_size or budget.is_spent(PASSED if make is None else 1):
+                assert last is not None  # a page has room for one, and a budget is spent after some
+                return _sorted(found, request), _token(request, last)
+            last = place
+            entry = make() if make is not None else None
+            if entry is not None and request.query.matches(entry):
+                found.append(entry)
+        return _sorted(found, request), ""
+
+    def _items(self, listing: _Listing) -> Iterator[Item]:
+        spans = {span.uid: span for span in listing.spans}
+
+        def open_sources(sources: Sequence[Source]) -> list[Iterator[Item]]:
+            due = [spans[source.uid] for source in sources if source.uid in spans]
+            opened = anyio.from_thread.run(self._open, due, listing.bounds)
+            return [
+                *(
+                    execution_items(self._reader, opened[span.uid], listing.bounds, listing.window)
+                    for span in due
+                    if span.uid in opened
+                ),
+                *(
+                    project_items(self._reader, source.uid, listing.window)
+                    for source in sources
+                    if source.uid not in spans
+                ),
+            ]
+
+        return merge(listing.sources(), open_sources, newest_first=listing.window.newest_first)
+
+    async def _open(self, spans: Sequence[Span], bounds: Bounds) -> dict[str, Opened]:
+        with_attempts = bounds.log_id in {None, names.SYSTEM}
+        return await self._index.open(spans, bounds.task_index, with_attempts=with_attempts)
+
+    # ------------------------------------------------------------------ writing, in worker threads
+
+    def _write(self, by_project: dict[str, list[bytes]], now_s: float) -> None:
+        with self._writers_guard:
+            for project, documents in by_project.items():
+                lane_uid = project_lane(project)
+                writer = self._writers.get(project)
+                if writer is None:
+                    writer = LaneLog(str(self._root / lane_uid), tail_limit_bytes=LOG_LIMIT_BYTES)
+                    self._writers[project] = writer
+                for document in documents:
+                    writer.append(now_s, 0, 0, 0, records.STDOUT, document)
+                writer.sync()
+                if writer.failure is not None:
+                    del self._writers[project]
+                    writer.discard()
+                    raise ResourceExhausted(f"The entries could not be kept: {writer.failure}.")
+
+
+def project_lane(project: str) -> str:
+    """The folder of entries that were written through the API. A name never becomes a path."""
+    return f"project-{hashlib.sha256(project.encode()).hexdigest()[:32]}"
+
+
+class _Listing:
+    """One request, and what it has to look at."""
+
+    def __init__(self, request: ListEntries, span: Window) -> None:
+        self.request = request
+        self.bounds = request.query.bounds()
+        self.window = span
+        self.spans: list[Span] = []
+
+    def may_have(self, span: Span) -> bool:
+        """Whether an execution can have matching entries."""
+        bounds, name = self.bounds, span.name
+        if bounds.log_id is not None and bounds.log_id not in {names.STDOUT, names.STDERR, names.SYSTEM}:
+            return False
+        if bounds.execution not in {None, name.execution} or bounds.job not in {None, name.job}:
+            return False
+        if bounds.location not in {None, name.location}:
+            return False
+        begin_s, end_s = _times(span)
+        return begin_s <= self.window.before_s and end_s >= self.window.after_s
+
+    def sources(self) -> list[Source]:
+        """Executions and projects."""
+        found: list[Source] = []
+        for span in self.spans:
+            begin_s, end_s = _times(span)
+            found.append(Source(uid=span.uid, begin_s=begin_s, end_s=end_s))
+        projects = [project_lane(project) for project in self.request.projects]
+        return found + [Source(uid=lane, begin_s=-inf, end_s=inf) for lane in projects]
+
+
+def _times(span: Span) -> tuple[float, float]:
+    return span.begin_s - 1.0, inf if span.end_s is None else span.end_s + _AFTER_END_S
+
+
+class _Budget:
+    """How much may be looked at for one page."""
+
+    def __init__(self) -> None:
+        self._looked_at = 0
+        self._next_look = _CLOCK_EVERY
+        self._deadline = time.monotonic() + _LOOK_S
+
+    def is_spent(self, count: int) -> bool:
+        """Count lines; True when it is time to answer."""
+        self._looked_at += count
+        if self._looked_at < self._next_look:
+            return False
+        self._next_look = self._looked_at + _CLOCK_EVERY
+        return self._looked_at > _LINES_MAX or time.monotonic() > self._deadline
+
+
+def _is_backward(request: ListEntries) -> bool:
+    return request.order is Order.NEWEST_FIRST
+
+
+def _sorted(found: list[LogEntry], request: ListEntries) -> list[LogEntry]:
+    """A page by the entries' own times. Those of one instant stay as they came."""
+    sign = -1 if _is_backward(request) else 1
+    return sorted(found, key=lambda entry: sign * entry.timestamp_s)
+
+
+def _kind(request: ListEntries) -> str:
+    """What a page token belongs to: these projects, this filter, this order."""
+    return json.dumps(["entries", *request.projects, request.query.text, request.order.value])
+
+
+def _token(request: ListEntries, place: Place) -> str:
+    return paging.encode(_kind(request), json.dumps([place.at_s, place.lane, *place.position], separators=(",", ":")))
+
+
+def _cursor(request: ListEntries) -> Place | None:
+    text = paging.decode(_kind(request), request.page_token, field="pageToken")
+    if not text:
+        return None
+    at_s, lane, kind, first, second, offset = json.loads(text)
+    return Place(float(at_s), int(lane), (int(kind), int(first), int(second), int(offset)))
+
+
+def _stamped(entry: LogEntry, now_s: float, place: str) -> LogEntry:
+    """The entry as it arrives now."""
+    return replace(
+        entry,
+        insert_id=entry.insert_id or insert_id(now_s, place),
+        timestamp_s=entry.timestamp_s if entry.timestamp_text else now_s,
+        receive_s=now_s,
+    )

@@ -1,0 +1,298 @@
+"""From a declared job to what an engine can run: images, sources, builds, environment, limits."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+
+import anyio
+
+from hakobune.core.errors import (
+    FailedPrecondition,
+    FieldViolation,
+    InvalidArgument,
+    ResourceExhausted,
+    Unavailable,
+    Unimplemented,
+)
+from hakobune.core.jobs import limits
+from hakobune.core.jobs.drafts import JobDraft
+from hakobune.core.jobs.entrypoint import entrypoint
+from hakobune.core.jobs.environment import DEFAULT_PATH, task_environment
+from hakobune.core.jobs.model import Container, Execution, ExecutionTemplate, Job
+from hakobune.core.jobs.policy import SOURCE
+from hakobune.core.jobs.quantities import bytes_from_quantity
+from hakobune.engines.api import Lane
+from hakobune.runtime.builds import Build, Builds
+from hakobune.runtime.settings import ImageSource, Settings
+from hakobune.runtime.sources import Sources
+from hakobune.runtime.threads import Threads
+from hakobune.store.api import ReadTx, Store, WriteTx
+
+LOCAL_IMAGE = "local"
+CHECKPOINT_VARIABLE = "HAKOBUNE_CHECKPOINT_DIR"  # read by hakobune.sdk
+CLOUD_SQL = Path("/cloudsql")
+_LANES_KEPT = 256
+_SWEEP_EVERY_S = 24 * 3600.0
+_SOURCE = "source:"
+_FIELD = "template.template"
+_log = logging.getLogger("hakobune.programs")
+
+
+class Programs:
+    """What the jobs of this runtime run."""
+
+    def __init__(self, settings: Settings, store: Store, threads: Threads, variables: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._store = store
+        self._threads = threads
+        self._variables = variables
+        self._sources = Sources(settings.directory)
+        self._builds = Builds(settings.directory, threads)
+        self._building = anyio.Lock()
+        self._unsettled: set[str] = set()  # digests that were taken and are not in the store yet
+        self._lanes: OrderedDict[str, Lane] = OrderedDict()
+
+    # -- what a deploy may declare --------------------------------------------------------------------------------
+
+    def check(self, draft: JobDraft) -> None:
+        """Refuse what this runtime cannot run, by name. Raises InvalidArgument, Unimplemented."""
+        task = draft.template.template
+        container, *others = task.containers
+        if others:
+            raise Unimplemented("Sidecar containers are not supported: a job has one container here.")
+        for volume in task.volumes:
+            self._check_volume(volume)
+        secrets = [variable for variable in container.env if variable.secret is not None]
+        if secrets:
+            raise Unimplemented(
+                f"Secret references are not supported yet: environment variable {secrets[0].name} "
+                f"(secret '{secrets[0].secret.secret if secrets[0].secret else ''}')."
+            )
+        if self._source(draft.template) is not None:
+            return
+        if container.image != LOCAL_IMAGE:
+            self._refuse_image(container.image)
+        if not container.command:
+            text = f'image "{LOCAL_IMAGE}" runs a program of this machine: name it in command'
+            raise _bad(f"{_FIELD}.containers[0].command", text)
+
+    def _check_volume(self, volume: Mapping[str, object]) -> None:
+        kind = next((key for key in volume if key != "name"), "unknown")
+        if kind != "cloudSqlInstance":
+            raise Unimplemented(f"Volumes are not supported by the process engine: '{volume.get('name')}' ({kind}).")
+        # Processes see this machine's own /cloudsql: with the Cloud SQL Auth Proxy there, the socket is in place.
+        if not CLOUD_SQL.is_dir():
+            _log.warning(
+                "volume '%s' (cloudSqlInstance) is accepted, but no socket is provided: connect to the database by its "
+                "address, or let the Cloud SQL Auth Proxy listen in %s (--unix-socket %s)",
+                volume.get("name"),
+                CLOUD_SQL,
+                CLOUD_SQL,
+            )
+
+    def _refuse_image(self, image: str) -> None:
+        name = re.split(r"[@:](?!.*/)", image)[0]
+        text = (
+            f"Image '{image}' cannot be run: this runtime has no container engine. Map it to a source directory "
+            f"(hakobune up --map-image {name}=DIR, or `images:` in hakobune.yaml), deploy with --source DIR, or use "
+            f"--image {LOCAL_IMAGE} with --command"
+        )
+        raise _bad(f"{_FIELD}.containers[0].image", text)
+
+    def _source(self, template: ExecutionTemplate) -> ImageSource | None:
+        declared = template.annotations.get(SOURCE)
+        if declared is not None:
+            if not os.path.isabs(declared):
+                raise _bad(f"template.annotations['{SOURCE}']", f"must be an absolute path, not {declared[:200]!r}")
+            return ImageSource(source=Path(declared))
+        return self._settings.image_source(template.template.containers[0].image)
+
+    # -- preparing ------------------------------------------------------------------------------------------------
+
+    def needs_preparing(self, template: ExecutionTemplate) -> bool:
+        """Whether a source must be copied or built before the job can run."""
+        return self._source(template) is not None
+
+    async def prepare(self, job: Job) -> str:
+        """Copy and build the source of a job; returns the digest of the copy. Raises FailedPrecondition."""
+        source = self._source(job.template)
+        if source is None:
+            return ""
+        async with self._building:
+            digest = await self._threads.run(self._sources.take, source.source)
+            self._unsettled.add(digest)
+            try:
+                snapshot = self._sources.path(digest)
+                await self._builds.make(snapshot)
+                await self._threads.run(_argv, job.template.template.containers[0], source, snapshot)
+            except BaseException:
+                self.settled(digest)
+                raise
+        return digest
+
+    def settled(self, digest: str) -> None:
+        """What `prepare` returned is in the store now, or will never be."""
+        self._unsettled.discard(digest)
+
+    async def sweep(self) -> None:
+        """Remove snapshots and builds that no job and no execution refers to: at the start, then once a day."""
+        while True:
+            await self._sweep()
+            await anyio.sleep(_SWEEP_EVERY_S)
+
+    async def _sweep(self) -> None:
+
+        def unit(tx: WriteTx) -> set[str]:
+            wanted: set[str] = set()
+            for key, digest in tx.metas(_SOURCE).items():
+                uid, _, generation = key.removeprefix(_SOURCE).rpartition(":")
+                if int(generation) in _generations_in_use(tx, uid):
+                    wanted.add(digest)
+                else:
+                    tx.clear_meta(key)
+            return wanted
+
+        async with self._building:  # nothing is copied or built meanwhile
+            try:
+                wanted = await self._store.write(unit) | self._unsettled
+            except (Unavailable, ResourceExhausted) as refusal:
+                _log.warning("old sources are not looked for: %s", refusal.message)
+                return
+            await self._threads.run(self._sources.keep_only, wanted)
+            await self._threads.run(self._builds.keep_only, [self._sources.path(digest) for digest in wanted])
+
+    # -- running --------------------------------------------------------------------------------------------------
+
+    def known_lane(self, execution_uid: str) -> Lane | None:
+        """The lane of an execution, if it was made since the start."""
+        return self._lanes.get(execution_uid)
+
+    async def lane(self, execution: Execution) -> Lane:
+        """How an engine runs the attempts of an execution. Raises FailedPrecondition: it can never run."""
+        lane = await self._make_lane(execution)
+        self._lanes[execution.uid] = lane
+        while len(self._lanes) > _LANES_KEPT:
+            self._lanes.popitem(last=False)
+        return lane
+
+    async def _make_lane(self, execution: Execution) -> Lane:
+        container = execution.template.containers[0]
+        template = ExecutionTemplate(annotations=execution.annotations, template=execution.template)
+        source = self._source(template)
+        build = Build()
+        links_from = None
+        if source is None:
+            if container.image != LOCAL_IMAGE:
+                raise FailedPrecondition(f"Image '{container.image}' is not mapped to a source any more.")
+            argv = (*container.command, *container.args)
+        else:
+            digest = await self._store.read(lambda tx: _kept_digest(tx, execution))
+            if digest is None:
+                raise FailedPrecondition(
+                    f"The source of job '{execution.name.job}' is not there any more: deploy again."
+                )
+            snapshot = self._sources.path(digest)
+            build = await self._built(snapshot)
+            argv = await self._threads.run(_argv, container, source, snapshot)
+            links_from = str(snapshot)
+        checkpoints = {CHECKPOINT_VARIABLE: str(self._checkpoints(execution.job_uid))}
+        variables = {**self._variables, **checkpoints, **dict(build.env)}
+        env = task_environment(execution, container, runtime=variables, secrets={})
+        if build.path_entries and not any(variable.name == "PATH" for variable in container.env):
+            env["PATH"] = ":".join((*build.path_entries, DEFAULT_PATH))
+        by_user = {variable.name for variable in container.env}
+        return Lane(
+            uid=execution.uid,
+            width=execution.parallelism,
+            argv=argv,
+            env=env,
+            slot_variables=tuple(sorted(set(self._variables) - by_user)),
+            working_dir=container.working_dir or None,
+            links_from=links_from,
+            timeout_s=execution.template.timeout_s,
+            grace_s=limits.GRACE_S,
+            memory_limit_bytes=_memory_limit(container),
+            log_limit_bytes=limits.LOG_LIMIT_BYTES,
+            warm_modules=execution.policy.warm_modules,
+        )
+
+    async def _built(self, snapshot: Path) -> Build:
+        found = await self._threads.run(self._builds.find, snapshot)
+        if found is None:
+            async with self._building:
+                found = await self._builds.make(snapshot)
+        return found
+
+    # -- what executions leave behind -----------------------------------------------------------------------------
+
+    def _checkpoints(self, job_uid: str) -> Path:
+        """Where the tasks of a job keep checkpoints. By the job's uid: another job of its name finds nothing there."""
+        return self._settings.directory / "checkpoints" / job_uid
+
+    async def forget_execution(self, execution_uid: str, job_uid: str, job: str, execution: str) -> None:
+        """Remove the output and the checkpoints of an execution that is gone."""
+        self._lanes.pop(execution_uid, None)
+        logs = self._settings.directory / "logs" / execution_uid
+        # As the SDK lays them out: DIRECTORY/job/execution/index/name.json.
+        checkpoints = self._checkpoints(job_uid) / job / execution
+        for folder in (logs, checkpoints):
+            await self._threads.run(shutil.rmtree, folder, ignore_errors=True)
+
+    async def forget_job(self, job_uid: str) -> None:
+        """Remove what is left of a job that is gone: the checkpoints that its executions shared."""
+        await self._threads.run(shutil.rmtree, self._checkpoints(job_uid), ignore_errors=True)
+
+
+def source_key(job_uid: str, generation: int) -> str:
+    """Where the store keeps the digest of a generation's source."""
+    return f"{_SOURCE}{job_uid}:{generation}"
+
+
+def _memory_limit(container: Container) -> int | None:
+    return bytes_from_quantity(container.limits["memory"]) if container.memory_set_by_user else None
+
+
+def _generations_in_use(tx: WriteTx, job_uid: str) -> set[int]:
+    job = tx.jobs.job_by_uid(job_uid)
+    found: set[int] = set() if job is None else {job.generation}
+    for uid in tx.jobs.executions_of(job_uid):
+        execution = tx.jobs.execution_by_uid(uid)
+        if execution is not None:
+            found.add(execution.job_generation)
+    return found
+
+
+def _kept_digest(tx: ReadTx, execution: Execution) -> str | None:
+    return tx.meta(source_key(execution.job_uid, execution.job_generation))
+
+
+def _argv(container: Container, source: ImageSource, snapshot: Path) -> tuple[str, ...]:
+    """A declared command replaces the image's, arguments too; without either the source says how it starts."""
+    if container.command:
+        return (*container.command, *container.args)
+    if source.command:
+        return (*source.command, *(container.args or source.args))
+    return (*_entry(snapshot), *(container.args or source.args))
+
+
+def _entry(snapshot: Path) -> tuple[str, ...]:
+    files: dict[str, bool] = {}
+    with os.scandir(snapshot) as found:
+        for entry in found:
+            if entry.is_file():
+                files[entry.name] = os.access(entry.path, os.X_OK)
+    texts: dict[str, str | None] = {}
+    for name in ("Procfile", "package.json"):
+        path = snapshot / name
+        texts[name] = path.read_text(encoding="utf-8", errors="replace") if name in files else None
+    return entrypoint(files, texts["Procfile"], texts["package.json"])
+
+
+def _bad(field: str, text: str) -> InvalidArgument:
+    return InvalidArgument(f"{field}: {text}.", violations=[FieldViolation(field=field, description=text)])

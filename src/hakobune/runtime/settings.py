@@ -1,0 +1,62 @@
+"""What the user chose for one runtime: flags of `hakobune up` and the file `hakobune.yaml`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from hakobune.store.api import Durability
+
+DEFAULT_PORT = 8642
+DEFAULT_GRPC_PORT = 8643
+DEFAULT_PROJECT = "hakobune-local"
+DEFAULT_LOCATION = "us-central1"
+MAX_RUNNING_DEFAULT = 128  # attempts at once, of all executions
+
+
+class Auth(StrEnum):
+    """Who may call."""
+
+    NONE = "none"  # everyone on this machine; a token that is present must be good
+    TOKEN = "token"  # a token of the local issuer  # noqa: S105 - the name of a mode, not a secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageSource:
+    """What an image name stands for here: a source directory, and how to start it if the deploy does not say."""
+
+    source: Path
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+
+
+def _no_images() -> dict[str, ImageSource]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings, checked."""
+
+    directory: Path
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    grpc_port: int = DEFAULT_GRPC_PORT
+    project: str = DEFAULT_PROJECT
+    location: str = DEFAULT_LOCATION
+    auth: Auth = Auth.NONE
+    durability: Durability = Durability.POWER
+    images: Mapping[str, ImageSource] = field(default_factory=_no_images)
+    max_running: int = MAX_RUNNING_DEFAULT
+
+    def image_source(self, image: str) -> ImageSource | None:
+        """What the longest mapped prefix of an image name stands for. A prefix ends where the name has `/`, `:` or
+        `@`, or at its end."""
+        best = ""
+        for prefix in self.images:
+            rest = image[len(prefix) :]
+            if image.startswith(prefix) and (not rest or rest[0] in "/:@") and len(prefix) > len(best):
+                best = prefix
+        return self.images.get(best)
