@@ -1,0 +1,63 @@
+"""`python -m hakobune.testing --seeds N` or `--seed N`: simulations, over all cores."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+
+from hakobune.testing.simulator import Outcome, SimulationFailed, run_seed
+
+
+def _try(seed: int) -> Outcome | str:
+    import logging
+    import traceback
+
+    logging.disable(logging.WARNING)
+    try:
+        return run_seed(seed)
+    except SimulationFailed as failure:
+        return "".join(traceback.format_exception(failure))
+
+
+def main() -> int:
+    """Exit code 0 if every seed held."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=2000, help="how many")
+    parser.add_argument("--first", type=int, default=1, help="the first of them")
+    parser.add_argument("--seed", type=int, help="only this one, with its traceback")
+    options = parser.parse_args()
+    if options.seed is not None:
+        found = _try(options.seed)
+        print(found)
+        return int(isinstance(found, str))
+    began = time.monotonic()
+    crashes = stops = processes = lives = 0
+    virtual_s = 0.0
+    failed: list[str] = []
+    seeds = range(options.first, options.first + options.seeds)
+    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for seed, found in zip(seeds, pool.map(_try, seeds, chunksize=8), strict=True):
+            if isinstance(found, str):
+                failed.append(found)
+                print(f"seed {seed} failed: make simulate SEED={seed}", file=sys.stderr)
+                continue
+            crashes += found.crashes
+            stops += found.stops
+            lives += found.engine_lives - 1
+            processes += found.processes
+            virtual_s += found.virtual_s
+    if failed:
+        print(failed[0], file=sys.stderr)
+    print(
+        f"simulate: {options.seeds} seeds, {len(failed)} failed; {crashes} crashes and {stops} stops of the "
+        f"runtime, {lives} lives more of the engine, {processes} processes, {virtual_s / 3600:.0f} virtual hours "
+        f"in {time.monotonic() - began:.1f} s"
+    )
+    return int(bool(failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
