@@ -1,0 +1,149 @@
+"""The front door: every request, of clients, of tasks and of our own rooms, goes through here.
+
+Order: whose host is it, who asks, which attempt is that, which route. A call from inside the house is
+`await front.handle(request)` with no socket, and so can do what a client can do and no more.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from typing import cast
+
+from hakobune.core.errors import (
+    Code,
+    HakobuneError,
+    ResourceExhausted,
+    Unauthenticated,
+    Unavailable,
+    Unimplemented,
+)
+from hakobune.runtime.app import Runtime
+from hakobune.runtime.settings import Auth
+from hakobune.runtime.wheel import Origin, origin
+from hakobune.servers.hosts import Hosts, Place, is_loopback
+from hakobune.servers.http.messages import HttpError, Request, Response, json_response
+from hakobune.servers.http.router import MethodNotAllowed, Router
+from hakobune.store.api import EffectPhase
+from hakobune.wire.errors import error_to_json
+
+# Answered without a token: what clients need before they have one, and what says whether the runtime lives.
+_OPEN_PATHS = frozenset(
+    {
+        "/healthz",
+        "/oauth2/v1/certs",
+        "/oauth2/v3/certs",
+        "/.well-known/openid-configuration",
+        "/hakobune/v1/env",
+    }
+)
+_METADATA = "/computeMetadata/"
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+_log = logging.getLogger("hakobune.http")
+
+
+def error_response(error: HakobuneError) -> Response:
+    """An error in Google's JSON, under its HTTP status."""
+    status, body = error_to_json(error)
+    headers: list[tuple[str, str]] = []
+    if isinstance(error, HttpError):
+        status = error.status
+        cast("dict[str, object]", body["error"])["code"] = status
+    if isinstance(error, MethodNotAllowed):
+        headers.append(("Allow", error.allowed))
+    if error.code is Code.UNAUTHENTICATED:
+        headers.append(("WWW-Authenticate", 'Bearer realm="https://accounts.google.com/"'))
+    response = json_response(body, status)
+    response.headers += headers
+    return response
+
+
+def refused_by_the_machine(error: OSError) -> HakobuneError:
+    """A file or socket that the machine did not give: nothing of the request is promised, and it may be repeated."""
+    if error.errno in _DISK_FULL:
+        return ResourceExhausted(f"The disk is full: {error.strerror}.")
+    return Unavailable(f"The machine refused a file or a socket: {error.strerror or error}.")
+
+
+class FrontDoor:
+    """Routes, behind the checks that all of them share."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.router = Router()
+        self._hosts = Hosts(runtime.settings.host)
+
+    async def handle(self, request: Request) -> Response:
+        """Answer a request; what is raised here is a bug."""
+        try:
+            response = await self._handle(request)
+        except HakobuneError as error:
+            response = error_response(error)
+        except OSError as error:
+            _log.warning("%s %s: %s", request.method, request.target[:200], error)
+            response = error_response(refused_by_the_machine(error))
+        self.runtime.telemetry.request(response.status)
+        return response
+
+    async def _handle(self, request: Request) -> Response:
+        place = self._hosts.place(request)
+        if request.method == "CONNECT":
+            raise Unimplemented(
+                f"CONNECT {request.target[:120]}: TLS is not supported by this version of hakobune. Point the client "
+                'at plain HTTP: eval "$(hakobune env)".'
+            )
+        request.account = await self._account(request)
+        if request.slot is not None:
+            request.attempt_uid = await self.runtime.slots.holder(request.slot)
+        return await self._route(request, place)
+
+    async def _account(self, request: Request) -> str:
+        credentials = self.runtime.credentials
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if token and scheme.lower() == "bearer":
+            return (await credentials.verify(token.strip())).account
+        if self.runtime.settings.auth is Auth.TOKEN and not _is_open(request):
+            raise Unauthenticated('A token is required here: eval "$(hakobune env)", or send Authorization: Bearer.')
+        return credentials.default_account
+
+    async def _route(self, request: Request, place: Place) -> Response:
+        request.region = place.region
+        if place.service:
+            raise Unimplemented(f"{place.service}: not supported by this version of hakobune ({place.host}).")
+        if request.attempt_uid is None or request.method in _READS or request.path.startswith(_METADATA):
+            return await self.router(request)
+        return await self._noted(request, request.attempt_uid)
+
+    async def _noted(self, request: Request, attempt_uid: str) -> Response:
+        """A call by which an attempt changes something is an effect of it: begun, applied, answered."""
+        wheel = self.runtime.wheel
+        key = request.headers.get("idempotency-key", "")
+        mark = Origin(
+            attempt_uid=attempt_uid,
+            call=wheel.new_call(),
+            target=f"{request.method} {request.path}"[:500],
+            key=key[:200],
+        )
+        await wheel.note(mark, EffectPhase.STARTED)
+        token = origin.set(mark)
+        try:
+            return await self.router(request)
+        finally:
+            origin.reset(token)
+            await self._note_answer(mark)
+
+    async def _note_answer(self, mark: Origin) -> None:
+        """What was applied keeps its answer, also when the disk has no room for the note."""
+        try:
+            await self.runtime.wheel.note(mark, EffectPhase.ANSWERED)
+        except (ResourceExhausted, Unavailable) as refusal:
+            _log.warning("the answer to a call of attempt %s is not on record: %s", mark.attempt_uid, refusal.message)
+
+
+def _is_open(request: Request) -> bool:
+    """Tokens of the metadata server are for this machine: whoever asks from another one shows a token first."""
+    if request.path.startswith(_METADATA) or request.path == "/":
+        return not request.peer or is_loopback(request.peer)
+    return request.path in _OPEN_PATHS

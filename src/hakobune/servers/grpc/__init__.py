@@ -1,0 +1,1 @@
+"""The gRPC port. Services join it with their issues; what is not there answers UNIMPLEMENTED by name."""

@@ -1,0 +1,144 @@
+"""Which hosts are ours. The port is no open proxy, and a page of the web gets nothing from it.
+
+Ours are: this machine's loopback names, what the port is bound to, Google's API hosts and their regional forms, the
+metadata host, hosts of services, and the made-up host that `hakobune env` gives to gcloud, with a region in front. A
+name that a page has re-bound to loopback is none of them; and a request that a browser makes for a page of another
+site says so in its `Origin`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from hakobune.core.client_environment import CLIENT_HOST
+from hakobune.core.errors import InvalidArgument, PermissionDenied
+from hakobune.servers.http.messages import Request
+
+_REGIONAL = re.compile(r"([a-z]+(?:-[a-z]+)+[0-9]+)-(.+)\Z")
+_REP = re.compile(r"([a-z0-9]+)\.([a-z]+(?:-[a-z]+)+[0-9]+)\.rep\.googleapis\.com\Z")
+_AUTHORITY = re.compile(r"(?:\[([0-9a-f:.%]*)\]|([a-z0-9._-]*))(?::[0-9]{0,5})?\Z")
+_METADATA = frozenset({"metadata.google.internal", "metadata", "169.254.169.254"})
+_STORAGE = "storage.googleapis.com"
+# First segments of paths that are no bucket there.
+_STORAGE_APIS = frozenset({"storage", "upload", "download", "batch", "v1", "v2", "oauth2", "resumable"})
+_XML = "Cloud Storage (XML)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a request was sent: the API's host (empty for our own names), and the region in front of it. `service`
+    names what the host stands for as a whole, where that is not here yet."""
+
+    host: str
+    region: str | None = None
+    service: str = ""
+
+
+class Hosts:
+    """Knows our names."""
+
+    def __init__(self, bound_host: str) -> None:
+        self._bound = bound_host
+        self._is_loopback_only = is_loopback(bound_host)
+
+    def place(self, request: Request) -> Place:
+        """Split the target into host, path and query (set on the request), and check the host.
+        Raises InvalidArgument, PermissionDenied."""
+        request.host = _host(_split(request))
+        place = self._known(request.host)
+        self._check_origin(request.headers.get("origin", ""))
+        if place.host == _STORAGE and request.path.lstrip("/").partition("/")[0] not in _STORAGE_APIS:
+            return Place(host=place.host, service=_XML)
+        return place
+
+    def _known(self, host: str) -> Place:
+        name = host.rstrip(".")
+        if not name or is_loopback(name) or name == self._bound or name in _METADATA:
+            return Place(host="")
+        if name.endswith(".run.app"):
+            return Place(host=name, service="Cloud Run services")
+        rep = _REP.match(name)
+        if rep:
+            return Place(host=f"{rep.group(1)}.googleapis.com", region=rep.group(2))
+        regional = _REGIONAL.match(name)
+        plain = regional.group(2) if regional else name
+        if plain == CLIENT_HOST or plain == CLIENT_HOST.partition(".")[2] or _is_google(plain):
+            return Place(host=plain, region=regional.group(1) if regional else None)
+        if name.endswith(f".{_STORAGE}"):  # the bucket stands in front
+            return Place(host=name, service=_XML)
+        if _is_google(name):
+            return Place(host=name)
+        if not self._is_loopback_only and _is_address(name):
+            return Place(host="")
+        raise PermissionDenied(f"{host[:120]!r} is not a host of this runtime, and it is no proxy for others.")
+
+    def _check_origin(self, origin: str) -> None:
+        """Pages of other sites may send a request here without being asked; they would start programs. Those of this
+        machine are its user's own. Raises PermissionDenied."""
+        if not origin:
+            return
+        try:
+            host = urlsplit(origin).hostname or ""
+        except ValueError:
+            host = ""
+        if not host or not (is_loopback(host) or host == self._bound):
+            raise PermissionDenied(f"Pages of {origin[:120]!r} may not call this runtime.")
+
+
+def _split(request: Request) -> str:
+    """Set path and query from the target; return the authority. Raises InvalidArgument."""
+    target = request.target
+    if request.method == "CONNECT":
+        return target
+    if target.startswith("/"):
+        _set_path(request, target)
+        return request.headers.get("host", "")
+    scheme, _, rest = target.partition("://")
+    if scheme.lower() not in ("http", "https") or not rest:
+        raise InvalidArgument(f"The request target {target[:200]!r} is neither a path nor an http URL.")
+    end = min((place for place in map(rest.find, "/?#") if place >= 0), default=len(rest))
+    if not end:
+        raise InvalidArgument(f"The request target {target[:200]!r} names no host.")
+    path = rest[end:]
+    _set_path(request, path if path.startswith("/") else f"/{path}")
+    return rest[:end]
+
+
+def _set_path(request: Request, target: str) -> None:
+    path, _, query = target.partition("#")[0].partition("?")
+    request.path, request.query = path or "/", query
+
+
+def _host(authority: str) -> str:
+    """The host in `host:port`, in lower case. Raises InvalidArgument."""
+    found = _AUTHORITY.match(authority.lower())
+    if found is None:
+        raise InvalidArgument(f"{authority[:120]!r} is no host with a port.")
+    return found.group(1) or found.group(2) or ""
+
+
+def _is_google(host: str) -> bool:
+    return host.endswith(".googleapis.com") and not host.endswith(f".{_STORAGE}")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine, seen from itself."""
+    if host in ("localhost", "") or host.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback

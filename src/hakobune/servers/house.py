@@ -1,0 +1,95 @@
+"""A whole runtime in one process: store, engine, rooms, ports. What `hakobune up` runs."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import resource
+import sys
+from collections.abc import Callable
+
+import anyio
+
+from hakobune.core.errors import HakobuneError
+from hakobune.engines.process.engine import ProcessEngine
+from hakobune.runtime.app import Outside, Runtime
+from hakobune.runtime.clock import RandomIdentifiers, SystemClock
+from hakobune.runtime.settings import Settings
+from hakobune.runtime.telemetry import Telemetry
+from hakobune.runtime.threads import WorkerThreads
+from hakobune.servers.front import error_response
+from hakobune.servers.grpc.server import GrpcServer
+from hakobune.servers.http.server import HttpServer
+from hakobune.servers.routes import front_door
+from hakobune.store.sqlite.database import SqliteStore
+
+_HTTP_GRACE_S = 1.0  # for requests in work: a commit takes milliseconds, and a long poll is asked again
+# Tasks inherit the limit, and old programs walk through all descriptors that they may have: not the millions that some
+# machines allow.
+_FILES_MAX = 65_536
+# The thread that commits waits for the interpreter lock: with Python's 5 ms beside a busy loop a commit took 20 ms
+# instead of 3 (measured in bench/store.py).
+_SWITCH_S = 0.0005
+_log = logging.getLogger("hakobune")
+
+
+def raise_file_limit() -> None:
+    """Thousands of idle connections are no reason to stop answering: take the files that we may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, _FILES_MAX)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+async def serve(settings: Settings, *, stop: anyio.Event, ready: Callable[[Runtime], None]) -> None:
+    """Run until `stop` is set, then end in order. Raises DataDirectoryInUse, CorruptStore, OSError (port taken)."""
+    raise_file_limit()
+    sys.setswitchinterval(_SWITCH_S)
+    (settings.directory / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)  # `open` makes its name last
+    telemetry = Telemetry()
+    store = await SqliteStore.open(settings.directory, durability=settings.durability, interceptor=telemetry)
+    engine = ProcessEngine(settings.directory, capacity=settings.max_running)
+    outside = Outside(
+        store=store,
+        engine=engine,
+        clock=SystemClock(),
+        identifiers=RandomIdentifiers(),
+        threads=WorkerThreads(),
+    )
+    runtime = Runtime(settings, outside, telemetry)
+    http = HttpServer(front_door(runtime).handle, error_response)
+    grpc = GrpcServer()
+    is_orderly = False
+    try:
+        async with anyio.create_task_group() as group:
+            await group.start(http.run)
+
+            async def listen(slot: int, port: int) -> int:
+                return await http.listen("127.0.0.1", port, slot=slot)
+
+            await runtime.prepare(listen)
+            await group.start(runtime.run)
+            await grpc.listen(settings.host, settings.grpc_port)
+            await http.listen(settings.host, settings.port)
+            # What was loaded until now stays: a full collection without it takes 1 ms, not 8, and nobody waits for it.
+            gc.freeze()
+            ready(runtime)
+            group.start_soon(_write_client_files, runtime)
+            group.start_soon(runtime.programs.sweep)
+            await stop.wait()
+            is_orderly = True
+            await http.stop(_HTTP_GRACE_S)
+            group.cancel_scope.cancel()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await grpc.stop(_HTTP_GRACE_S)
+            await runtime.close(stop_attempts=is_orderly)
+
+
+async def _write_client_files(runtime: Runtime) -> None:
+    """What the environment of tasks names should be there before a task looks. Making the key takes a while, so the
+    start does not wait for it; `hakobune env` writes them again."""
+    try:
+        await runtime.credentials.write_client_files()
+    except HakobuneError as error:
+        _log.warning("clients will miss their token and settings files: %s", error.message)

@@ -1,0 +1,108 @@
+"""The body of a request on its way from the socket to the handler, with back-pressure between them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import anyio
+
+from hakobune.servers.http.messages import BodyCut
+
+HIGH_BYTES = 1024 * 1024  # stop reading from the socket above this
+LOW_BYTES = 256 * 1024  # and go on below this
+
+
+class Source(Protocol):
+    """What a body needs of its connection."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def steer_reading(self) -> None:
+        """Look again whether bytes may be taken from the socket."""
+        ...
+
+
+class StreamBody:
+    """Filled by the connection, emptied by the handler. `length` is None if only its end will tell."""
+
+    def __init__(self, source: Source, *, length: int | None, expects_continue: bool) -> None:
+        self.length = length
+        self.is_complete = False
+        self.is_untold = expects_continue  # the sender waits for a sign before it sends
+        self._source = source
+        self._chunks: deque[bytes] = deque()
+        self._wake = anyio.Event()
+        self._size = 0
+        self._is_full = False
+        self._is_lost = False
+        self._is_discarded = False
+
+    def feed(self, data: bytes) -> None:
+        """Bytes from the socket."""
+        self.is_untold = False
+        if self._is_discarded:
+            return
+        self._chunks.append(data)
+        self._size += len(data)
+        self._wake.set()
+        if self._size > HIGH_BYTES and not self._is_full:
+            self._is_full = True
+            self._source.steer_reading()
+
+    def finish(self) -> None:
+        """The last byte has come."""
+        self.is_complete = not self._is_lost
+        self._wake.set()
+
+    def lose(self) -> None:
+        """The sender is gone, or broke the rules."""
+        self._is_lost = not self.is_complete
+        self._wake.set()
+
+    def discard(self) -> None:
+        """Nobody will read it."""
+        self._is_discarded = True
+        self._chunks.clear()
+        self._size = 0
+        self._is_full = False
+        self._source.steer_reading()
+
+    @property
+    def is_full(self) -> bool:
+        """The handler has to catch up before more may come."""
+        return self._is_full
+
+    @property
+    def is_waited_for(self) -> bool:
+        """The handler can go on only with more bytes."""
+        return not self._chunks and not self.is_complete
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The bytes as they arrive. Raises BodyCut."""
+        if self.is_untold and not self.is_complete:
+            self.is_untold = False
+            self._source.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        while True:
+            while self._chunks:
+                chunk = self._chunks.popleft()
+                self._size -= len(chunk)
+                if self._is_full and self._size < LOW_BYTES:
+                    self._is_full = False
+                    self._source.steer_reading()
+                yield chunk
+            if self._is_lost:
+                raise BodyCut("The body of the request is broken, or its sender left.")
+            if self.is_complete:
+                return
+            await self._more()
+
+    async def ended(self) -> None:
+        """Return when the last byte has come or the sender is gone."""
+        while not self.is_complete and not self._is_lost:
+            await self._more()
+
+    async def _more(self) -> None:
+        self._wake = anyio.Event()
+        await self._wake.wait()

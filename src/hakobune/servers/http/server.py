@@ -1,0 +1,173 @@
+"""Listening sockets, the connections on them, and their orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import resource
+import socket
+from collections.abc import Awaitable, Callable
+
+import anyio
+from anyio.abc import TaskGroup, TaskStatus
+
+from hakobune.core.errors import HakobuneError, Unavailable
+from hakobune.servers.http.messages import Request, Response
+from hakobune.servers.http.protocol import HttpConnection
+
+_log = logging.getLogger("hakobune.http")
+_BACKLOG = 4096
+_SWEEP_S = 2.0
+_BIND_TRIES = 40  # a runtime that was just killed may hold its port for a moment
+_BIND_WAIT_S = 0.05
+_CONNECTIONS_MAX = 16_384  # ours: an idle one costs about 4 KB
+_FILES_KEPT = 512  # descriptors that the rest of the house needs
+_CROWDED_SHARE = 16  # when there are too many connections, one in so many goes: those that were idle the longest
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class _Listener:
+    """One listening socket's view of the server: it knows the slot of its attempts."""
+
+    def __init__(self, server: HttpServer, slot: int | None) -> None:
+        self._server = server
+        self.slot = slot
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._server.is_stopping
+
+    def opened(self, connection: HttpConnection) -> None:
+        self._server.opened(connection)
+
+    def closed(self, connection: HttpConnection) -> None:
+        self._server.closed(connection)
+
+    def start(self, work: Callable[[], Awaitable[None]]) -> None:
+        self._server.start(work)
+
+    async def handle(self, request: Request) -> Response:
+        return await self._server.handle(request)
+
+
+class HttpServer:
+    """All HTTP of one runtime. `run` is the loop that owns every request's task."""
+
+    def __init__(self, handler: Handler, failed: Callable[[HakobuneError], Response]) -> None:
+        self._handler = handler
+        self._failed = failed
+        self._group: TaskGroup | None = None
+        self._servers: list[asyncio.Server] = []
+        self.is_stopping = False  # answers end their connections
+        self._busy = 0
+        self._quiet = anyio.Event()
+        self._connections: set[HttpConnection] = set()
+        self._connections_max = connections_max()
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Own the requests until cancelled."""
+        async with anyio.create_task_group() as group:
+            self._group = group
+            task_status.started()
+            while True:
+                await anyio.sleep(_SWEEP_S)
+                self.sweep(asyncio.get_running_loop().time())
+
+    def sweep(self, now_s: float) -> None:
+        """Hang up on peers that have been silent for too long, at an instant of the loop's clock."""
+        for connection in tuple(self._connections):
+            connection.check_time(now_s)
+
+    def opened(self, connection: HttpConnection) -> None:
+        """A peer has connected. Nobody is turned away while others only sit there."""
+        self._connections.add(connection)
+        if len(self._connections) > self._connections_max:
+            idle = [(since_s, found) for found in self._connections if (since_s := found.idle_since_s) is not None]
+            idle.sort(key=lambda item: item[0])
+            for _, found in idle[: self._connections_max // _CROWDED_SHARE]:
+                found.abort()
+                self._connections.discard(found)  # the next one in a burst of new ones must not count it
+
+    def closed(self, connection: HttpConnection) -> None:
+        """A peer is gone."""
+        self._connections.discard(connection)
+
+    async def listen(self, host: str, port: int, *, slot: int | None = None) -> int:
+        """Listen on `host:port` (0: a free one); returns the port. Raises OSError if it is taken."""
+        listener = _Listener(self, slot)
+        loop = asyncio.get_running_loop()
+        opened = await _bind(host, port, tries=1 if slot is not None else _BIND_TRIES)
+        server = await loop.create_server(lambda: HttpConnection(listener), sock=opened, backlog=_BACKLOG)
+        self._servers.append(server)
+        bound: int = opened.getsockname()[1]
+        return bound
+
+    def start(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run a request's work in the task group."""
+        if self._group is None:
+            raise Unavailable("The server is not running.")
+        self._busy += 1
+        self._group.start_soon(self._counted, work)
+
+    async def _counted(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except Exception:  # noqa: BLE001 - a bug in one connection must not take the server with it
+            _log.exception("a connection failed")
+        finally:
+            self._busy -= 1
+            self._quiet.set()
+
+    async def handle(self, request: Request) -> Response:
+        """The handler's answer, or the error's. Never raises but for cancellation."""
+        try:
+            return await self._handler(request)
+        except HakobuneError as error:
+            return self._failed(error)
+        except Exception as error:  # noqa: BLE001 - a bug in one handler must not take the server with it
+            _log.exception("%s %s failed", request.method, request.target[:200])
+            internal = HakobuneError("Internal error: this is a bug of hakobune; its log has the details.")
+            internal.__cause__ = error
+            return self._failed(internal)
+
+    async def stop(self, grace_s: float) -> None:
+        """Stop listening, let requests in work end within the grace, hang up."""
+        self.is_stopping = True
+        for server in self._servers:
+            server.close()
+        for connection in tuple(self._connections):
+            if connection.idle_since_s is not None:
+                connection.abort()
+        with anyio.move_on_after(grace_s):
+            while self._busy:
+                self._quiet = anyio.Event()
+                await self._quiet.wait()
+        for connection in tuple(self._connections):
+            connection.abort()
+
+
+def connections_max() -> int:
+    """How many connections may be open at once, by the files that this process may open."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(_FILES_KEPT, min(_CONNECTIONS_MAX, soft - _FILES_KEPT))
+
+
+async def _bind(host: str, port: int, *, tries: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for attempt in range(tries):
+        opened = socket.socket(family, socket.SOCK_STREAM)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.setblocking(False)
+        try:
+            opened.bind((host, port))
+            opened.listen(_BACKLOG)
+        except OSError as error:
+            opened.close()
+            if error.errno != errno.EADDRINUSE or attempt == tries - 1 or port == 0:
+                raise
+            await anyio.sleep(_BIND_WAIT_S)
+        else:
+            return opened
+    raise AssertionError("unreachable: the last try returns or raises")

@@ -1,0 +1,41 @@
+"""What list handlers of all APIs share: parents with wildcards, and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from hakobune.core import paging
+from hakobune.core.names import WILDCARD, check_location, check_project
+from hakobune.servers.http.messages import Request
+from hakobune.servers.query import number
+from hakobune.store.api import Page
+
+T = TypeVar("T")
+
+
+def project_of(request: Request) -> str:
+    """The project in the path. Raises InvalidArgument."""
+    return check_project(request.parameters["project"])
+
+
+def location_of(request: Request) -> str | None:
+    """The location in the path; None for the wildcard `-`. Raises InvalidArgument."""
+    location = request.parameters["location"]
+    return None if location == WILDCARD else check_location(location)
+
+
+def page_of(request: Request, kind: str, size_field: str = "pageSize", after_field: str = "pageToken") -> Page:
+    """The page that a list request asks for; one item more than it may have, to see whether another follows.
+    Raises InvalidArgument (the size, or a token that was not made by us for this list)."""
+    limit = paging.page_size(number(request, size_field))
+    after = request.query_fields().get(after_field, "")
+    return Page(limit=limit + 1, after=paging.decode(kind, after) if after else "")
+
+
+def cut(found: Sequence[T], page: Page, kind: str, place: Callable[[T], str]) -> tuple[Sequence[T], str]:
+    """The items of the page, and the token of the next one ("" if this was the last)."""
+    if len(found) < page.limit:
+        return found, ""
+    shown = found[: page.limit - 1]
+    return shown, paging.encode(kind, place(shown[-1]))

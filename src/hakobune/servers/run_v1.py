@@ -1,0 +1,261 @@
+"""Cloud Run Admin API v1, the Knative-shaped one that gcloud speaks: jobs, executions, tasks.
+
+The region of a call stands in front of the host (`us-central1-run.googleapis.com`); without one, lists go over all
+regions, and new jobs get the default region of this runtime.
+"""
+
+from __future__ import annotations
+
+from hakobune.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unimplemented
+from hakobune.core.jobs.model import Execution, Job, Task
+from hakobune.core.jobs.states import FINAL_EXECUTION_STATES
+from hakobune.core.names import JobName, check_location, check_project, default_service_account, task_index
+from hakobune.core.operations import Operation
+from hakobune.runtime.app import Runtime
+from hakobune.runtime.runs import Caller
+from hakobune.servers.http.messages import Request, Response, json_response
+from hakobune.servers.http.router import Handler, Router
+from hakobune.servers.parents import cut, page_of
+from hakobune.servers.query import flag, only
+from hakobune.servers.run_v2 import body_of, idempotency_key
+from hakobune.store.api import Page
+from hakobune.wire import run_v1
+
+_BASE = "/apis/run.googleapis.com/v1/namespaces/{project}"
+_SCAN = 500  # items looked at in one read while a selector is applied: filter before limit
+
+
+class RunV1:
+    """Handlers over the jobs room."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._jobs = runtime.jobs
+        self._default_location = runtime.settings.location
+
+    def routes(self, router: Router) -> None:
+        """Register all paths."""
+        lists = "limit continue labelSelector fieldSelector resourceVersion watch includeUninitialized"
+        delete = "apiVersion kind propagationPolicy dryRun"
+        table: list[tuple[str, str, str, Handler]] = [
+            ("GET", "/jobs", lists, self.list_jobs),
+            ("POST", "/jobs", "dryRun", self.create_job),
+            ("GET", "/jobs/{job}", "", self.get_job),
+            ("PUT", "/jobs/{job}", "dryRun", self.replace_job),
+            ("DELETE", "/jobs/{job}", delete, self.delete_job),
+            ("POST", "/jobs/{job}:run", "", self.run_job),
+            ("GET", "/executions", lists, self.list_executions),
+            ("GET", "/executions/{execution}", "", self.get_execution),
+            ("DELETE", "/executions/{execution}", delete, self.delete_execution),
+            ("POST", "/executions/{execution}:cancel", "", self.cancel_execution),
+            ("GET", "/tasks", lists, self.list_tasks),
+            ("GET", "/tasks/{task}", "", self.get_task),
+        ]
+        for method, pattern, query, handler in table:
+            router.add(method, _BASE + pattern, only(query, handler))
+
+    # -- finding --------------------------------------------------------------------------------------------------
+
+    def _project(self, request: Request) -> str:
+        return check_project(request.parameters["project"], field="namespace")
+
+    def _location(self, request: Request) -> str | None:
+        return None if request.region is None else check_location(request.region, field="region")
+
+    async def _job(self, request: Request) -> Job:
+        """The job in the path; without a region, the one job of that id in any region."""
+        project, location, job = self._project(request), self._location(request), request.parameters["job"]
+        if location is not None:
+            return await self._jobs.get(JobName.make(project, location, job))
+        name = JobName.make(project, self._default_location, job)
+        found = await self._jobs.named(project, job)
+        if not found:
+            return await self._jobs.get(name)
+        if len(found) > 1:
+            regions = ", ".join(item.name.location for item in found)
+            raise InvalidArgument(f"Job '{job}' exists in {regions}: name a region.")
+        return found[0]
+
+    async def _execution(self, request: Request) -> Execution:
+        project, execution = self._project(request), request.parameters["execution"]
+        location = self._location(request)
+        found = await self._jobs.find_execution(project, location, execution)
+        if found is None:
+            raise _missing("EXECUTION", execution, project, location or self._default_location)
+        return found
+
+    # -- jobs -----------------------------------------------------------------------------------------------------
+
+    async def list_jobs(self, request: Request) -> Response:
+        """`GET …/jobs`."""
+        project, location = self._project(request), self._location(request)
+        selector = _selector(request)
+        kind = f"v1/jobs/{project}/{location}"
+        page = page_of(request, kind, size_field="limit", after_field="continue")
+        found: list[Job] = []
+        after = page.after
+        while len(found) < page.limit:
+            batch = await self._jobs.list_jobs(project, location, Page(limit=_SCAN, after=after))
+            found += [job for job in batch if selector.matches(run_v1.job_labels(job))]
+            if len(batch) < _SCAN:
+                break
+            after = f"{batch[-1].name.job}/{batch[-1].name.location}"
+        shown, token = cut(found[: page.limit], page, kind, lambda job: f"{job.name.job}/{job.name.location}")
+        return json_response(run_v1.list_to_v1("Job", [run_v1.job_to_v1(job) for job in shown], token))
+
+    async def create_job(self, request: Request) -> Response:
+        """`POST …/jobs`."""
+        project = self._project(request)
+        job_id, draft = run_v1.job_draft_from_v1(
+            await body_of(request), namespace=project, service_account=default_service_account(project)
+        )
+        name = JobName.make(project, self._location(request) or self._default_location, job_id, field="metadata.name")
+        try:
+            operation = await self._jobs.create(
+                name, draft, Caller(account=request.account), validate_only=_is_dry(request)
+            )
+        except AlreadyExists as error:
+            raise AlreadyExists(f"Resource '{job_id}' already exists.") from error
+        return json_response(run_v1.job_to_v1(_job_of(operation)))
+
+    async def get_job(self, request: Request) -> Response:
+        """`GET …/jobs/J`."""
+        return json_response(run_v1.job_to_v1(await self._job(request)))
+
+    async def replace_job(self, request: Request) -> Response:
+        """`PUT …/jobs/J`."""
+        project = self._project(request)
+        job_id, draft = run_v1.job_draft_from_v1(
+            await body_of(request), namespace=project, service_account=default_service_account(project)
+        )
+        if job_id != request.parameters["job"]:
+            raise InvalidArgument(f"metadata.name {job_id!r} is not the job of the URL.")
+        job = await self._job(request)
+        operation = await self._jobs.update(
+            job.name, draft, Caller(account=request.account), validate_only=_is_dry(request)
+        )
+        return json_response(run_v1.job_to_v1(_job_of(operation)))
+
+    async def delete_job(self, request: Request) -> Response:
+        """`DELETE …/jobs/J`."""
+        job = await self._job(request)
+        await self._jobs.delete(job.name, validate_only=_is_dry(request))
+        return json_response(run_v1.status_success())
+
+    async def run_job(self, request: Request) -> Response:
+        """`POST …/jobs/J:run` answers the execution."""
+        overrides = run_v1.overrides_from_v1(await body_of(request))
+        job = await self._job(request)
+        operation = await self._jobs.run(
+            job.name, overrides, Caller(account=request.account), key=idempotency_key(request)
+        )
+        return json_response(run_v1.execution_to_v1(_execution_of(operation)))
+
+    # -- executions -----------------------------------------------------------------------------------------------
+
+    async def list_executions(self, request: Request) -> Response:
+        """`GET …/executions`, newest first, by label."""
+        project, location = self._project(request), self._location(request)
+        selector = _selector(request)
+        kind = f"v1/executions/{project}/{location}"
+        page = page_of(request, kind, size_field="limit", after_field="continue")
+        job = selector.value_of("run.googleapis.com/job")
+        found: list[Execution] = []
+        after = page.after
+        while len(found) < page.limit:
+            batch = await self._jobs.list_executions(project, location, job, Page(limit=_SCAN, after=after))
+            found += [execution for execution in batch if selector.matches(run_v1.execution_labels(execution))]
+            if len(batch) < _SCAN:
+                break
+            after = batch[-1].uid
+        shown, token = cut(found[: page.limit], page, kind, lambda execution: execution.uid)
+        items = [run_v1.execution_to_v1(execution) for execution in shown]
+        return json_response(run_v1.list_to_v1("Execution", items, token))
+
+    async def get_execution(self, request: Request) -> Response:
+        """`GET …/executions/E`."""
+        return json_response(run_v1.execution_to_v1(await self._execution(request)))
+
+    async def delete_execution(self, request: Request) -> Response:
+        """`DELETE …/executions/E`."""
+        execution = await self._execution(request)
+        await self._jobs.delete_execution(execution.name, validate_only=_is_dry(request))
+        return json_response(run_v1.status_success())
+
+    async def cancel_execution(self, request: Request) -> Response:
+        """`POST …/executions/E:cancel`."""
+        execution = await self._execution(request)
+        if execution.state in FINAL_EXECUTION_STATES:
+            raise FailedPrecondition(
+                f"Execution '{execution.name.execution}' cannot be cancelled because it is not running."
+            )
+        operation = await self._jobs.cancel(execution.name)
+        return json_response(run_v1.execution_to_v1(_execution_of(operation)))
+
+    # -- tasks ----------------------------------------------------------------------------------------------------
+
+    async def list_tasks(self, request: Request) -> Response:
+        """`GET …/tasks` of the execution that the selector names, by state if it says so."""
+        project, location = self._project(request), self._location(request)
+        selector = _selector(request)
+        name = selector.value_of("run.googleapis.com/execution")
+        if name is None:
+            raise InvalidArgument("Tasks of which execution? labelSelector=run.googleapis.com/execution = EXECUTION")
+        execution = await self._jobs.find_execution(project, location, name)
+        if execution is None:
+            raise _missing("EXECUTION", name, project, location or self._default_location)
+        kind = f"v1/tasks/{execution.uid}"
+        page = page_of(request, kind, size_field="limit", after_field="continue")
+        found: list[Task] = []
+        after = page.after
+        while len(found) < page.limit:
+            batch = await self._jobs.list_tasks(execution, Page(limit=_SCAN, after=after))
+            found += [task for task in batch if selector.matches(run_v1.task_labels(execution, task))]
+            if len(batch) < _SCAN:
+                break
+            after = str(batch[-1].index)
+        shown, token = cut(found[: page.limit], page, kind, lambda task: str(task.index))
+        items = [run_v1.task_to_v1(execution, task) for task in shown]
+        return json_response(run_v1.list_to_v1("Task", items, token))
+
+    async def get_task(self, request: Request) -> Response:
+        """`GET …/tasks/T`."""
+        project, location, task_id = self._project(request), self._location(request), request.parameters["task"]
+        name = task_id.rpartition("-task")[0]
+        execution = await self._jobs.find_execution(project, location, name) if name else None
+        index = None if execution is None else task_index(name, task_id)
+        if execution is None or index is None or index >= execution.task_count:
+            raise _missing("TASK", task_id, project, location or self._default_location)
+        return json_response(run_v1.task_to_v1(execution, await self._jobs.get_task(execution, index)))
+
+
+def _missing(kind: str, name: str, project: str, location: str) -> NotFound:
+    return NotFound(
+        f"Resource '{name[:200]}' of kind '{kind}' in region '{location}' in project '{project}' does not exist."
+    )
+
+
+def _selector(request: Request) -> run_v1.Selector:
+    """Which items a list is asked for. Raises InvalidArgument; Unimplemented for ways that are not here."""
+    if flag(request, "watch"):
+        raise Unimplemented("watch=true: lists cannot be watched here; use /hakobune/v1/changes.")
+    if request.query_fields().get("fieldSelector"):
+        raise Unimplemented("fieldSelector: not supported; use labelSelector.")
+    return run_v1.label_selector(request.query_fields().get("labelSelector", ""))
+
+
+def _is_dry(request: Request) -> bool:
+    """`dryRun=all` checks and changes nothing. Raises InvalidArgument for any other value."""
+    value = request.query_fields().get("dryRun", "")
+    if value not in ("", "all"):
+        raise InvalidArgument(f"dryRun: must be 'all', not {value[:40]!r}.")
+    return value == "all"
+
+
+def _job_of(operation: Operation) -> Job:
+    assert isinstance(operation.resource, Job)  # it is an operation on a job
+    return operation.resource
+
+
+def _execution_of(operation: Operation) -> Execution:
+    assert isinstance(operation.resource, Execution)  # it is an operation on an execution
+    return operation.resource

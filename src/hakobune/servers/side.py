@@ -1,0 +1,94 @@
+"""Small answers that gcloud wants before it acts: service usage, projects, locations. Everything is enabled here."""
+
+from __future__ import annotations
+
+from hakobune.core.names import check_location, check_project, project_number
+from hakobune.runtime.app import Runtime
+from hakobune.servers.http.messages import Request, Response, json_response
+from hakobune.servers.http.router import Router
+from hakobune.servers.iam import tested
+from hakobune.servers.parents import project_of
+from hakobune.servers.run_v2 import body_of
+from hakobune.wire.iam_v1 import EMPTY_POLICY, permissions_from_json
+
+
+class Side:
+    """Handlers that answer from nothing but their path."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._location = runtime.settings.location
+
+    def routes(self, router: Router) -> None:
+        """Register all paths."""
+        router.add("GET", "/v1/projects/{project}/services/{service}", self.service)
+        router.add("POST", "/v1/projects/{project}/services/{service}:enable", self.enable)
+        router.add("POST", "/v1/projects/{project}/services:batchEnable", self.enable)
+        router.add("GET", "/v1/projects/{project}/services:batchGet", self.services)
+        router.add("GET", "/v1/projects/{project}", self.project)
+        for version in ("v1", "v2"):
+            router.add("GET", f"/{version}/projects/{{project}}/locations", self.locations)
+            router.add("GET", f"/{version}/projects/{{project}}/locations/{{location}}", self.location)
+        router.add("POST", "/v1/projects/{project}:getIamPolicy", self.policy)
+        router.add("POST", "/v1/projects/{project}:testIamPermissions", self.permissions)
+
+    async def service(self, request: Request) -> Response:
+        """`services.get` of Service Usage."""
+        return json_response(_service(project_of(request), request.parameters["service"]))
+
+    async def services(self, request: Request) -> Response:
+        """`services.batchGet` of Service Usage."""
+        project = project_of(request)
+        names = [name.rpartition("/")[2] for name in request.query_values("names")]
+        return json_response({"services": [_service(project, name) for name in names]})
+
+    async def enable(self, request: Request) -> Response:
+        """`services.enable` and `services.batchEnable`: done at once."""
+        project = project_of(request)
+        response = {"@type": "type.googleapis.com/google.api.serviceusage.v1.BatchEnableServicesResponse"}
+        return json_response(
+            {"name": f"operations/enable.{project_number(project)}", "done": True, "response": response}
+        )
+
+    async def project(self, request: Request) -> Response:
+        """`projects.get` of Resource Manager: projects need no creation."""
+        project = project_of(request)
+        return json_response(
+            {
+                "projectId": project,
+                "projectNumber": project_number(project),
+                "name": project,
+                "lifecycleState": "ACTIVE",
+            }
+        )
+
+    async def locations(self, request: Request) -> Response:
+        """`locations.list`: every location exists; the default one is listed."""
+        return json_response({"locations": [_location(project_of(request), self._location)]})
+
+    async def location(self, request: Request) -> Response:
+        """`locations.get`."""
+        return json_response(_location(project_of(request), check_location(request.parameters["location"])))
+
+    async def policy(self, request: Request) -> Response:
+        """`projects.getIamPolicy`: empty."""
+        project_of(request)
+        return json_response(EMPTY_POLICY)
+
+    async def permissions(self, request: Request) -> Response:
+        """`projects.testIamPermissions`: everyone may do everything here."""
+        project_of(request)
+        return tested(permissions_from_json(await body_of(request)))
+
+
+def _location(project: str, location: str) -> dict[str, object]:
+    return {"name": f"projects/{project}/locations/{location}", "locationId": location}
+
+
+def _service(project: str, service: str) -> dict[str, object]:
+    name = f"projects/{project_number(check_project(project))}/services/{service}"
+    return {
+        "name": name,
+        "config": {"name": service},
+        "state": "ENABLED",
+        "parent": f"projects/{project_number(project)}",
+    }
