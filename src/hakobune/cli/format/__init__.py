@@ -1,0 +1,1 @@
+"""How answers are printed: format expressions, transforms, tables, JSON, YAML and the others."""

@@ -1,0 +1,187 @@
+"""`hakobune logs`, `run jobs logs read | tail`, `run jobs executions logs read | tail`."""
+
+from __future__ import annotations
+
+import time
+
+from hakobune.cli import values
+from hakobune.cli.document import Document, text_at
+from hakobune.cli.errors import AnswerLostError, CommandError, UnreachableError
+from hakobune.cli.flags import Arguments, Command, Flag, Positional
+from hakobune.cli.format.records import Record
+from hakobune.cli.jobs import view
+from hakobune.cli.log_entries import ago, entries, job_filter, line
+from hakobune.cli.run_api import RunApi
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hakobune.cli.session import Session
+
+_DAY_S = 86400
+_POLL_S = 0.5
+_REMEMBERED = 10_000  # insert ids of the newest entries, to know them again at the next poll
+_OVERLAP_S = 2.0  # entries may become readable a little after their time stamp
+
+_LOG_FILTER = Flag("--log-filter", "text", "Only the entries that this filter chooses as well.", metavar="FILTER")
+_LIMIT = Flag("--limit", "number", "Print at most this many entries.", at_least=1)
+_ORDER = Flag("--order", "choice", "Which entries --limit keeps: the newest (desc, default) or the oldest.",
+              choices=("asc", "desc"))  # fmt: skip
+_FRESHNESS = Flag("--freshness", "text", "How far back to look: 1d (default), 2h30m.", metavar="DURATION")
+_FOLLOW = Flag("--follow", "switch", "Go on printing what is written, until the execution ends or Ctrl-C.")
+
+
+def _read_job(session: Session, arguments: Arguments) -> object:
+    return _read(session, arguments, job_filter(session.region, job=arguments.word("job")))
+
+
+def _read_execution(session: Session, arguments: Arguments) -> object:
+    return _read(session, arguments, job_filter(session.region, execution=arguments.word("execution")))
+
+
+def _read(session: Session, arguments: Arguments, terms: list[str]) -> object:
+    terms = [*terms, *_user_terms(arguments)]
+    terms.append(f'timestamp>="{ago(_freshness_s(arguments))}"')
+    limit = arguments.number("limit")
+    newest_first = limit is not None and arguments.text("order") != "asc"
+    found: Iterable[Document] = entries(session, " AND ".join(terms), newest_first=newest_first, limit=limit)
+    if newest_first:
+        found = reversed(list(found))
+    if session.arguments.text("format"):
+        return [Record(entry) for entry in found]
+    for entry in found:
+        session.console.answer(line(entry) + "\n")
+    return None
+
+
+def _user_terms(arguments: Arguments) -> list[str]:
+    return [f"({arguments.text('log-filter')})"] if arguments.text("log-filter") else []
+
+
+def _freshness_s(arguments: Arguments) -> int:
+    text = arguments.text("freshness")
+    return values.duration("--freshness", text, 0) if text else _DAY_S
+
+
+def _tail_job(session: Session, arguments: Arguments) -> None:
+    terms = job_filter(session.region, job=arguments.word("job"))
+    _Tail(session, terms + _user_terms(arguments), since_s=0.0).follow(execution="")
+
+
+def _tail_execution(session: Session, arguments: Arguments) -> None:
+    name = arguments.word("execution")
+    if RunApi(session, session.region).find("executions", name) is None:
+        raise CommandError(f"Cannot find execution [{name}].")
+    terms = job_filter(session.region, execution=name)
+    _Tail(session, terms + _user_terms(arguments), since_s=None).follow(execution=name)
+
+
+def _logs(session: Session, arguments: Arguments) -> object:
+    name = arguments.word("name")
+    api = RunApi(session, session.region)
+    is_execution = bool(name) and api.find("executions", name) is not None
+    if name and not is_execution and api.find("jobs", name) is None:
+        raise CommandError(f"There is no job and no execution [{name}] in region [{api.region}].")
+    terms = job_filter(session.region, execution=name) if is_execution else job_filter(session.region, job=name)
+    if arguments.switch("follow"):
+        since_s = None if is_execution else 0.0
+        _Tail(session, terms + _user_terms(arguments), since_s=since_s).follow(execution=name if is_execution else "")
+        return None
+    return _read(session, arguments, terms)
+
+
+class _Tail:
+    """Entries as they come, each once."""
+
+    def __init__(self, session: Session, terms: list[str], *, since_s: float | None) -> None:
+        """`since_s`: begin with entries that many seconds old; None: with the first."""
+        self.session = session
+        self.terms = terms
+        self.since = "" if since_s is None else ago(since_s)
+        self.seen: dict[str, None] = {}
+
+    def follow(self, execution: str) -> None:
+        """Print until the execution has ended and all its entries are out; without one until Ctrl-C."""
+        api = RunApi(self.session, self.session.region)
+        try:
+            while True:
+                ended = bool(execution) and _has_ended(api, execution)
+                if not self._print_new() and ended:
+                    return
+                if not ended:
+                    time.sleep(_POLL_S)
+        except KeyboardInterrupt:
+            return
+
+    def _print_new(self) -> int:
+        terms = [*self.terms, f'timestamp>="{self.since}"'] if self.since else self.terms
+        printed = 0
+        latest = self.since
+        try:
+            for entry in entries(self.session, " AND ".join(terms), newest_first=False, limit=None):
+                identifier = text_at(entry, "insertId")
+                if identifier in self.seen:
+                    continue
+                self.seen[identifier] = None
+                self.session.console.answer(line(entry) + "\n")
+                latest = max(latest, text_at(entry, "timestamp"))
+                printed += 1
+        except (UnreachableError, AnswerLostError):
+            return printed  # the runtime is being started again: the next poll reads on from here
+        while len(self.seen) > _REMEMBERED:
+            del self.seen[next(iter(self.seen))]
+        self.since = min(latest, ago(_OVERLAP_S)) if latest else ""
+        return printed
+
+
+def _has_ended(api: RunApi, execution: str) -> bool:
+    try:
+        found = api.find("executions", execution)
+    except (UnreachableError, AnswerLostError):
+        return False
+    return found is None or view.outcome(found, "Completed") is not None
+
+
+_READ_FLAGS = [_LOG_FILTER, _LIMIT, _ORDER, _FRESHNESS]
+_JOB = Positional("job", "The name of the job.")
+_EXECUTION = Positional("execution", "The name of the execution.")
+
+READ_JOB = Command(
+    _read_job,
+    "Read what the tasks of a job wrote, oldest first.",
+    positionals=[_JOB],
+    flags=_READ_FLAGS,
+    examples=[("The last hundred lines:", "hakobune run jobs logs read thumbs --limit 100")],
+    default_format="yaml",
+)
+READ_EXECUTION = Command(
+    _read_execution,
+    "Read what the tasks of an execution wrote, oldest first.",
+    positionals=[_EXECUTION],
+    flags=_READ_FLAGS,
+    examples=[("Errors only:", "hakobune run jobs executions logs read thumbs-x7k2p --log-filter 'severity>=ERROR'")],
+    default_format="yaml",
+)
+TAIL_JOB = Command(
+    _tail_job,
+    "Print what the tasks of a job write from now on, until Ctrl-C.",
+    positionals=[_JOB],
+    flags=[_LOG_FILTER],
+    examples=[("Follow:", "hakobune run jobs logs tail thumbs")],
+)
+TAIL_EXECUTION = Command(
+    _tail_execution,
+    "Print what the tasks of an execution wrote and write, until it has ended.",
+    positionals=[_EXECUTION],
+    flags=[_LOG_FILTER],
+    examples=[("Follow:", "hakobune run jobs executions logs tail thumbs-x7k2p")],
+)
+LOGS = Command(
+    _logs,
+    "Read or follow the log of a job or an execution, whichever has that name; without a name, of all jobs.",
+    positionals=[Positional("name", "The name of a job or of an execution.", required=False)],
+    flags=[_FOLLOW, *_READ_FLAGS],
+    examples=[("Follow an execution to its end:", "hakobune logs thumbs-x7k2p --follow")],
+    default_format="yaml",
+)

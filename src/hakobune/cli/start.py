@@ -1,0 +1,53 @@
+"""`hakobune up`: its flags. What it does is in `cli/up.py`, which imports the whole runtime."""
+
+from __future__ import annotations
+
+from hakobune.cli.flags import Arguments, Command, Flag
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hakobune.cli.session import Session
+
+_NO_TLS = "TLS comes with a later version; clients can be told to use http://"
+_LIMITS = "control groups are used where they can be, else the memory is watched; `hakobune doctor` says which"
+
+
+def _run(session: Session, arguments: Arguments) -> None:
+    del session
+    from hakobune.cli import up
+
+    up.run(arguments)
+
+
+UP = Command(
+    _run,
+    "Run everything in the foreground: all APIs on one port of 127.0.0.1, gRPC on another. Ctrl-C or SIGTERM stops it"
+    " in order. All that was accepted survives a crash and is gone on with at the next start in the same directory.",
+    flags=[
+        Flag("--data", "text", "Directory of all state; made if missing. Default ./.hakobune.", metavar="DIR"),
+        Flag("--host", "text", "Address to listen on. Default 127.0.0.1; any other needs --auth=token."),
+        Flag("--port", "number", "Port of the HTTP APIs. Default 8642.", at_least=0),
+        Flag("--grpc-port", "number", "Port of the gRPC APIs. Default 8643.", at_least=0, metavar="PORT"),
+        Flag("--tls-port", "number", "Port of the HTTP APIs over TLS.", metavar="PORT", refusal=_NO_TLS),
+        Flag("--auth", "choice", "Whether a bearer token is needed. Default none.", choices=("none", "token")),
+        Flag(
+            "--durability",
+            "choice",
+            "What an accepted write survives: a power cut (default), or only the end of the process.",
+            choices=("power", "process"),
+        ),
+        Flag(
+            "--map-image",
+            "map",
+            "Run images that begin with PREFIX from the source DIR. May repeat.",
+            metavar="PREFIX=DIR",
+        ),
+        Flag("--config", "text", "Settings file. Default ./hakobune.yaml where it exists.", metavar="FILE"),
+        Flag("--max-running-tasks", "number", "Attempts that may run at once. Default 128.", at_least=1, metavar="N"),
+        Flag("--limits", "text", "", hidden=True, refusal=_LIMITS),
+    ],
+    examples=[
+        ("With the state kept in ./state:", "hakobune up --data ./state"),
+        ("With a deployed image run from a directory:", "hakobune up --map-image us-docker.pkg.dev/p1/app=./app"),
+    ],
+)

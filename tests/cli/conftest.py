@@ -1,0 +1,57 @@
+"""What the tests of the command line share: a stand-in for the front door, and one call of the command."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import stub_server
+
+from hakobune.cli.main import main
+
+
+@dataclass
+class Outcome:
+    """What one call left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of stdout, without trailing spaces."""
+        return [line.rstrip() for line in self.out.splitlines()]
+
+
+Call = Callable[..., Outcome]
+
+
+@pytest.fixture
+def stub() -> Iterator[stub_server.Stub]:
+    """A server that answers as the front door does, on a free port."""
+    with stub_server.Server() as served:
+        yield served
+
+
+@pytest.fixture
+def hakobune(
+    stub: stub_server.Stub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Call:
+    """`hakobune("run", "jobs", "list")` runs the command in this process against the stub."""
+    for name in [name for name in os.environ if name.startswith(("CLOUDSDK_", "HAKOBUNE_", "GOOGLE_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HAKOBUNE_URL", stub.url)
+    monkeypatch.setenv("CLOUDSDK_CORE_PROJECT", stub_server.PROJECT)
+    monkeypatch.chdir(tmp_path)
+
+    def call(*argv: str) -> Outcome:
+        capsys.readouterr()
+        code = main(list(argv))
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return call
