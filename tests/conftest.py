@@ -1,0 +1,35 @@
+"""What all folders share: a runtime of this worker, started once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from runtime_process import RuntimeProcess
+
+# Machines that run tests are shared: how long an example takes says nothing.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
+
+
+@pytest.fixture(scope="session")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RuntimeProcess]:
+    """A running runtime that tests share: use names of your own."""
+    found = RuntimeProcess(tmp_path_factory.mktemp("runtime") / "data").start()
+    yield found
+    assert found.stop() == 0, found.log
+
+
+@pytest.fixture
+def own_runtime(tmp_path: Path) -> Iterator[RuntimeProcess]:
+    """A runtime of one test: not started; what is left of it is killed."""
+    found = RuntimeProcess(tmp_path / "data")
+    yield found
+    if found.process is not None and found.process.poll() is None:
+        found.stop()
