@@ -1,0 +1,67 @@
+"""Draws what the documents take from the code: `make docs` writes, `--check` (in the tests) only compares.
+
+Each drawing stands between `<!-- drawn: NAME -->` and `<!-- /drawn -->`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from hakobune.core.jobs.states import (
+    EXECUTION_TRANSITIONS,
+    FINAL_EXECUTION_STATES,
+    FINAL_TASK_STATES,
+    TASK_TRANSITIONS,
+    ExecutionState,
+    TaskState,
+)
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+_PLACE = re.compile(r"(<!-- drawn: ([\w-]+) -->\n).*?(<!-- /drawn -->)", re.DOTALL)
+
+
+def _machine(first: str, table: list[tuple[str, str, str]], final: list[str]) -> str:
+    lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {first}"]
+    lines += [f"    {state} --> {target}: {signal}" for state, signal, target in table]
+    lines += [f"    {state} --> [*]" for state in final]
+    return "\n".join([*lines, "```", ""])
+
+
+def _task_states() -> str:
+    table = [(state.value, signal.value, to.value) for (state, signal), to in TASK_TRANSITIONS.items()]
+    return _machine(TaskState.PENDING.value, table, sorted(state.value for state in FINAL_TASK_STATES))
+
+
+def _execution_states() -> str:
+    table = [(state.value, signal.value, to.value) for (state, signal), to in EXECUTION_TRANSITIONS.items()]
+    return _machine(ExecutionState.RUNNING.value, table, sorted(state.value for state in FINAL_EXECUTION_STATES))
+
+
+DRAWINGS = {"task-states": _task_states, "execution-states": _execution_states}
+
+
+def redrawn(text: str) -> str:
+    """A document with its drawings made anew. Raises KeyError for a name that nobody draws."""
+    return _PLACE.sub(lambda place: place.group(1) + DRAWINGS[place.group(2)]() + place.group(3), text)
+
+
+def main() -> int:
+    """Exit code 1 if `--check` finds a document that is behind the code."""
+    stale = []
+    for path in sorted(DOCS.rglob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        new = redrawn(text)
+        if new == text:
+            continue
+        stale.append(path)
+        if "--check" not in sys.argv:
+            path.write_text(new, encoding="utf-8")
+    for path in stale:
+        print(f"docs: {path.name} {'is behind the code: make docs' if '--check' in sys.argv else 'drawn anew'}")
+    return int(bool(stale) and "--check" in sys.argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
