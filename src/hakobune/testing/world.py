@@ -82,7 +82,8 @@ class World:
         self.disk.deserialize(_empty_disk())
         self.engine = FakeEngine(group, fate, random.Random(rng.getrandbits(64)), faults.mischief, self.clock.now_s)
         self.kind_since_s = 0.0
-        self._front: FrontDoor | None = None
+        self._runtime: Runtime | None = None  # the one that is up
+        self._front: FrontDoor | None = None  # of it, made for its first request
         self._up = anyio.Event()
         self.starts = 0
 
@@ -110,7 +111,7 @@ class World:
             except Crash:
                 pass
             life.end()
-            self._front = None
+            self._shut()
             if self._up.is_set():  # else somebody waits for this very event
                 self._up = anyio.Event()
             if self.disk.in_transaction:
@@ -131,15 +132,18 @@ class World:
         async with anyio.create_task_group() as group:
             await runtime.prepare(None)
             await group.start(runtime.run)
-            self._front = front_door(runtime)
+            self._runtime = runtime
             self._up.set()
             group.start_soon(self._misfortune, life)
             await life.ending.wait()
-            self._front = None
+            self._shut()
             group.cancel_scope.cancel()
         life.check()
         self.luck.stops += 1
         await runtime.close(stop_attempts=True)
+
+    def _shut(self) -> None:
+        self._runtime = self._front = None
 
     async def _misfortune(self, life: Life) -> None:
         """Things that happen by themselves."""
@@ -168,9 +172,10 @@ class World:
     ) -> Response | None:
         """One request at the front door. None: the runtime died under it, and nobody knows."""
         await self._up.wait()
-        front, life = self._front, self.starts
-        if front is None:
+        life = self.starts
+        if self._runtime is None:
             return None
+        front = self._front = self._front or front_door(self._runtime)
         request = Request(
             method=method, target=path, headers={"host": "127.0.0.1", **(headers or {})}, body=BytesBody(body)
         )

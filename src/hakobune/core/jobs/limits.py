@@ -41,6 +41,6 @@ REGIONS_MAX = 200  # locations that may hold a job of the same id; Google has ab
 LOOKAHEAD = 96
 BACKOFF_MAX_S = 3_600.0
 LOG_LIMIT_BYTES = 64 * 1024 * 1024  # output kept of one attempt
-# A program that the engine loses again and again must not loop for ever on its own (the platform's fault, so no
-# retry of the user's is used): this many losses in a row fail the task with "Internal error.".
-LOSSES_MAX = 100
+# A program that the engine loses again and again must not loop for ever on its own (the platform's fault, so no retry
+# of the user's is used): this many losses of one task fail it with "Internal error.". A week-long task may meet many.
+LOSSES_MAX = 1_000
