@@ -32,7 +32,7 @@ def test_given_open_connections_streams_and_long_polls_when_stopped_then_it_ends
             else:
                 raw.send(b"POST /v2/entries:list HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
         started_s = time.monotonic()
-        assert runtime.stop() == 0
+        assert runtime.stop() == 0, runtime.log
         assert time.monotonic() - started_s < 4.0  # two seconds on a quiet machine
     runtime.start()
     assert runtime.stop() == 0
