@@ -16,7 +16,7 @@ import anyio
 from hakobune import __version__
 from hakobune.cli.errors import CommandError, UsageError
 from hakobune.cli.flags import Arguments
-from hakobune.core.errors import HakobuneError, InvalidArgument, OutOfRange
+from hakobune.core.errors import HakobuneError, InvalidArgument, OutOfRange, Unavailable
 from hakobune.core.jobs.states import FINAL_EXECUTION_STATES
 from hakobune.core.names import check_location, check_project
 from hakobune.runtime.app import Runtime
@@ -125,8 +125,8 @@ async def _tell(runtime: Runtime) -> None:
 async def _changes(runtime: Runtime, since: int) -> list[Change]:
     try:
         return await runtime.store.read(lambda tx: tx.changes(since, _CHANGES_MAX, None))
-    except OutOfRange:
-        return []  # long ago: nothing of it is news
+    except (OutOfRange, Unavailable):
+        return []  # long ago, or the store is closing: nothing of it is news
 
 
 def _say(text: str) -> None:
