@@ -16,7 +16,7 @@ import anyio
 from hakobune import __version__
 from hakobune.cli.errors import CommandError, UsageError
 from hakobune.cli.flags import Arguments
-from hakobune.core.errors import HakobuneError, InvalidArgument, OutOfRange, Unavailable
+from hakobune.core.errors import HakobuneError, InvalidArgument, OutOfRange
 from hakobune.core.jobs.states import FINAL_EXECUTION_STATES
 from hakobune.core.names import check_location, check_project
 from hakobune.runtime.app import Runtime
@@ -78,7 +78,7 @@ async def _serve(settings: Settings) -> None:
                 f'  clients of another shell: eval "$(hakobune env --port {settings.port}'
                 f' --grpc-port {settings.grpc_port})"'
             )
-            group.start_soon(_tell, runtime)
+            group.start_soon(_tell_until, stop, runtime)
 
         group.start_soon(_wait_for_signal, stop)
         await serve(settings, stop=stop, ready=ready)
@@ -92,6 +92,14 @@ async def _wait_for_signal(stop: anyio.Event) -> None:
             if not stop.is_set():
                 _say(f"{signal.Signals(number).name}: stopping (tasks get SIGTERM; they go on at the next start)")
             stop.set()
+
+
+async def _tell_until(stop: anyio.Event, runtime: Runtime) -> None:
+    """Tell of executions as long as nobody has asked to stop: the store closes soon after that."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(_tell, runtime)
+        await stop.wait()
+        group.cancel_scope.cancel()
 
 
 async def _tell(runtime: Runtime) -> None:
@@ -125,8 +133,8 @@ async def _tell(runtime: Runtime) -> None:
 async def _changes(runtime: Runtime, since: int) -> list[Change]:
     try:
         return await runtime.store.read(lambda tx: tx.changes(since, _CHANGES_MAX, None))
-    except (OutOfRange, Unavailable):
-        return []  # long ago, or the store is closing: nothing of it is news
+    except OutOfRange:
+        return []  # long ago: nothing of it is news
 
 
 def _say(text: str) -> None:
