@@ -1,5 +1,6 @@
 #!/bin/sh
-# All tests. First the pure rooms with their coverage (branches of core and wire), then everything else, in parallel.
+# All tests, in three parts: the pure rooms with their coverage (branches of core and wire); the parts that stand alone
+# (engines, store, SDK), so that nothing else kills, forks or draws random numbers beside them; then whole runtimes.
 set -eu
 cd "$(dirname "$0")/.."
 workers=${1:-2}
@@ -7,4 +8,8 @@ bin=.venv/bin
 export PYTHONWARNINGS=default
 $bin/python -m pytest -q -n "$workers" tests/core tests/wire \
     --cov=hakobune.core --cov=hakobune.wire --cov-branch --cov-report=term:skip-covered --cov-fail-under=95
-exec $bin/python -m pytest -q -n "$workers" --dist=worksteal tests --ignore=tests/core --ignore=tests/wire
+alone="tests/engines tests/engines_logs tests/store tests/power tests/sdk"
+$bin/python -m pytest -q -n "$workers" --dist=worksteal $alone
+ignored=""
+for folder in tests/core tests/wire $alone; do ignored="$ignored --ignore=$folder"; done
+exec $bin/python -m pytest -q -n "$workers" --dist=worksteal tests $ignored

@@ -58,7 +58,7 @@ async def test_given_a_limit_when_processes_share_their_memory_then_it_counts_on
         "import os, time\nheld = bytearray(40 << 20)\nfor _ in range(3):\n  if os.fork() == 0: break\ntime.sleep(0.5)"
     )
     ended = await watch.run(a_python(code, memory_limit_bytes=100 * MIB))
-    assert (ended.kind, ended.exit_code) == (EndKind.EXITED, 0)
+    assert (ended.kind, ended.exit_code) == (EndKind.EXITED, 0), ended
 
 
 async def test_given_a_neighbour_without_a_limit_when_one_is_killed_for_memory_then_the_neighbour_lives(
