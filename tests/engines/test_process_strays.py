@@ -14,6 +14,7 @@ from engine_world import (
     Watch,
     a_lane,
     a_python,
+    a_shell,
     an_attempt,
     attempts,
     has_signal,
@@ -150,6 +151,30 @@ async def test_given_a_daemon_when_its_attempt_is_signalled_then_it_gets_the_sig
     await watch.end_of(attempt)
     assert heard.read_text() == "."
     assert pids_with(mark) == []
+
+
+async def test_given_two_runtimes_whose_attempts_have_one_name_when_one_is_signalled_then_the_other_goes_on(
+    watch: Watch, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    elsewhere = ProcessWorld(tmp_path / "elsewhere")
+    other = Watch(elsewhere.engine())
+    await other.engine.open()
+    try:
+        attempt = an_attempt()  # as after a data directory was copied
+        await other.engine.start(a_shell(f"until [ -e {gate} ]; do sleep 0.02; done; exit 5"), [attempt])
+        await other.start_of(attempt)
+        await watch.engine.start(a_lane("/bin/sleep", "600"), [attempt])
+        await watch.start_of(attempt)
+        await watch.engine.signal(attempt.uid, signal.SIGUSR1)
+        signalled = await watch.end_of(attempt)
+        assert (signalled.kind, signalled.signal) == (EndKind.SIGNALED, signal.SIGUSR1)
+        gate.touch()
+        untouched = await other.end_of(attempt)
+        assert (untouched.kind, untouched.exit_code) == (EndKind.EXITED, 5), untouched
+        await other.engine.close(stop_attempts=True)
+    finally:
+        elsewhere.clear_away()
 
 
 async def test_given_attempts_that_leave_many_processes_when_all_end_then_nothing_is_left(

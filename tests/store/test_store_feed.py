@@ -68,6 +68,25 @@ async def test_given_two_projects_when_one_is_read_with_a_limit_then_the_other_t
     assert told(await store.read(lambda tx: tx.changes(20, 100, "q"))) == [("removed", "other3")]
 
 
+async def test_given_changes_of_all_kinds_when_some_are_asked_for_then_the_others_take_no_place(store: Store) -> None:
+    job = a_job()
+    await store.write(lambda tx: tx.jobs.add_job(job))
+    await store.write(lambda tx: tx.jobs.add_job(a_job("gone")))
+    seq = await store.read(lambda tx: tx.seq)
+    attempts = await store.write(lambda tx: begin(tx, an_execution(job, tasks=8, parallelism=8)))
+    await store.write(lambda tx: tx.jobs.hide_job(a_job("gone")))
+    for attempt in attempts:
+        await store.write(lambda tx, attempt=attempt: start(tx, [attempt]))
+
+    async def asked(*kinds: ChangeKind) -> list[tuple[str, str]]:
+        return told(await store.read(lambda tx: tx.changes(seq, 2, "p", frozenset(kinds))))
+
+    assert await asked(ChangeKind.EXECUTION) == [("execution", "encode-aaaaa")]
+    assert await asked(ChangeKind.JOB, ChangeKind.REMOVED) == [("job", "encode"), ("removed", "gone")]
+    assert await asked(ChangeKind.TASK) == [("task", "encode-aaaaa-task0"), ("task", "encode-aaaaa-task1")]
+    assert await asked() == []
+
+
 async def test_given_one_commit_larger_than_the_limit_when_read_then_it_is_given_whole(store: Store) -> None:
     job = a_job()
 
@@ -127,6 +146,7 @@ async def test_given_more_removals_than_are_kept_when_read_from_before_then_the_
         await store.write(lambda tx, number=number: tx.jobs.hide_job(a_job(f"j{number}")))
     with pytest.raises(OutOfRange, match="List again"):
         await store.read(lambda tx: tx.changes(0, 10, None))
+    assert await store.read(lambda tx: tx.changes(0, 10, None, frozenset({ChangeKind.EXECUTION}))) == []
     assert told(await store.read(lambda tx: tx.changes(9, 10, None))) == [("removed", f"j{n}") for n in (3, 4, 5)]
     seq = await store.read(lambda tx: tx.seq)
     assert await store.read(lambda tx: tx.changes(seq, 10, None)) == []

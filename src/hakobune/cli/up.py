@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -16,7 +17,8 @@ import anyio
 from hakobune import __version__
 from hakobune.cli.errors import CommandError, UsageError
 from hakobune.cli.flags import Arguments
-from hakobune.core.errors import HakobuneError, InvalidArgument, OutOfRange
+from hakobune.core.errors import HakobuneError, InvalidArgument
+from hakobune.core.jobs.model import Execution
 from hakobune.core.jobs.states import FINAL_EXECUTION_STATES
 from hakobune.core.names import check_location, check_project
 from hakobune.runtime.app import Runtime
@@ -31,11 +33,14 @@ from hakobune.runtime.settings import (
     Settings,
 )
 from hakobune.servers.house import serve
-from hakobune.store.api import Change, Durability
+from hakobune.store.api import ChangeKind, Durability, ReadTx
 
 _CONFIG = "hakobune.yaml"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_CHANGES_MAX = 200
+_CHANGES_MAX = 200  # of one look
+_TOLD_OF = frozenset({ChangeKind.EXECUTION})
+_QUIET_S = 30.0  # between looks while nothing changes
+_BURST_S = 0.25  # a burst of changes becomes one look
 
 
 def run(arguments: Arguments) -> None:
@@ -104,37 +109,32 @@ async def _tell_until(stop: anyio.Event, runtime: Runtime) -> None:
 
 async def _tell(runtime: Runtime) -> None:
     """A plain line for each execution that begins or ends."""
-    since = await runtime.store.read(lambda tx: tx.seq)
-    told: dict[str, bool] = {}
+    since = await runtime.store.wait_for_change(-1, 0.0)  # the newest commit, without a wait: nobody is quicker
+    begun: set[str] = set()  # uids
     while True:
-        found = await _changes(runtime, since)
-        for change in found:
-            execution = change.execution
-            if execution is None:
-                continue
-            has_ended = execution.state in FINAL_EXECUTION_STATES
-            if told.get(execution.uid) == has_ended:
-                continue
-            counts = execution.counts
-            told[execution.uid] = has_ended
-            if has_ended:
-                del told[execution.uid]
+        since, found = await runtime.store.read(partial(_news, since))
+        for execution in found:
+            if execution.state in FINAL_EXECUTION_STATES:
+                begun.discard(execution.uid)
+                counts = execution.counts
                 _say(
                     f"{execution.name.execution}: {execution.state.value.lower()} ({counts.succeeded} succeeded, "
                     f"{counts.failed} failed, {counts.cancelled} cancelled of {execution.task_count})"
                 )
-            else:
+            elif execution.uid not in begun:
+                begun.add(execution.uid)
                 _say(f"{execution.name.execution}: started, {execution.task_count} tasks")
-        since = max((change.seq for change in found), default=since)
-        await runtime.store.wait_for_change(since, 30.0)
-        await anyio.sleep(0.25)  # a burst of changes becomes one look
+        await runtime.store.wait_for_change(since, _QUIET_S)
+        await anyio.sleep(_BURST_S)
 
 
-async def _changes(runtime: Runtime, since: int) -> list[Change]:
-    try:
-        return await runtime.store.read(lambda tx: tx.changes(since, _CHANGES_MAX, None))
-    except OutOfRange:
-        return []  # long ago: nothing of it is news
+def _news(since: int, tx: ReadTx) -> tuple[int, list[Execution]]:
+    """Executions that changed after commit `since`, and the commit from which to go on. Tasks are left out: there may
+    be thousands of them for each execution, and no line tells of one."""
+    found = tx.changes(since, _CHANGES_MAX, None, _TOLD_OF)
+    executions = [change.execution for change in found if change.execution is not None]
+    # More may follow a page that is not empty. After an empty one there is nothing up to the newest commit.
+    return (found[-1].seq if found else tx.seq), executions
 
 
 def _say(text: str) -> None:

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from hakobune.cli.run_api import RunApi
 
-FIRST_PAUSE_S = 0.05  # most local jobs are short: look again soon
+FIRST_PAUSE_S = 0.005  # most local jobs are short: look again at once
 LAST_PAUSE_S = 1.0
-GROWTH = 1.3
+GROWTH = 1.3  # so an end is seen late by a third of the wait until then; 16 looks in the first second
 PATIENCE_S = 60.0  # a runtime that was killed and started again is back within 30 s (CONTRACT section 6)
 
 
 class Pauses:
-    """Pauses that grow from 50 ms to 1 s."""
+    """Pauses that grow from 5 ms to 1 s."""
 
     __slots__ = ("_next_s",)
 

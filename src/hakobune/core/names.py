@@ -174,3 +174,75 @@ class OperationName:
 
     def __str__(self) -> str:
         return f"projects/{self.project}/locations/{self.location}/operations/{self.operation}"
+
+
+_WORKFLOW_ID = re.compile(r"[A-Za-z](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9])?\Z")
+_WORKFLOW_CHILD_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,98}[A-Za-z0-9])?\Z")
+
+
+def check_workflow_id(value: str, *, field: str = "workflow_id") -> str:
+    """Return `value` if it can be a workflow id: 1-64 of `[A-Za-z0-9_-]`, first a letter, last a letter or digit.
+
+    Source: Workflows API v1, `projects.locations.workflows.create`, `workflowId`."""
+    if not _WORKFLOW_ID.match(value):
+        raise _bad(
+            field,
+            "Workflow ids have 1 to 64 characters, only letters, digits, underscores and hyphens, "
+            "begin with a letter and end with a letter or digit",
+            value,
+        )
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class WorkflowName:
+    """`projects/P/locations/L/workflows/W`."""
+
+    project: str
+    location: str
+    workflow: str
+
+    @classmethod
+    def make(cls, project: str, location: str, workflow: str, *, field: str = "name") -> Self:
+        """Check all parts. Raises InvalidArgument."""
+        check_project(project, field=field)
+        check_location(location, field=field)
+        return cls(project=project, location=location, workflow=check_workflow_id(workflow, field=field))
+
+    @property
+    def parent(self) -> LocationName:
+        return LocationName(project=self.project, location=self.location)
+
+    def execution(self, execution: str) -> WorkflowExecutionName:
+        """The name of an execution of this workflow."""
+        return WorkflowExecutionName(
+            project=self.project, location=self.location, workflow=self.workflow, execution=execution
+        )
+
+    def __str__(self) -> str:
+        return f"projects/{self.project}/locations/{self.location}/workflows/{self.workflow}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class WorkflowExecutionName:
+    """`projects/P/locations/L/workflows/W/executions/E`."""
+
+    project: str
+    location: str
+    workflow: str
+    execution: str
+
+    @classmethod
+    def make(cls, project: str, location: str, workflow: str, execution: str, *, field: str = "name") -> Self:
+        """Check all parts. Raises InvalidArgument."""
+        WorkflowName.make(project, location, workflow, field=field)
+        if not _WORKFLOW_CHILD_ID.match(execution):
+            raise _bad(field, "Not a valid execution id", execution)
+        return cls(project=project, location=location, workflow=workflow, execution=execution)
+
+    @property
+    def workflow_name(self) -> WorkflowName:
+        return WorkflowName(project=self.project, location=self.location, workflow=self.workflow)
+
+    def __str__(self) -> str:
+        return f"{self.workflow_name}/executions/{self.execution}"

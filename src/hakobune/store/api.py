@@ -288,12 +288,15 @@ class ReadTx(Protocol):
         """The number of the last commit that this read sees."""
         ...
 
-    def changes(self, since: int, limit: int, project: str | None) -> list[Change]:
-        """Resources that changed after commit `since`, by commit number; each once, in its newest picture.
+    def changes(
+        self, since: int, limit: int, project: str | None, kinds: frozenset[ChangeKind] | None = None
+    ) -> list[Change]:
+        """Resources that changed after commit `since`, by commit number; each once, in its newest picture. Only of
+        these kinds (None: all); the others cost nothing.
 
         At most `limit`, but a commit is never cut in two: go on from the last number seen. Tasks go with their
-        execution; only jobs and executions are told as REMOVED. Raises OutOfRange when `since` lies before what is
-        kept of removals: list again, and go on from the `seq` of that read."""
+        execution; only jobs and executions are told as REMOVED. Raises OutOfRange when removals are asked for and
+        `since` lies before what is kept of them: list again, and go on from the `seq` of that read."""
         ...
 
     def policy(self, resource: str) -> str | None:

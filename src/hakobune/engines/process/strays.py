@@ -65,7 +65,7 @@ class Strays:
         for pid in pids:
             if pid in expected:
                 continue
-            stray = self._known.get(pid) or self._meet(pid)
+            stray = self._meet(pid)
             if stray is None:
                 continue
             if stray.owner is None:
@@ -99,6 +99,11 @@ class Strays:
         """The strays of an attempt that are known by now."""
         return [pid for pid, stray in self._known.items() if stray.owner is attempt]
 
+    def marked(self, uid: str) -> list[int]:
+        """Pids of all processes of an attempt, by the marks in their environment. Both count: another runtime may have
+        an attempt of the same uid."""
+        return [pid for pid in _pids() if pid != self._pid and self._uid_in_environment(pid) == uid]
+
     def kill_all(self) -> bool:
         """Kill every stray, whosever it is. True if there was one."""
         for pid in self._known:
@@ -106,10 +111,15 @@ class Strays:
         return bool(self._known)
 
     def _meet(self, pid: int) -> Stray | None:
+        """What is known of a child; None if nothing was, and it is dead already: the next wait takes it away."""
         fields = _stat(pid)
-        if fields is None or fields[0] == b"Z":
-            return None  # dead already: the next wait takes it away
-        return Stray(int(fields[19]) / _TICKS_PER_S)
+        if fields is None:
+            return None
+        born_boot_s = int(fields[19]) / _TICKS_PER_S
+        known = self._known.get(pid)
+        if known is not None and known.born_boot_s == born_boot_s:  # else that one died, and its pid is used again
+            return known
+        return None if fields[0] == b"Z" else Stray(born_boot_s)
 
     def _attribute(self, pid: int, stray: Stray, by_uid: Mapping[str, Attempt], alive: Iterable[Attempt]) -> None:
         attempts = list(alive)

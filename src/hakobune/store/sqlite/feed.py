@@ -20,6 +20,7 @@ from hakobune.store.sqlite.jobs import Declarations
 TOMBSTONES_KEPT = 10_000
 _HORIZON = "feed_horizon"  # the newest commit number of which a tombstone was dropped
 _FOR_EVER = (1 << 63) - 1
+_ALL = frozenset(ChangeKind)
 # Within one commit: a name that went and came back is told in that order.
 _ORDER = {ChangeKind.REMOVED: 0, ChangeKind.JOB: 1, ChangeKind.EXECUTION: 2, ChangeKind.TASK: 3}
 
@@ -35,14 +36,22 @@ def bury(connection: sqlite3.Connection, seq: int, project: str, name: str) -> N
 
 
 def changes(
-    connection: sqlite3.Connection, declarations: Declarations, *, since: int, limit: int, project: str | None
+    connection: sqlite3.Connection,
+    declarations: Declarations,
+    *,
+    since: int,
+    limit: int,
+    project: str | None,
+    kinds: frozenset[ChangeKind] | None,
 ) -> list[Change]:
     """At most `limit` changes, by commit number. A commit is never cut in two, so a reader that goes on from the last
     number it saw misses nothing; one that is larger than `limit` is given whole."""
-    horizon = connection.execute(queries("changes")["get_meta"], {"key": _HORIZON}).fetchone()
-    if horizon is not None and since < int(horizon[0]):
-        raise OutOfRange(f"Changes after {since} are no longer kept. List again, and go on from the list's number.")
-    reader = _Reader(connection, declarations, project)
+    kinds = _ALL if kinds is None else kinds
+    if ChangeKind.REMOVED in kinds:
+        horizon = connection.execute(queries("changes")["get_meta"], {"key": _HORIZON}).fetchone()
+        if horizon is not None and since < int(horizon[0]):
+            raise OutOfRange(f"Changes after {since} are no longer kept. List again, and go on from the list's number.")
+    reader = _Reader(connection, declarations, project, kinds)
     found = reader.between(since, _FOR_EVER, limit + 1)
     if len(found) <= limit:
         return found
@@ -52,18 +61,30 @@ def changes(
 
 
 class _Reader:
-    """Reads the changes of one project, or of all."""
+    """Reads the changes of some kinds, of one project or of all."""
 
-    def __init__(self, connection: sqlite3.Connection, declarations: Declarations, project: str | None) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        declarations: Declarations,
+        project: str | None,
+        kinds: frozenset[ChangeKind],
+    ) -> None:
         self._connection = connection
         self._declarations = declarations
         self._project = project
+        by_kind = {
+            ChangeKind.REMOVED: self._removed,
+            ChangeKind.JOB: self._jobs,
+            ChangeKind.EXECUTION: self._executions,
+            ChangeKind.TASK: self._tasks,
+        }
+        self._arms = [read for kind, read in by_kind.items() if kind in kinds]
 
     def between(self, since: int, until: int, limit: int) -> list[Change]:
         """Changes of the commits after `since` up to `until`: the first `limit` of each kind (-1: all)."""
         parameters = {"since": since, "until": until, "limit": limit, "project": self._project}
-        found = self._removed(parameters) + self._jobs(parameters) + self._executions(parameters)
-        found += self._tasks(parameters)
+        found = [change for read in self._arms for change in read(parameters)]
         return sorted(found, key=lambda change: (change.seq, _ORDER[change.kind], change.name))
 
     def _rows(self, room: str, name: str, parameters: Mapping[str, object]) -> list[sqlite3.Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from hakobune.store.api import Change, Effect, Timer
+from hakobune.store.api import Change, ChangeKind, Effect, Timer
 from hakobune.store.queries import queries
 from hakobune.store.sqlite import feed, pictures
 from hakobune.store.sqlite.jobs import Declarations, SqliteJobsRead
@@ -47,8 +47,10 @@ class SqliteReadTx(_Facts):
     def seq(self) -> int:
         return int(self.meta("seq") or 0)
 
-    def changes(self, since: int, limit: int, project: str | None) -> list[Change]:
-        return feed.changes(self.connection, self._declarations, since=since, limit=limit, project=project)
+    def changes(
+        self, since: int, limit: int, project: str | None, kinds: frozenset[ChangeKind] | None = None
+    ) -> list[Change]:
+        return feed.changes(self.connection, self._declarations, since=since, limit=limit, project=project, kinds=kinds)
 
     def effects_of(self, attempt_uid: str) -> list[Effect]:
         return SqliteEffects(self.connection, 0).of_attempt(attempt_uid)

@@ -1,0 +1,1 @@
+"""What stands between `${` and `}`: tokens, grammar, nodes, and the closures that they become."""

@@ -1,0 +1,64 @@
+"""What the closures of a plan are given: the variables they read and write, and the world as the journal has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from hakobune.core.workflows.values import Value
+
+
+class Unset:
+    """The content of a slot to which nothing was assigned yet."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final = Unset()
+
+
+class Context(Protocol):
+    """What an expression may learn from outside itself. The same at every replay of the journal."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Built-in and user environment variables, for `sys.get_env`."""
+        ...
+
+    def now_s(self) -> float:
+        """The instant of the event being handled, seconds since the epoch; a microsecond later at each read."""
+        ...
+
+    def unique_id(self) -> str:
+        """A UUID (version 4, text) that follows from the event's seed; another one at each read."""
+        ...
+
+    def create_callback(self, method: str) -> str:
+        """Open a callback endpoint of this execution for requests of this method; gives its URL."""
+        ...
+
+
+class Frame:
+    """The variables of one routine call, or of one branch of a parallel step.
+
+    `outer` is the frame of the branch that holds the parallel step; variables of enclosing scopes live there.
+    """
+
+    __slots__ = ("context", "outer", "slots")
+
+    def __init__(self, size: int, context: Context, outer: Frame | None = None) -> None:
+        self.slots: list[Value | Unset] = [UNSET] * size
+        self.context = context
+        self.outer = outer
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a variable lives: `level` frames outwards (0: this one), slot `slot` there."""
+
+    level: int
+    slot: int

@@ -1,0 +1,1 @@
+"""The standard library: what each function takes, gives and raises."""

@@ -1,0 +1,87 @@
+"""What a library function is, and how its arguments are bound. The functions themselves stand in the other chapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from hakobune.core.workflows.effects import Procedure
+from hakobune.core.workflows.failures import type_error
+from hakobune.core.workflows.values import Value
+
+
+class Missing:
+    """Stands for an optional argument that was not given."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = Missing()
+
+
+class Kind(StrEnum):
+    """What a function needs."""
+
+    PURE = "pure"  # run(*arguments) -> Value
+    CONTEXT = (
+        "context"  # run(context, *arguments) -> Value: it reads clock, dice or environment as the journal has them
+    )
+    BLOCKING = "blocking"  # run(context, *arguments) -> Procedure: never inside an expression
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryParameter:
+    """`default` is a value, or MISSING where absence itself means something."""
+
+    name: str
+    is_required: bool = True
+    default: Value | Missing = MISSING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryFunction:
+    """A function of the library or a connector's method. Parameters stand in their positional order.
+
+    `is_open`: names that are not listed are taken too (query parameters of a generic connector), in `run`'s last
+    argument, a map.
+    """
+
+    name: str
+    parameters: tuple[LibraryParameter, ...]
+    kind: Kind
+    run: Callable[..., Value] | Callable[..., Procedure]
+    is_open: bool = False
+
+    def parameter(self, name: str) -> LibraryParameter | None:
+        """The parameter of this name."""
+        return next((parameter for parameter in self.parameters if parameter.name == name), None)
+
+
+def bind_positional(function: LibraryFunction, given: Sequence[Value]) -> list[Value | Missing]:
+    """Arguments for `run`, in order. Raises Failure (TypeError)."""
+    if len(given) > len(function.parameters):
+        raise type_error(f"{function.name} takes {len(function.parameters)} arguments, got {len(given)}")
+    return bind_named(function, {p.name: value for p, value in zip(function.parameters, given, strict=False)})
+
+
+def bind_named(function: LibraryFunction, given: Mapping[str, Value]) -> list[Value | Missing]:
+    """Arguments for `run`, in order. Raises Failure (TypeError)."""
+    bound: list[Value | Missing] = []
+    for parameter in function.parameters:
+        if parameter.name in given:
+            bound.append(given[parameter.name])
+        elif parameter.is_required:
+            raise type_error(f"{function.name}: missing argument {parameter.name}")
+        else:
+            bound.append(parameter.default)
+    unknown = [name for name in given if function.parameter(name) is None]
+    if function.is_open:
+        bound.append({name: given[name] for name in unknown})
+    elif unknown:
+        raise type_error(f"{function.name}: unknown argument {unknown[0]}")
+    return bound

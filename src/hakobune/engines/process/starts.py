@@ -1,0 +1,167 @@
+"""How attempts start: from their turn in the lane to their main process, or back into the lane for a while."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+
+from hakobune.engines.process.attempt import FOREVER_S, RUNNING, STARTING, Attempt, Lane
+from hakobune.engines.process.endings import NOT_STARTED, Endings
+from hakobune.engines.process.lanes import Lanes
+from hakobune.engines.process.launch import CannotStartError, ExhaustedError, enter, find_program, spawn
+from hakobune.engines.process.output import Outputs
+from hakobune.engines.process.reports import Reports
+from hakobune.engines.process.roster import Roster
+from hakobune.engines.process.slots import Slots
+from hakobune.engines.process.wireformat import ATTEMPT_MARK
+from hakobune.engines.process.workdirs import WorkDirs
+from hakobune.engines.process.zygotes import Zygotes
+
+_STARTS_PER_TURN = 16  # a spawn takes about 0.3 ms: pipes, exits and deadlines are looked at in between
+_EXHAUSTED_PAUSE_S = 0.25
+_EXHAUSTED_STARTS_MAX = 40  # 10 s without room for another process is no passing trouble
+_MARK = ATTEMPT_MARK.encode()
+
+
+class Starts:
+    """Starts attempts whose turn it is, as long as there is room."""
+
+    def __init__(
+        self,
+        *,
+        roster: Roster,
+        lanes: Lanes,
+        slots: Slots,
+        outputs: Outputs,
+        workdirs: WorkDirs,
+        zygotes: Zygotes,
+        endings: Endings,
+        log: Callable[[str], None],
+    ) -> None:
+        self._roster = roster
+        self._lanes = lanes
+        self._slots = slots
+        self._outputs = outputs
+        self._workdirs = workdirs
+        self._zygotes = zygotes
+        self._endings = endings
+        self._log = log
+        self._reports: Reports | None = None
+        self._paused_until_s = 0.0
+        self._may_have_more = False
+
+    def report_to(self, reports: Reports) -> None:
+        """Where starts are reported."""
+        self._reports = reports
+
+    def fill(self, now_s: float, capacity: int) -> None:
+        """Start what may start while fewer than `capacity` attempts run, but not too many at once."""
+        self._may_have_more = False
+        for _ in range(_STARTS_PER_TURN):
+            if len(self._roster.running) >= capacity:
+                return
+            if now_s < self._paused_until_s:
+                break
+            attempt = self._lanes.next()
+            if attempt is None:
+                return
+            self._start(attempt, now_s)
+        self._may_have_more = True
+
+    def due_s(self, now_s: float) -> float:
+        """When `fill` may start more (monotonic) if nothing happens."""
+        return max(now_s, self._paused_until_s) if self._may_have_more else FOREVER_S
+
+    def run(self, attempt: Attempt, pid: int) -> None:
+        """The main process exists."""
+        attempt.pid = pid
+        attempt.state = RUNNING
+        attempt.started_at_s = time.time()
+        if attempt.lane.memory_limit_bytes is not None:
+            self._endings.limit_memory(attempt)
+        assert self._reports is not None
+        self._reports.add_started(attempt)
+
+    def _start(self, attempt: Attempt, now_s: float) -> None:
+        lane = attempt.lane
+        attempt.state = STARTING
+        self._roster.running[attempt.uid] = attempt
+        attempt.deadline_s = now_s + lane.timeout_s
+        self._roster.expect(attempt.deadline_s)
+        slot_env = self._slots.take(attempt)
+        writers: tuple[int, ...] = ()
+        try:
+            env = _environment(attempt, slot_env)
+            if lane.working_dir is None:
+                attempt.directory = self._take_directory(lane)
+                enter(attempt.directory)
+            else:
+                enter(lane.working_dir)
+            program = _program(lane, env)
+            writers = self._outputs.make_pipes(attempt)
+            if lane.warm_modules:
+                zygote_pid = self._zygotes.start(attempt, program, env, (writers[0], writers[1]))
+                writers = ()
+                if zygote_pid is not None:
+                    self._roster.children[zygote_pid] = None
+                return
+            attempt.started_boot_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+            pid = spawn(program, lane.argv, env, ((writers[0], 1), (writers[1], 2)))
+        except CannotStartError as error:
+            lane.program = None
+            self._endings.finish(attempt, NOT_STARTED, str(error))
+            return
+        except (ExhaustedError, OSError) as error:
+            self._put_back(attempt, now_s, str(error))
+            return
+        finally:
+            for writer in writers:
+                os.close(writer)
+        self._roster.children[pid] = attempt
+        self.run(attempt, pid)
+
+    def _take_directory(self, lane: Lane) -> bytes:
+        """Raises CannotStartError or OSError."""
+        source = lane.links_from
+        if source is not None and not os.path.isdir(source):
+            raise CannotStartError(f"The source directory {os.fsdecode(source)!r} does not exist.")
+        return self._workdirs.take(lane.uid, source)
+
+    def _put_back(self, attempt: Attempt, now_s: float, detail: str) -> None:
+        """The machine has no room for another process now: try again soon, but not for ever."""
+        attempt.failed_starts += 1
+        if attempt.failed_starts >= _EXHAUSTED_STARTS_MAX:
+            self._endings.finish(attempt, NOT_STARTED, detail)
+            return
+        if attempt.failed_starts == 1:
+            self._log(f"attempt {attempt.uid} must wait: {detail}")
+        self._endings.release(attempt)
+        self._lanes.free(attempt)
+        self._lanes.enqueue(attempt, is_first=True)
+        attempt.slot = None
+        self._paused_until_s = now_s + _EXHAUSTED_PAUSE_S
+
+
+def _environment(attempt: Attempt, slot_env: Mapping[bytes, bytes] | None) -> dict[bytes, bytes]:
+    lane = attempt.lane
+    env = lane.env  # of the lane alone: the few entries that differ are written into it each time
+    if slot_env or attempt.extra_env:
+        env = env.copy()
+        if slot_env:
+            env.update((name, slot_env[name]) for name in lane.slot_variables if name in slot_env)
+        if attempt.extra_env:
+            env.update(attempt.extra_env)
+    env[lane.index_variable] = b"%d" % attempt.index
+    env[lane.attempt_variable] = b"%d" % attempt.number
+    env[_MARK] = attempt.uid.encode()
+    return env
+
+
+def _program(lane: Lane, env: dict[bytes, bytes]) -> bytes:
+    """Where the lane's program is. Raises CannotStartError."""
+    if env is not lane.env:
+        return find_program(lane.argv[0], env.get(b"PATH"))
+    if lane.program is None:
+        lane.program = find_program(lane.argv[0], env.get(b"PATH"))
+    return lane.program
