@@ -17,6 +17,7 @@ from engine_world import (
     a_shell,
     an_attempt,
     attempts,
+    exists,
     has_signal,
     is_running,
     pids_with,
@@ -40,6 +41,23 @@ if os.fork() == 0:
     os._exit(0)
 os.read(ready[0], 1)
 {after}
+"""
+
+# Leaves a process with the pid that it is told, as the kernel does once it has been through all others: clone3 with
+# set_tid (linux/sched.h). Its exit code is 3 where that is not allowed.
+PID_AGAIN = """
+import ctypes, os, sys, time
+ready = os.pipe()
+pids = (ctypes.c_int * 1)(int(sys.argv[1]))
+arguments = (ctypes.c_uint64 * 10)(0, 0, 0, 0, 17, 0, 0, 0, ctypes.addressof(pids), 1)
+pid = ctypes.PyDLL(None).syscall(435, arguments, 80)
+if pid == 0:
+    os.setsid()
+    os.write(ready[1], b".")
+    time.sleep(600)
+if pid < 0:
+    sys.exit(3)
+os.read(ready[0], 1)
 """
 
 ESCAPES = {
@@ -131,6 +149,32 @@ async def test_given_a_daemon_of_a_running_attempt_when_another_attempt_ends_the
     assert pids_with(mark) == []
 
 
+async def test_given_a_daemon_that_died_when_its_pid_is_used_again_then_the_new_process_goes_with_its_own_attempt(
+    watch: Watch, mark: str, tmp_path: Path
+) -> None:
+    left, gate = tmp_path / "left", tmp_path / "gate"
+    code = DAEMON.format(
+        escape="os.setsid()\n    if os.fork(): os._exit(0)",
+        after=f"os.wait(); open({str(left)!r}, 'w').close()\n"
+        f"while not os.path.exists({str(gate)!r}): time.sleep(0.02)",
+    )
+    attempt = an_attempt()
+    await watch.engine.start(a_python(code, mark), [attempt])
+    main = (await watch.start_of(attempt)).pid
+    await soon(left.exists)
+    (daemon,) = [pid for pid in pids_with(mark) if pid != main]
+    await watch.run(a_lane("/bin/true", uid="other"))  # at its end the daemon is noticed
+    os.kill(daemon, signal.SIGKILL)
+    await soon(lambda: not exists(daemon))
+    ended = await watch.run(a_python(PID_AGAIN, str(daemon), uid="again"))
+    if ended.exit_code == 3:
+        pytest.skip("a pid cannot be chosen here")
+    assert ended.exit_code == 0
+    assert not is_running(daemon)
+    gate.touch()
+    assert (await watch.end_of(attempt)).exit_code == 0
+
+
 async def test_given_a_daemon_when_its_attempt_is_signalled_then_it_gets_the_signal_too(
     watch: Watch, mark: str, tmp_path: Path
 ) -> None:
@@ -161,7 +205,7 @@ async def test_given_two_runtimes_whose_attempts_have_one_name_when_one_is_signa
     other = Watch(elsewhere.engine())
     await other.engine.open()
     try:
-        attempt = an_attempt()  # as after a data directory was copied
+        attempt = an_attempt()
         await other.engine.start(a_shell(f"until [ -e {gate} ]; do sleep 0.02; done; exit 5"), [attempt])
         await other.start_of(attempt)
         await watch.engine.start(a_lane("/bin/sleep", "600"), [attempt])

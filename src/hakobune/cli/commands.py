@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "env": ("hakobune.cli.environment:ENV", "Print the variables that point clients at this runtime."),
     "doctor": ("hakobune.cli.doctor:DOCTOR", "Check that all is in order, and say what to do where it is not."),
     "logs": ("hakobune.cli.logs:LOGS", "Read or follow the log of a job or an execution."),
+    "logs read": ("hakobune.cli.logs:READ", "Read the log of a job or an execution."),
+    "logs tail": ("hakobune.cli.logs:TAIL", "Follow the log of a job or an execution."),
     "version": ("hakobune.cli.version:VERSION", "Print the version."),
     "run jobs deploy": ("hakobune.cli.jobs.deploy:DEPLOY", "Create or update a job."),
     "run jobs create": ("hakobune.cli.jobs.deploy:CREATE", "Create a job."),

@@ -159,7 +159,7 @@ GLOBAL_FLAGS = {
         Flag("--help", "switch", "Show this text. Short: -h."),
     )
 }  # fmt: skip
-_SHORT = {"-q": "--quiet", "-h": "--help"}
+_SHORT = {"-q": "--quiet", "-h": "--help", "-f": "--follow"}
 
 LIST_FLAGS = (
     Flag("--filter", "text", "Print only the resources for which EXPRESSION holds.", metavar="EXPRESSION"),

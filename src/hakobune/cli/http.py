@@ -8,11 +8,16 @@ RFC 9112 allows a server to send (Content-Length, chunked, or until close) and n
 from __future__ import annotations
 
 import _socket
+import time
 
 from hakobune.cli.errors import AnswerLostError, CommandError, UnreachableError
 
 _HEAD_BYTES_MAX = 256 * 1024  # far above any header block of ours
 _READ_BYTES = 256 * 1024
+# `hakobune up &` and a command on the next line: a start takes about half a second, 2 s on a busy machine. A runtime
+# that was there before and went is for those who wait for it (cli/waiting.py).
+_STARTING_S = 2.0
+_STARTING_PAUSE_S = 0.05
 
 
 class Answer:
@@ -42,6 +47,7 @@ class Client:
         self._timeout_s = timeout_s
         self._socket: _socket.socket | None = None
         self._rest = b""
+        self._was_there = False  # somebody has accepted a connection
 
     def request(
         self,
@@ -56,7 +62,8 @@ class Client:
         """Send one request and read its answer.
 
         A kept connection that the server closed in the meantime is opened again when nothing can have happened
-        (GET), never for a write: that uses a fresh connection. Raises UnreachableError, AnswerLostError.
+        (GET), never for a write: that uses a fresh connection. The first connection is tried for 2 s while it is
+        refused: the runtime may be starting. Raises UnreachableError, AnswerLostError.
         """
         if method != "GET":
             self.close()
@@ -113,22 +120,27 @@ class Client:
             found = _socket.getaddrinfo(host, self._port, 0, _socket.SOCK_STREAM)
         except OSError as error:
             raise UnreachableError(f"The address of the runtime, {self.url}, is unknown: {error}") from error
-        problem: OSError | None = None
-        for family, kind, protocol, _, address in found:
-            connection = _socket.socket(family, kind, protocol)
-            try:
-                connection.settimeout(min(self._timeout_s, 10.0))
-                connection.connect(address)
-                connection.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-                self._socket = self._secured(connection) if self._tls else connection
-            except OSError as error:
-                connection.close()
-                problem = error
-            else:
-                return self._socket
-        raise UnreachableError(
-            f"No runtime answers at {self.url} ({problem}). Start one with: hakobune up"
-        ) from problem
+        patient_until_s = time.monotonic() + (0.0 if self._was_there else _STARTING_S)
+        while True:
+            problem: OSError | None = None
+            for family, kind, protocol, _, address in found:
+                connection = _socket.socket(family, kind, protocol)
+                try:
+                    connection.settimeout(min(self._timeout_s, 10.0))
+                    connection.connect(address)
+                    connection.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+                    self._socket = self._secured(connection) if self._tls else connection
+                except OSError as error:
+                    connection.close()
+                    problem = error
+                else:
+                    self._was_there = True
+                    return self._socket
+            if not isinstance(problem, ConnectionRefusedError) or time.monotonic() >= patient_until_s:
+                raise UnreachableError(
+                    f"No runtime answers at {self.url} ({problem}). Start one with: hakobune up"
+                ) from problem
+            time.sleep(_STARTING_PAUSE_S)
 
     def _secured(self, connection: _socket.socket) -> _socket.socket:
         import socket  # both only for https

@@ -1,4 +1,4 @@
-"""`hakobune logs`, `run jobs logs read | tail`, `run jobs executions logs read | tail`."""
+"""`hakobune logs [read | tail]`, `run jobs logs read | tail`, `run jobs executions logs read | tail`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ _LIMIT = Flag("--limit", "number", "Print at most this many entries.", at_least=
 _ORDER = Flag("--order", "choice", "Which entries --limit keeps: the newest (desc, default) or the oldest.",
               choices=("asc", "desc"))  # fmt: skip
 _FRESHNESS = Flag("--freshness", "text", "How far back to look: 1d (default), 2h30m.", metavar="DURATION")
-_FOLLOW = Flag("--follow", "switch", "Go on printing what is written, until the execution ends or Ctrl-C.")
+_FOLLOW = Flag("--follow", "switch", "Go on printing what is written, until the execution ends or Ctrl-C. Short: -f.")
+_FOLLOWS = Flag("--follow", "switch", "", hidden=True)  # `tail -f`: it does so in any case
 
 
 def _read_job(session: Session, arguments: Arguments) -> object:
@@ -78,17 +79,34 @@ def _tail_execution(session: Session, arguments: Arguments) -> None:
 
 
 def _logs(session: Session, arguments: Arguments) -> object:
+    return _tail_any(session, arguments) if arguments.switch("follow") else _read_any(session, arguments)
+
+
+def _read_any(session: Session, arguments: Arguments) -> object:
     name = arguments.word("name")
+    if _is_execution(session, name):
+        return _read(session, arguments, job_filter(session.region, execution=name))
+    return _read(session, arguments, job_filter(session.region, job=name))
+
+
+def _tail_any(session: Session, arguments: Arguments) -> None:
+    name = arguments.word("name")
+    execution = name if _is_execution(session, name) else ""
+    terms = job_filter(session.region, job="" if execution else name, execution=execution)
+    since_s = None if execution else 0.0
+    _Tail(session, terms + _user_terms(arguments), since_s=since_s).follow(execution=execution)
+
+
+def _is_execution(session: Session, name: str) -> bool:
+    """Whether `name` is an execution's; a job's, or nobody's if it is empty. Raises CommandError: it is neither."""
     api = RunApi(session, session.region)
-    is_execution = bool(name) and api.find("executions", name) is not None
-    if name and not is_execution and api.find("jobs", name) is None:
+    if not name:
+        return False
+    if api.find("executions", name) is not None:
+        return True
+    if api.find("jobs", name) is None:
         raise CommandError(f"There is no job and no execution [{name}] in region [{api.region}].")
-    terms = job_filter(session.region, execution=name) if is_execution else job_filter(session.region, job=name)
-    if arguments.switch("follow"):
-        since_s = None if is_execution else 0.0
-        _Tail(session, terms + _user_terms(arguments), since_s=since_s).follow(execution=name if is_execution else "")
-        return None
-    return _read(session, arguments, terms)
+    return False
 
 
 class _Tail:
@@ -167,21 +185,39 @@ TAIL_JOB = Command(
     _tail_job,
     "Print what the tasks of a job write from now on, until Ctrl-C.",
     positionals=[_JOB],
-    flags=[_LOG_FILTER],
+    flags=[_LOG_FILTER, _FOLLOWS],
     examples=[("Follow:", "hakobune run jobs logs tail thumbs")],
 )
 TAIL_EXECUTION = Command(
     _tail_execution,
     "Print what the tasks of an execution wrote and write, until it has ended.",
     positionals=[_EXECUTION],
-    flags=[_LOG_FILTER],
+    flags=[_LOG_FILTER, _FOLLOWS],
     examples=[("Follow:", "hakobune run jobs executions logs tail thumbs-x7k2p")],
 )
+_NAME = Positional("name", "The name of a job or of an execution.", required=False)
 LOGS = Command(
     _logs,
-    "Read or follow the log of a job or an execution, whichever has that name; without a name, of all jobs.",
-    positionals=[Positional("name", "The name of a job or of an execution.", required=False)],
+    "Read or follow the log of a job or an execution, whichever has that name; without a name, of all jobs. `logs read`"
+    " and `logs tail` say which of the two.",
+    positionals=[_NAME],
     flags=[_FOLLOW, *_READ_FLAGS],
     examples=[("Follow an execution to its end:", "hakobune logs thumbs-x7k2p --follow")],
     default_format="yaml",
+)
+READ = Command(
+    _read_any,
+    "Read the log of a job or an execution, whichever has that name, oldest first; without a name, of all jobs.",
+    positionals=[_NAME],
+    flags=_READ_FLAGS,
+    examples=[("The last hundred lines:", "hakobune logs read thumbs --limit 100")],
+    default_format="yaml",
+)
+TAIL = Command(
+    _tail_any,
+    "Print what an execution wrote and writes, until it has ended; of a job, or without a name of all jobs, what is"
+    " written from now on, until Ctrl-C.",
+    positionals=[_NAME],
+    flags=[_LOG_FILTER, _FOLLOWS],
+    examples=[("Follow an execution to its end:", "hakobune logs tail thumbs-x7k2p")],
 )

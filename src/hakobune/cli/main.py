@@ -114,6 +114,9 @@ def _split(argv: list[str], words: list[str]) -> list[str]:
             tokens.append("--help")
         else:
             _descend(words, word)
+    if position < len(argv) and canonical([*words, argv[position]]) in COMMANDS:  # `logs tail` beside `logs`
+        words.append(argv[position])
+        position += 1
     return tokens + argv[position:]
 
 

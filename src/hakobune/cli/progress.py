@@ -12,6 +12,7 @@ import sys
 import time
 
 from hakobune.cli import console
+from hakobune.cli.errors import LeftRunningError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ class Tracker:
             self._redraw()
             self._console.say("Done.")
             return
-        interrupted = kind is KeyboardInterrupt
+        # Ctrl-C ended the wait: nothing has failed.
+        interrupted = issubclass(kind, KeyboardInterrupt | LeftRunningError)
         self._header_state = "stopped" if interrupted else "failed"
         running = [stage for stage in self._stages if stage.state == "running"]
         for stage in running:
@@ -76,7 +78,7 @@ class Tracker:
         if self._live:
             self._redraw()
         elif self._open or not interrupted:
-            self._console.say("aborted." if interrupted else "failed")
+            self._console.say("interrupted." if interrupted else "failed")
             self._open = False
         if not interrupted:
             self._console.say(self._failure)
@@ -139,7 +141,7 @@ class Tracker:
         import shutil
 
         width = shutil.get_terminal_size().columns - 1
-        message = {"done": "Done.", "failed": "failed", "stopped": "aborted."}.get(
+        message = {"done": "Done.", "failed": "failed", "stopped": "interrupted."}.get(
             self._header_state, self._header_message
         )
         lines = [self._line(self._header_state, f"{self._header} {message}".rstrip(), 0, width)]

@@ -10,7 +10,7 @@ import os
 
 from hakobune.cli.console import Console
 from hakobune.cli.document import Document, as_dict, dict_at, is_dict, list_at, text_at
-from hakobune.cli.errors import ApiError, CommandError
+from hakobune.cli.errors import ApiError, CommandError, UsageError
 from hakobune.cli.http import Answer, Client
 
 TYPE_CHECKING = False
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 DEFAULT_URL = "http://127.0.0.1:8642"  # the port of `hakobune up` (design.md section 6)
 DEFAULT_PROJECT = "hakobune-local"  # as `up` chooses without --project (CONTRACT section 1)
 DEFAULT_REGION = "us-central1"
+_REGION_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+_REGION_LENGTH_MAX = 63  # as core.names: what stands between the dots of a host name
 
 
 class Session:
@@ -37,22 +39,27 @@ class Session:
     @property
     def project(self) -> str:
         """The project of this command."""
-        return (
-            self.arguments.text("project")
-            or os.environ.get("CLOUDSDK_CORE_PROJECT")
-            or os.environ.get("GOOGLE_CLOUD_PROJECT")
-            or DEFAULT_PROJECT
-        )
+        return self.arguments.text("project") or _default_project()
 
     @property
     def named_region(self) -> str:
-        """The region that was typed, or empty."""
-        return self.arguments.text("region") or self.arguments.text("location")
+        """The region that was typed, or empty. Raises UsageError for what cannot be one."""
+        for name in ("region", "location"):
+            if self.arguments.text(name):
+                return _checked_region(f"argument --{name}", self.arguments.text(name))
+        return ""
 
     @property
     def region(self) -> str:
-        """The region of this command; the default one where none was named."""
-        return self.named_region or os.environ.get("CLOUDSDK_RUN_REGION") or DEFAULT_REGION
+        """The region of this command; the default one where none was named. Raises UsageError."""
+        return self.named_region or _default_region()
+
+    @property
+    def place_flags(self) -> str:
+        """What a next command needs to act on the same place as this one: ` --region R`, ` --project P` or nothing."""
+        region, project = self.region, self.project
+        flags = "" if region == _default_region() else f" --region {region}"
+        return flags if project == _default_project() else f"{flags} --project {project}"
 
     @property
     def group(self) -> str:
@@ -105,6 +112,26 @@ class Session:
                 " CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"
             ) from error
         return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def _default_project() -> str:
+    return os.environ.get("CLOUDSDK_CORE_PROJECT") or os.environ.get("GOOGLE_CLOUD_PROJECT") or DEFAULT_PROJECT
+
+
+def _default_region() -> str:
+    named = os.environ.get("CLOUDSDK_RUN_REGION")
+    return _checked_region("CLOUDSDK_RUN_REGION", named) if named else DEFAULT_REGION
+
+
+def _checked_region(where: str, region: str) -> str:
+    """The region, if it can be one: it becomes a part of a host name. (`core.names` would cost its imports.)"""
+    if not ("a" <= region[0] <= "z" and len(region) <= _REGION_LENGTH_MAX and _REGION_CHARACTERS.issuperset(region)):
+        raise UsageError(
+            f"{where}: [{region}] is not a region. Regions are written in lowercase letters, digits and dashes, such"
+            f" as {DEFAULT_REGION} or asia-northeast1.",
+            usage=False,
+        )
+    return region
 
 
 def _parsed(answer: Answer) -> Document:

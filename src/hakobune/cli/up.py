@@ -49,26 +49,30 @@ def run(arguments: Arguments) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         anyio.run(_serve, settings)
-    except* HakobuneError as group:
-        raise CommandError(str(_first(group))) from group
-    except* OSError as group:
-        raise CommandError(_system_text(_first(group), settings)) from group
+    except BaseExceptionGroup as group:  # what is raised within `except*` would come out in a group again
+        known, others = group.split((HakobuneError, OSError))
+        if known is None or others is not None:
+            raise
+        raise CommandError(_why(_first(known), settings)) from group
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    found = group.exceptions
-    while isinstance(found[0], BaseExceptionGroup):
-        found = cast("BaseExceptionGroup[BaseException]", found[0]).exceptions
-    return found[0]
+def _first(group: BaseExceptionGroup[HakobuneError | OSError]) -> HakobuneError | OSError:
+    found = group.exceptions[0]
+    return _first(found) if isinstance(found, BaseExceptionGroup) else found
 
 
-def _system_text(error: BaseException, settings: Settings) -> str:
-    if not isinstance(error, OSError) or error.errno not in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
-        return f"{error}"
-    return (
-        f"{error}. The ports are {settings.port} (HTTP) and {settings.grpc_port} (gRPC) of {settings.host}: "
-        "choose others with --port and --grpc-port."
-    )
+def _why(error: HakobuneError | OSError, settings: Settings) -> str:
+    """Why it could not start, in one line."""
+    if isinstance(error, HakobuneError):
+        return error.message
+    if error.errno in (errno.EADDRINUSE, errno.EADDRNOTAVAIL) or (error.errno == errno.EACCES and not error.filename):
+        return (
+            f"Cannot listen on {error.strerror or error}. Stop what holds it, or choose other ports: --port (now"
+            f" {settings.port}, HTTP) and --grpc-port (now {settings.grpc_port})."
+        )
+    if error.filename is not None:
+        return f"The data directory {settings.directory} cannot be used: {error.strerror}: {error.filename}"
+    return f"{error}"
 
 
 async def _serve(settings: Settings) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hakobune.core.jobs.model import Execution, Job
-from hakobune.core.names import OperationName
+from hakobune.core.names import OperationName, WorkflowName
+from hakobune.core.workflows.model import Workflow
 
 
 class OperationKind(StrEnum):
@@ -34,3 +35,33 @@ class Operation:
     done: bool
     resource: Job | Execution
     error: tuple[int, str] | None = None
+
+
+class Verb(StrEnum):
+    """What an operation about a workflow does, in the word of its metadata."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowOperation:
+    """A change of a workflow. It is done when it is answered: definitions are compiled at once.
+
+    `workflow` is the picture to answer with, None for a delete or an error; `error` is (google.rpc code, message).
+    """
+
+    name: OperationName
+    verb: Verb
+    target: WorkflowName
+    create_time_s: float
+    workflow: Workflow | None = None
+    error: tuple[int, str] | None = None
+
+    @property
+    def done(self) -> bool:
+        return True
+
+
+AnyOperation = Operation | WorkflowOperation

@@ -132,7 +132,7 @@ class JobsRoom:
         else:
             turn.tx.operations.close_operation(operation, kind, job, turn.now_s)
             self._runs.begin_by_token(turn, job, caller)
-        found = turn.tx.operations.find_operation(operation)
+        found = turn.tx.operations.find_run_operation(operation)
         assert found is not None  # stored above
         return found
 
@@ -176,7 +176,7 @@ class JobsRoom:
                 executions.forget_job(turn, job.uid)
             operation = self._runs.operation_name(name)
             turn.tx.operations.close_operation(operation, OperationKind.DELETE_JOB, job, turn.now_s)
-            found = turn.tx.operations.find_operation(operation)
+            found = turn.tx.operations.find_run_operation(operation)
             assert found is not None  # stored above
             return found
 
@@ -282,7 +282,7 @@ class JobsRoom:
             operation = self._runs.operation_name(name.job_name)
             turn.tx.operations.add_operation(operation, OperationKind.CANCEL_EXECUTION, execution.uid, turn.now_s)
             executions.apply(turn, execution.uid, CancelRequested(reason="user"))
-            found = turn.tx.operations.find_operation(operation)
+            found = turn.tx.operations.find_run_operation(operation)
             assert found is not None  # stored above
             return found
 
@@ -300,7 +300,7 @@ class JobsRoom:
             operation = self._runs.operation_name(name.job_name)
             turn.tx.operations.add_operation(operation, OperationKind.DELETE_EXECUTION, execution.uid, turn.now_s)
             _remove(turn, execution.uid)
-            found = turn.tx.operations.find_operation(operation)
+            found = turn.tx.operations.find_run_operation(operation)
             assert found is not None  # stored above
             return found
 
@@ -353,7 +353,7 @@ def _keyed(turn: Turn, name: JobName, kept: tuple[str, str], digest: str, key: s
     """The operation that the first request with this key began."""
     if kept[0] != digest:
         raise InvalidArgument(f"The idempotency key {key!r} was used for another request.")
-    operation = turn.tx.operations.find_operation(
+    operation = turn.tx.operations.find_run_operation(
         OperationName(project=name.project, location=name.location, operation=kept[1])
     )
     if operation is None:

@@ -6,7 +6,7 @@ import anyio
 
 from hakobune.core.errors import NotFound
 from hakobune.core.names import OperationName
-from hakobune.core.operations import Operation
+from hakobune.core.operations import AnyOperation
 from hakobune.runtime.wheel import Wheel
 from hakobune.store.api import Page
 
@@ -17,14 +17,14 @@ class OperationsRoom:
     def __init__(self, wheel: Wheel) -> None:
         self._wheel = wheel
 
-    async def get(self, name: OperationName) -> Operation:
+    async def get(self, name: OperationName) -> AnyOperation:
         """Raises NotFound."""
         operation = await self._wheel.store.read(lambda tx: tx.operations.find_operation(name))
         if operation is None:
             raise NotFound(f"Operation '{name.operation}' does not exist.")
         return operation
 
-    async def list_all(self, project: str, location: str, page: Page) -> list[Operation]:
+    async def list_all(self, project: str, location: str, page: Page) -> list[AnyOperation]:
         """Operations, newest first."""
         return await self._wheel.store.read(lambda tx: tx.operations.list_operations(project, location, page))
 
@@ -33,7 +33,7 @@ class OperationsRoom:
         if not await self._wheel.turn(lambda turn: turn.tx.operations.delete_operation(name)):
             raise NotFound(f"Operation '{name.operation}' does not exist.")
 
-    async def wait(self, name: OperationName, timeout_s: float) -> Operation:
+    async def wait(self, name: OperationName, timeout_s: float) -> AnyOperation:
         """The operation as soon as it is done, or after `timeout_s`. Raises NotFound."""
         operation = await self.get(name)
         seq = 0  # the first look is at once

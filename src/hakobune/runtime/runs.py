@@ -90,7 +90,7 @@ class Runs:
         if len(self._begun) > _BEGUN_KEPT:
             self._begun.popitem(last=False)
         turn.tx.operations.add_operation(name, OperationKind.RUN_JOB, execution.uid, turn.now_s)
-        found = turn.tx.operations.find_operation(name)
+        found = turn.tx.operations.find_run_operation(name)
         assert found is not None  # stored above
         return found
 

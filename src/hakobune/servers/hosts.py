@@ -15,10 +15,17 @@ from urllib.parse import urlsplit
 
 from hakobune.core.client_environment import CLIENT_HOST
 from hakobune.core.errors import InvalidArgument, PermissionDenied
+from hakobune.core.names import check_location
 from hakobune.servers.http.messages import Request
 
+# Any other API of Google's: only what looks like a region is one.
 _REGIONAL = re.compile(r"([a-z]+(?:-[a-z]+)+[0-9]+)-(.+)\Z")
-_REP = re.compile(r"([a-z0-9]+)\.([a-z]+(?:-[a-z]+)+[0-9]+)\.rep\.googleapis\.com\Z")
+_REP = re.compile(r"([a-z0-9]+)\.([^.]*)\.rep\.googleapis\.com\Z")
+# APIs that are named here. What stands in front of one, with a dash, is a location: whatever may be one, as in a path.
+_LOCATED = re.compile(
+    r"([^.]*)-((?:run|workflows|workflowexecutions|cloudscheduler|eventarc|pubsub|logging)\.googleapis\.com"
+    rf"|{re.escape(CLIENT_HOST)})\Z"
+)
 _AUTHORITY = re.compile(r"(?:\[([0-9a-f:.%]*)\]|([a-z0-9._-]*))(?::[0-9]{0,5})?\Z")
 _METADATA = frozenset({"metadata.google.internal", "metadata", "169.254.169.254"})
 _STORAGE = "storage.googleapis.com"
@@ -55,6 +62,7 @@ class Hosts:
         return place
 
     def _known(self, host: str) -> Place:
+        """What a host stands for. Raises PermissionDenied, InvalidArgument (no location can be what stands in front)."""
         name = host.rstrip(".")
         if not name or is_loopback(name) or name == self._bound or name in _METADATA:
             return Place(host="")
@@ -62,7 +70,10 @@ class Hosts:
             return Place(host=name, service="Cloud Run services")
         rep = _REP.match(name)
         if rep:
-            return Place(host=f"{rep.group(1)}.googleapis.com", region=rep.group(2))
+            return Place(host=f"{rep.group(1)}.googleapis.com", region=check_location(rep.group(2), field="host"))
+        located = _LOCATED.match(name)
+        if located:
+            return Place(host=located.group(2), region=check_location(located.group(1), field="host"))
         regional = _REGIONAL.match(name)
         plain = regional.group(2) if regional else name
         if plain == CLIENT_HOST or plain == CLIENT_HOST.partition(".")[2] or _is_google(plain):

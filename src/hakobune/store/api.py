@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 from hakobune.core.jobs.decide import Decision, View
 from hakobune.core.jobs.model import AttemptRecord, Execution, Job, Task
 from hakobune.core.names import ExecutionName, JobName, OperationName
-from hakobune.core.operations import Operation, OperationKind
+from hakobune.core.operations import AnyOperation, Operation, OperationKind, WorkflowOperation
 from hakobune.store.records import (
     Change,
     ChangeKind,
@@ -26,6 +26,7 @@ from hakobune.store.records import (
     Page,
     Timer,
 )
+from hakobune.store.workflows_api import WorkflowsRead, WorkflowsWrite
 
 __all__ = [
     "Change",
@@ -170,11 +171,15 @@ class JobsWrite(JobsRead, Protocol):
 class OperationsRead(Protocol):
     """Questions about operations."""
 
-    def find_operation(self, name: OperationName) -> Operation | None:
+    def find_operation(self, name: OperationName) -> AnyOperation | None:
         """The operation, with the newest picture of what it is about."""
         ...
 
-    def list_operations(self, project: str, location: str, page: Page) -> list[Operation]:
+    def find_run_operation(self, name: OperationName) -> Operation | None:
+        """The operation, if it is about a job or its execution."""
+        ...
+
+    def list_operations(self, project: str, location: str, page: Page) -> list[AnyOperation]:
         """Newest first. `after` is the id of the last one seen."""
         ...
 
@@ -194,6 +199,10 @@ class OperationsWrite(OperationsRead, Protocol):
         self, name: OperationName, kind: OperationKind, resource: Job | Execution, now_s: float
     ) -> None:
         """An operation that is done now, with its picture."""
+        ...
+
+    def add_workflow_operation(self, operation: WorkflowOperation) -> None:
+        """An operation about a workflow, done from the start."""
         ...
 
     def keep_picture(self, resource: Job | Execution) -> None:
@@ -279,6 +288,11 @@ class ReadTx(Protocol):
         ...
 
     @property
+    def workflows(self) -> WorkflowsRead:
+        """The workflows room."""
+        ...
+
+    @property
     def operations(self) -> OperationsRead:
         """Operations and idempotency keys."""
         ...
@@ -334,6 +348,11 @@ class WriteTx(Protocol):
     @property
     def jobs(self) -> JobsWrite:
         """The jobs room."""
+        ...
+
+    @property
+    def workflows(self) -> WorkflowsWrite:
+        """The workflows room."""
         ...
 
     @property

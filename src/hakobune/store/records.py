@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hakobune.core.jobs.model import Execution, Job, Task
+from hakobune.core.workflows.model import Workflow, WorkflowExecution
 
 
 class Durability(StrEnum):
@@ -61,6 +62,8 @@ class ChangeKind(StrEnum):
     JOB = "job"
     EXECUTION = "execution"
     TASK = "task"
+    WORKFLOW = "workflow"
+    WORKFLOW_EXECUTION = "workflow_execution"
     REMOVED = "removed"
 
 
@@ -74,6 +77,8 @@ class Change:
     job: Job | None = None
     execution: Execution | None = None
     task: Task | None = None
+    workflow: Workflow | None = None
+    workflow_execution: WorkflowExecution | None = None
 
 
 class EffectPhase(StrEnum):

@@ -6,7 +6,7 @@ from hakobune.core.instants import timestamp_to_text
 from hakobune.core.jobs.conditions import execution_conditions, task_conditions
 from hakobune.core.jobs.model import Execution, Task
 from hakobune.core.jobs.policy import shown_annotations
-from hakobune.core.jobs.states import FINAL_EXECUTION_STATES, TaskState
+from hakobune.core.jobs.states import FINAL_EXECUTION_STATES, FINAL_TASK_STATES, TaskState
 from hakobune.core.names import task_id
 from hakobune.wire import run_v1_annotations as annotated
 from hakobune.wire.run_v1_jobs import (
@@ -20,9 +20,7 @@ from hakobune.wire.run_v2_executions import attempt_result_to_json, execution_et
 from hakobune.wire.run_v2_templates import task_template_to_tree
 from hakobune.wire.schema import Json
 
-_RUNNING_STATES: dict[TaskState, str] = {
-    TaskState.PENDING: "Pending",
-    TaskState.RUNNING: "Running",
+_FINAL_STATES: dict[TaskState, str] = {
     TaskState.SUCCEEDED: "Succeeded",
     TaskState.FAILED: "Failed",
     TaskState.CANCELLED: "Cancelled",
@@ -44,11 +42,7 @@ def execution_labels(execution: Execution) -> dict[str, str]:
 
 
 def task_labels(execution: Execution, task: Task) -> dict[str, str]:
-    """The labels of a task as v1 shows and selects them. A task that was cancelled before it ever started is
-    `Abandoned` (inferred from gcloud's groups of states: "not started" are Pending and Abandoned)."""
-    state = _RUNNING_STATES[task.state]
-    if task.state is TaskState.CANCELLED and task.start_time_s is None:
-        state = "Abandoned"
+    """The labels of a task as v1 shows and selects them."""
     return {
         **execution.labels,
         LOCATION_LABEL: execution.name.location,
@@ -56,8 +50,18 @@ def task_labels(execution: Execution, task: Task) -> dict[str, str]:
         "run.googleapis.com/jobUid": execution.job_uid,
         "run.googleapis.com/jobGeneration": str(execution.job_generation),
         "run.googleapis.com/execution": execution.name.execution,
-        "run.googleapis.com/runningState": state,
+        "run.googleapis.com/runningState": _running_state(task),
     }
+
+
+def _running_state(task: Task) -> str:
+    """`Running` is what runs: as many as the execution's `runningCount` says. An attempt that only waits in the engine
+    leaves its task `Pending`. A task that was cancelled before it ever started is `Abandoned` (inferred from gcloud's
+    groups of states: "not started" are Pending and Abandoned)."""
+    if task.state in FINAL_TASK_STATES:
+        never_started = task.state is TaskState.CANCELLED and task.start_time_s is None
+        return "Abandoned" if never_started else _FINAL_STATES[task.state]
+    return "Running" if task.is_running else "Pending"
 
 
 def execution_to_v1(execution: Execution) -> Json:

@@ -253,13 +253,13 @@ def _probe(fields: Document) -> Document:
 
 
 def _change_source(containers: list[object], annotations: Document, arguments: Arguments) -> None:
-    """`--source DIR` runs as the local image, from a snapshot; another image puts the source aside."""
+    """`--source DIR` runs as the local image, from a snapshot; a later `--image`, `local` too, puts it aside."""
     images = [arguments.text("image"), *(scope.text("image") for _, scope in arguments.containers)]
     if not arguments.given("source"):
-        if any(image and image != LOCAL_IMAGE for image in images):
+        if any(images):
             annotations.pop(_SOURCE, None)
         return
-    if any(image and image != LOCAL_IMAGE for image in images):
+    if any(images):
         raise UsageError("argument --source: At most one of --image | --source can be specified.")
     annotations[_SOURCE] = _source_directory(arguments.text("source"))
     _container(containers, "")["image"] = LOCAL_IMAGE

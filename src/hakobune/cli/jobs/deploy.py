@@ -109,13 +109,13 @@ def put_and_follow(
                 execution = follow(session, api, execution, tracker, shown)
     except ExecutionFailedError as error:
         latest = text_at(execution, "metadata", "name")
-        raise ExecutionFailedError(f"{error}\n{hints(session, api.region, latest)}") from error
+        raise ExecutionFailedError(f"{error}\n{hints(session, latest)}") from error
     text = f"Job [{session.console.bold(name)}] has successfully been {verb.done}"
     if executes:
         text += f" and {'completed' if wait else 'started running'} execution [{view.name_of(execution)}]"
     session.console.say(text + ".")
     if executes:
-        session.console.say(f"\n{hints(session, api.region, view.name_of(execution))}")
+        session.console.say(f"\n{hints(session, view.name_of(execution))}")
     _say_next(session, name, again=executes)
     return job
 
@@ -167,7 +167,7 @@ def check_name(name: str) -> None:
 
 
 def _say_next(session: Session, name: str, *, again: bool) -> None:
-    session.console.say(f"\nTo execute this job{' again' if again else ''}, use:\n{session.group} execute {name}")
+    session.console.say(f"\nTo execute this job{' again' if again else ''}, use:\n{session.group} execute {name}{session.place_flags}")
 
 
 _JOB = Positional("job", "The name of the job.", required=False)

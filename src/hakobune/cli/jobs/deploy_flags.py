@@ -81,7 +81,11 @@ JOB_FLAGS = (
 )  # fmt: skip
 
 SOURCE = Flag(
-    "--source", "text", "Run the program in this directory (a snapshot of it) instead of an image.", metavar="DIR"
+    "--source",
+    "text",
+    "Run the program in this directory (a snapshot of it) instead of an image; with --command, that command there."
+    " A later --image takes it away.",
+    metavar="DIR",
 )
 LABELS = Flag("--labels", "map", "Labels of the job and of its executions: added or changed.")
 REMOVE_CONTAINERS = Flag("--remove-containers", "list", "Remove these containers.", metavar="NAME")

@@ -38,7 +38,7 @@ def _execute(session: Session, arguments: Arguments) -> object:
         execution = api.run(name, overrides, key=key)
         shown = session.console.bold(view.name_of(execution))
         session.console.say(f"Execution [{shown}] is being started asynchronously.")
-        session.console.say(f"\n{hints(session, api.region, view.name_of(execution))}")
+        session.console.say(f"\n{hints(session, view.name_of(execution))}")
         return execution
     started = track(
         session,
@@ -49,7 +49,7 @@ def _execute(session: Session, arguments: Arguments) -> object:
     )
     verb = "completed" if arguments.switch("wait") else "started running"
     session.console.say(f"Execution [{session.console.bold(view.name_of(started))}] has successfully {verb}.")
-    session.console.say(f"\n{hints(session, api.region, view.name_of(started))}")
+    session.console.say(f"\n{hints(session, view.name_of(started))}")
     return started
 
 
@@ -61,7 +61,7 @@ def track(session: Session, api: RunApi, start: Callable[[], Document], *, heade
             execution = start()
             return follow(session, api, execution, tracker, shown)
     except ExecutionFailedError as error:
-        raise ExecutionFailedError(f"{error}\n{hints(session, api.region, view.name_of(execution))}") from error
+        raise ExecutionFailedError(f"{error}\n{hints(session, view.name_of(execution))}") from error
 
 
 def idempotency_key(arguments: Arguments) -> str:

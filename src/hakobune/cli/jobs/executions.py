@@ -54,7 +54,8 @@ def _describe_latest(session: Session, arguments: Arguments) -> object:
         raise CommandError(f"Cannot find job [{name}].")
     latest = text_at(job, "status", "latestCreatedExecution", "name").rpartition("/")[2]
     if not latest:
-        raise CommandError(f"Job [{name}] has not been executed yet. Run it with: {session.group} execute {name}")
+        again = f"{session.group} execute {name}{session.place_flags}"
+        raise CommandError(f"Job [{name}] has not been executed yet. Run it with: {again}")
     return described(session, found(session, latest))
 
 
@@ -83,9 +84,6 @@ def _ask_for_cancel(api: RunApi, name: str) -> None:
     except ApiError as error:
         if error.code == 404:
             raise CommandError(f"Execution [{name}] could not be found.") from error
-        execution = api.find("executions", name) if error.code == 400 else None
-        if execution is not None and view.outcome(execution, "Completed") is not None:
-            raise _ended_before(execution) from error
         raise
 
 

@@ -40,12 +40,13 @@ def follow(session: Session, api: RunApi, execution: Document, tracker: Tracker,
     Raises ExecutionFailedError when it ended without success. Ctrl-C leaves the execution alone: LeftRunningError.
     """
     name = view.name_of(execution)
+    place = session.place_flags
     try:
         return _Following(session, api, tracker, shown, execution).run()
     except KeyboardInterrupt:
         raise LeftRunningError(
-            f"Interrupted; execution [{name}] goes on. Look at it with: {session.group} executions describe {name} ;"
-            f" cancel it with: {session.group} executions cancel {name}"
+            f"Interrupted; execution [{name}] goes on. Look at it with: {session.group} executions describe {name}{place} ;"
+            f" cancel it with: {session.group} executions cancel {name}{place}"
         ) from None
 
 
@@ -175,11 +176,11 @@ def remaining(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def hints(session: Session, region: str, execution: str) -> str:
+def hints(session: Session, execution: str) -> str:
     """How to look at an execution: printed after it was started, and after it failed."""
+    place = session.place_flags
     return (
         "View details about this execution by running:\n"
-        f"{session.group} executions describe {execution}\n\n"
-        f"Read its log with:\n{session.group} executions logs read {execution}"
-        + (f" --region {region}" if session.named_region else "")
+        f"{session.group} executions describe {execution}{place}\n\n"
+        f"Read its log with:\n{session.group} executions logs read {execution}{place}"
     )

@@ -40,7 +40,7 @@ def _rerun(session: Session, arguments: Arguments) -> object:
     started = track(session, api, start, header="Creating execution...", shown=stages(wait=wait))
     verb = "completed" if wait else "started running"
     session.console.say(f"Execution [{session.console.bold(view.name_of(started))}] has successfully {verb}.")
-    session.console.say(f"\n{hints(session, api.region, view.name_of(started))}")
+    session.console.say(f"\n{hints(session, view.name_of(started))}")
     return started
 
 

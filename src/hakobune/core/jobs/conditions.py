@@ -200,6 +200,6 @@ def _task_end(task: Task, execution: Execution) -> tuple[str, str, str]:
         )
     if task.state is TaskState.SUCCEEDED:
         return "", "", ""
-    if task.state is TaskState.PENDING and task.retried:
+    if not task.is_running and task.retried:
         return f"Waiting for retry {task.retried} of {execution.template.max_retries}.", "", ""
     return ("" if task.start_time_s is None else texts.TASK_WAITING_TO_COMPLETE), "", ""

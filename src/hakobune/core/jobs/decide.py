@@ -173,6 +173,7 @@ class _Turn:
         self.attempts_ended = view.execution.counts.attempts_ended
         self.tasks: dict[int, Task] = {}
         self.attempts: list[AttemptRecord] = []
+        self.last_end_s: float | None = None  # of the tasks that ended in this turn
         self.cancel_pending = False
         self.wake_at_s = view.next_ready_s
         self.requeued: list[Task] = []
@@ -285,6 +286,7 @@ class _Turn:
         return task.retried < self.execution.template.max_retries
 
     def _final(self, task: Task, signal: TaskSignal, result: AttemptResult, at_s: float) -> None:
+        self._note_end(at_s)
         self.tasks[task.index] = replace(
             task,
             state=next_task_state(task.state, signal),
@@ -292,6 +294,9 @@ class _Turn:
             completion_time_s=at_s,
             not_before_s=None,
         )
+
+    def _note_end(self, at_s: float) -> None:
+        self.last_end_s = at_s if self.last_end_s is None else max(self.last_end_s, at_s)
 
     def _requeue(self, task: Task) -> None:
         self.tasks[task.index] = task
@@ -350,6 +355,8 @@ class _Turn:
 
     def _drop_pending(self) -> None:
         unborn = self.execution.task_count - self.first_unborn
+        if self.pending_rows + unborn:
+            self._note_end(self.now_s)
         self.cancelled += self.pending_rows + unborn
         # Requeued tasks of this very turn are rows of `tasks`; the others are changed where they lie.
         for task in self.requeued:
@@ -379,7 +386,18 @@ class _Turn:
         else:
             signal = ExecutionSignal.SOME_FAILED if self.failed else ExecutionSignal.ALL_SUCCEEDED
         self.state = next_execution_state(self.state, signal)
-        self.execution = replace(self.execution, completion_time_s=self.now_s)
+        self.execution = replace(self.execution, completion_time_s=self._completion_s())
+
+    def _completion_s(self) -> float:
+        """When the last task ended, which may be long ago if the runtime was away. The engine reports ends in their
+        order, so the last one is among those of this turn; but tasks that were dropped by an earlier turn of a cancel
+        ended then. Never before the start."""
+        ends = [self.now_s if self.last_end_s is None else self.last_end_s, self.execution.create_time_s]
+        if self.execution.first_start_time_s is not None:
+            ends.append(self.execution.first_start_time_s)
+        if self.view.execution.state is ExecutionState.CANCELLING:
+            ends.append(self.view.execution.update_time_s)
+        return max(ends)
 
     def decision(self) -> Decision:
         counts = Counts(

@@ -1,7 +1,7 @@
 """What the platform says about attempts that have ended. Not stored: it follows from their records.
 
 Texts: seen in entries of the real service that are quoted in public repositories (exit, signal, memory, timeout).
-Inferred: the severity WARNING of exit codes other than 0. Ours: failed starts.
+Inferred: the severity WARNING of exit codes other than 0. Ours: failed starts, lost attempts.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from hakobune.core.logs.entries import SYSTEM, LogEntry, Severity, insert_id, jo
 
 _MEBIBYTE = 1024 * 1024
 _MEMORY_HELP = "Consider increasing the memory limit, see https://cloud.google.com/run/docs/configuring/memory-limits"
+_LOST_TEXT = "The attempt was lost when the runtime stopped; it does not count as a retry."
 _TIMEOUT_HELP = "To change this limit, see https://cloud.google.com/run/docs/configuring/task-timeout"
 
 
@@ -62,8 +63,10 @@ def _text(execution: Execution, attempt: AttemptRecord, result: AttemptResult) -
                     f"Container terminated on signal {result.signal}.",
                 )
             )
-        case ResultKind.START_FAILED | ResultKind.LOST:
+        case ResultKind.START_FAILED:
             return Severity.ERROR, attempt_status(result).message
+        case ResultKind.LOST:
+            return None if attempt.start_time_s is None else (Severity.WARNING, _LOST_TEXT)
 
 
 def _memory_text(execution: Execution, attempt: AttemptRecord) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hakobune.core.workflows.values import Value
+from hakobune.core.workflows.kinds import Value
 
 
 class Failure(Exception):

@@ -127,6 +127,6 @@ class WorkflowExecution:
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     disable_buffering: bool = False
     current_steps: tuple[CurrentStep, ...] = ()
-    steps: StepCounts = StepCounts()
+    steps: StepCounts = field(default_factory=StepCounts)
     is_history_deleted: bool = False
     state_detail: str = ""  # why it is UNAVAILABLE

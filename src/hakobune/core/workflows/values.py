@@ -1,20 +1,279 @@
-"""The values of the language, and how they compare, measure and become JSON.
-
-Values are never changed in place once a variable, an argument or an answer holds them: whoever changes an element
-copies the containers on the way to it. So an assignment copies nothing, and a copy can never see a later change.
-"""
+"""How values compare, measure and become JSON."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+import json
+import math
+import re
+from typing import Final, NoReturn
+
+from hakobune.core.workflows import limits
+from hakobune.core.workflows.failures import Failure, resource_limit, value_error
+from hakobune.core.workflows.kinds import INT64_MAX, INT64_MIN, FunctionValue, Value, kind_name, type_name
+
+__all__ = [
+    "INT64_MAX",
+    "INT64_MIN",
+    "FunctionValue",
+    "Value",
+    "deep_equal",
+    "from_json",
+    "kind_name",
+    "measured_size",
+    "number_text",
+    "to_json",
+    "type_name",
+    "utf8_length",
+]
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionValue:
-    """A routine or library function that is named without being called: a retry predicate. JSON cannot hold it."""
+def deep_equal(left: Value, right: Value) -> bool:
+    """Whether `left == right` in the language: numbers by value, containers element by element, kinds apart.
 
-    name: str
+    NaN equals nothing. A boolean is no number: `true == 1` is false.
+    """
+    waiting: list[tuple[Value, Value]] = [(left, right)]
+    while waiting:
+        a, b = waiting.pop()
+        kind = type(a)
+        if kind is not type(b):
+            if not _are_equal_numbers(a, b):
+                return False
+        elif isinstance(a, list) and isinstance(b, list):
+            if len(a) != len(b):
+                return False
+            waiting.extend(zip(a, b, strict=True))
+        elif isinstance(a, dict) and isinstance(b, dict):
+            if a.keys() != b.keys():
+                return False
+            waiting.extend((element, b[key]) for key, element in a.items())
+        elif a != b:
+            return False
+    return True
 
 
-Value: TypeAlias = bool | int | float | str | bytes | list["Value"] | dict[str, "Value"] | FunctionValue | None
+def _are_equal_numbers(a: Value, b: Value) -> bool:
+    """An integer and a double of the same value (compared exactly, not after rounding)."""
+    if isinstance(a, bool) or isinstance(b, bool):
+        return False
+    return isinstance(a, int | float) and isinstance(b, int | float) and a == b
+
+
+_EXPONENT_FROM: Final = 1e21  # where Go's encoding/json, as ECMAScript, begins to write exponents
+_EXPONENT_BELOW: Final = 1e-6
+
+
+def number_text(number: int | float) -> str:
+    """The text of a number, as Go's JSON encoder writes it: the shortest decimal that gives the number again.
+
+    `80.6` for 80.6, `2` for 2.0, `1e+21`, `1e-7`; exponents only from 1e21 and below 1e-6. `NaN`, `+Inf` and `-Inf`
+    have a text too, though not in JSON.
+    """
+    if isinstance(number, int):
+        return str(number)
+    if number.is_integer() and abs(number) < 1e15:  # noqa: PLR2004 - every integer below is exact: no digits to look for
+        return str(int(number)) if number or math.copysign(1.0, number) > 0 else "-0"
+    if not math.isfinite(number):
+        return "NaN" if math.isnan(number) else "+Inf" if number > 0 else "-Inf"
+    mantissa, _, exponent = repr(number).partition("e")
+    size = abs(number)
+    if size >= _EXPONENT_FROM or size < _EXPONENT_BELOW:
+        return f"{mantissa}e{exponent[0]}{exponent[1:].lstrip('0')}"
+    if not exponent:
+        return mantissa.removesuffix(".0")
+    return _without_exponent(mantissa, int(exponent))
+
+
+def _without_exponent(mantissa: str, exponent: int) -> str:
+    """`1.5` and 16 → the digits with as many zeros as it takes."""
+    sign = "-" if mantissa.startswith("-") else ""
+    whole, _, fraction = mantissa.removeprefix("-").partition(".")
+    digits = whole + fraction
+    if exponent < 0:
+        return f"{sign}0.{'0' * (-exponent - 1)}{digits}"
+    return sign + digits.ljust(exponent + 1, "0")
+
+
+# -- JSON out ---------------------------------------------------------------------------------------------------
+
+
+def _refuse(value: Value) -> NoReturn:
+    raise value_error(f"a value of type '{type_name(value)}' cannot be written as JSON")
+
+
+_WRITER: Final = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":"), default=_refuse
+)
+
+
+def to_json(value: Value) -> str:
+    """Compact JSON text with sorted keys. Raises Failure (ValueError) for bytes, functions, NaN and infinities, and
+    for more than NESTING_DEPTH levels.
+    """
+    if isinstance(value, list | dict):
+        levels, has_double = _shape(value)
+        if levels > limits.NESTING_DEPTH:
+            raise value_error(_TOO_DEEP)
+        if not has_double:
+            return _WRITER.encode(value)
+    return _written(value)
+
+
+_TOO_DEEP: Final = f"lists and maps are nested more than {limits.NESTING_DEPTH} levels deep"
+
+
+def _shape(value: list[Value] | dict[str, Value]) -> tuple[int, bool]:
+    """Levels of lists and maps (an empty list has one), and whether a double is among the elements."""
+    levels = 0
+    has_double = False
+    level = [value]
+    while level:
+        levels += 1
+        below: list[list[Value] | dict[str, Value]] = []
+        for container in level:
+            for element in container.values() if isinstance(container, dict) else container:
+                if isinstance(element, list | dict):
+                    below.append(element)
+                elif isinstance(element, float):
+                    has_double = True
+        level = below
+    return levels, has_double
+
+
+def _written(value: Value) -> str:
+    """JSON text, where the encoder of the standard library would spell doubles in Python's way."""
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise value_error(f"{number_text(value)} cannot be written as JSON")
+        return number_text(value)
+    if isinstance(value, list):
+        return f"[{','.join([_written(element) for element in value])}]"
+    if isinstance(value, dict):
+        entries = [f"{_WRITER.encode(key)}:{_written(value[key])}" for key in sorted(value)]
+        return f"{{{','.join(entries)}}}"
+    return _WRITER.encode(value)
+
+
+# -- JSON in ----------------------------------------------------------------------------------------------------
+
+
+def _no_constant(token: str) -> NoReturn:
+    raise value_error(f"invalid JSON: {token} is not a value")
+
+
+def _integer(digits: str) -> int | float:
+    """An integer of 64 bits, or the nearest double."""
+    if len(digits) <= _INT64_CHARACTERS:
+        number = int(digits)
+        if INT64_MIN <= number <= INT64_MAX:
+            return number
+    return _double(digits)
+
+
+_INT64_CHARACTERS: Final = 20  # of the longest one, with its minus
+
+
+def _double(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise value_error(f"invalid JSON: the number {digits[:24]} is too large for a double")
+    return number
+
+
+# The plain reader is the fastest one. It would take integers of any size, and turn too large doubles into Infinity.
+_PLAIN_READER: Final = json.JSONDecoder(parse_constant=_no_constant)
+_CAREFUL_READER: Final = json.JSONDecoder(parse_constant=_no_constant, parse_int=_integer, parse_float=_double)
+_UNUSUAL_NUMBER: Final = re.compile("[0-9]{19}|[0-9][eE]")
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def from_json(text: str | bytes) -> Value:
+    """The value of a JSON document (bytes: in UTF-8).
+
+    Integers of 64 bits stay integers, other numbers are doubles; of equal keys the last one wins; half of a surrogate
+    pair becomes U+FFFD, as Go's decoder has it. Raises Failure (ValueError).
+    """
+    if isinstance(text, bytes):
+        try:
+            text = text.decode()
+        except UnicodeDecodeError as error:
+            raise value_error(f"invalid JSON: not UTF-8 at byte {error.start}") from error
+    reader = _CAREFUL_READER if _UNUSUAL_NUMBER.search(text) else _PLAIN_READER
+    try:
+        value: Value = reader.decode(text)
+    except json.JSONDecodeError as error:
+        raise value_error(f"invalid JSON: {error.msg} (line {error.lineno}, column {error.colno})") from error
+    except RecursionError as error:
+        raise value_error(f"invalid JSON: {_TOO_DEEP}") from error
+    if isinstance(value, list | dict) and _may_be_deep(text) and _shape(value)[0] > limits.NESTING_DEPTH:
+        raise value_error(f"invalid JSON: {_TOO_DEEP}")
+    return _whole_characters(value) if _SURROGATE.search(text) else value
+
+
+def _may_be_deep(text: str) -> bool:
+    """A quick look: without as many brackets there cannot be as many levels."""
+    return text.count("[") + text.count("{") > limits.NESTING_DEPTH
+
+
+def _whole_characters(value: Value) -> Value:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole_characters(element) for element in value]
+    if isinstance(value, dict):
+        return {str(_whole_characters(key)): _whole_characters(element) for key, element in value.items()}
+    return value
+
+
+# -- size -------------------------------------------------------------------------------------------------------
+
+
+class _Uncounted:
+    """Counts what JSON cannot hold, while the encoder writes a 0 in its place."""
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def replaced(self, value: Value) -> int:
+        """The 0, after its difference to the true size was noted."""
+        self.size += (len(value) if isinstance(value, bytes) else 0) - 1
+        return 0
+
+
+def measured_size(value: Value) -> int:
+    """Bytes that a value counts against the memory limit: its compact JSON text in UTF-8; bytes as they are; functions
+    nothing. (A double inside a container counts as Python spells it: `2.0` is one or two bytes longer than in JSON.)
+
+    Raises Failure (ResourceLimitError) for more than NESTING_DEPTH levels.
+    """
+    kind = type(value)
+    if kind is int:
+        return len(str(value))
+    if kind is str or kind is bool or value is None:
+        return utf8_length(_WRITER.encode(value))
+    if isinstance(value, float):
+        return len(number_text(value))
+    if isinstance(value, bytes):
+        return len(value)
+    if isinstance(value, FunctionValue):
+        return 0
+    return _container_size(value)
+
+
+def utf8_length(text: str) -> int:
+    """Bytes of a string in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def _container_size(value: Value) -> int:
+    uncounted = _Uncounted()
+    meter = json.JSONEncoder(
+        ensure_ascii=False, check_circular=False, separators=(",", ":"), default=uncounted.replaced
+    )
+    try:
+        text = meter.encode(value)
+    except RecursionError as error:
+        raise resource_limit(_TOO_DEEP) from error
+    if isinstance(value, list | dict) and _may_be_deep(text) and _shape(value)[0] > limits.NESTING_DEPTH:
+        raise resource_limit(_TOO_DEEP)
+    return utf8_length(text) + uncounted.size

@@ -1,4 +1,4 @@
-"""The output of all attempts: pipes while they run, logs to be flushed and synced, and what is left of it at the end."""
+"""The output of all attempts: pipes while they run, logs to be flushed and synced, and the last line at the end."""
 
 from __future__ import annotations
 

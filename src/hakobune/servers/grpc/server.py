@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
+from hakobune.servers.ports import listening
+
 if TYPE_CHECKING:
     import grpc
     import grpc.aio
@@ -45,10 +47,12 @@ class GrpcServer:
         server = grpc.aio.server(
             handlers=[MissingServices()], options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1)]
         )
+        # Taken for an instant by a socket of our own: gRPC has no patience, and writes its refusals to stderr itself.
+        (await listening(host, port, backlog=1)).close()
         try:
             server.add_insecure_port(f"{host}:{port}")
         except RuntimeError as error:
-            raise OSError(errno.EADDRINUSE, f"gRPC cannot listen on {host}:{port}") from error
+            raise OSError(errno.EADDRINUSE, f"port {port} of {host}: gRPC cannot listen on it") from error
         await server.start()
         self._server = server
         return True

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import resource
-import socket
 from collections.abc import Awaitable, Callable
 
 import anyio
@@ -15,12 +13,11 @@ from anyio.abc import TaskGroup, TaskStatus
 from hakobune.core.errors import HakobuneError, Unavailable
 from hakobune.servers.http.messages import Request, Response
 from hakobune.servers.http.protocol import HttpConnection
+from hakobune.servers.ports import PATIENT_TRIES, listening
 
 _log = logging.getLogger("hakobune.http")
 _BACKLOG = 4096
 _SWEEP_S = 2.0
-_BIND_TRIES = 40  # a runtime that was just killed may hold its port for a moment
-_BIND_WAIT_S = 0.05
 _CONNECTIONS_MAX = 16_384  # ours: an idle one costs about 4 KB
 _FILES_KEPT = 512  # descriptors that the rest of the house needs
 _CROWDED_SHARE = 16  # when there are too many connections, one in so many goes: those that were idle the longest
@@ -98,7 +95,8 @@ class HttpServer:
         """Listen on `host:port` (0: a free one); returns the port. Raises OSError if it is taken."""
         listener = _Listener(self, slot)
         loop = asyncio.get_running_loop()
-        opened = await _bind(host, port, tries=1 if slot is not None else _BIND_TRIES)
+        tries = 1 if slot is not None else PATIENT_TRIES
+        opened = await listening(host, port, backlog=_BACKLOG, tries=tries)
         server = await loop.create_server(lambda: HttpConnection(listener), sock=opened, backlog=_BACKLOG)
         self._servers.append(server)
         bound: int = opened.getsockname()[1]
@@ -152,22 +150,3 @@ def connections_max() -> int:
     """How many connections may be open at once, by the files that this process may open."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(_FILES_KEPT, min(_CONNECTIONS_MAX, soft - _FILES_KEPT))
-
-
-async def _bind(host: str, port: int, *, tries: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for attempt in range(tries):
-        opened = socket.socket(family, socket.SOCK_STREAM)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.setblocking(False)
-        try:
-            opened.bind((host, port))
-            opened.listen(_BACKLOG)
-        except OSError as error:
-            opened.close()
-            if error.errno != errno.EADDRINUSE or attempt == tries - 1 or port == 0:
-                raise
-            await anyio.sleep(_BIND_WAIT_S)
-        else:
-            return opened
-    raise AssertionError("unreachable: the last try returns or raises")

@@ -95,7 +95,7 @@ class Committer:
             _fail(requests, error)
             return
         self.seq += 1
-        self._may_have_leavings |= transaction.jobs.has_left
+        self._may_have_leavings |= transaction.jobs.has_left or transaction.workflows.has_left
         try:
             self._interceptor.after_commit(
                 CommitInfo(seq=self.seq, units=len(requests), elapsed_s=time.perf_counter() - started_s)
@@ -145,7 +145,7 @@ class Committer:
     def _bite(self) -> bool:
         leaving = self.connection.execute(self._sql["next_leaving"]).fetchone()
         if leaving is None:
-            return False
+            return self._bite_of_workflows()
         parameters: dict[str, object] = {
             "execution_id": leaving["execution_id"],
             "first": f"{leaving['uid']}.",
@@ -157,6 +157,16 @@ class Committer:
             if left <= 0:
                 return True
         self.connection.execute(self._sql["left"], parameters)
+        return True
+
+    def _bite_of_workflows(self) -> bool:
+        sql = queries("workflows")
+        hidden = self.connection.execute(sql["next_hidden"]).fetchone()
+        if hidden is None:
+            return False
+        parameters: dict[str, object] = {"id": hidden["id"], "limit": _SWEEP_ROWS}
+        if self.connection.execute(sql["sweep_journal"], parameters).rowcount < _SWEEP_ROWS:
+            self.connection.execute(sql["delete_execution"], {"id": hidden["id"]})
         return True
 
 

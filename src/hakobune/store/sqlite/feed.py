@@ -16,13 +16,21 @@ from hakobune.store.api import Change, ChangeKind
 from hakobune.store.queries import queries
 from hakobune.store.sqlite import rows
 from hakobune.store.sqlite.jobs import Declarations
+from hakobune.store.sqlite.workflow_rows import execution_from_row, workflow_from_row
 
 TOMBSTONES_KEPT = 10_000
 _HORIZON = "feed_horizon"  # the newest commit number of which a tombstone was dropped
 _FOR_EVER = (1 << 63) - 1
 _ALL = frozenset(ChangeKind)
 # Within one commit: a name that went and came back is told in that order.
-_ORDER = {ChangeKind.REMOVED: 0, ChangeKind.JOB: 1, ChangeKind.EXECUTION: 2, ChangeKind.TASK: 3}
+_ORDER = {
+    ChangeKind.REMOVED: 0,
+    ChangeKind.JOB: 1,
+    ChangeKind.EXECUTION: 2,
+    ChangeKind.TASK: 3,
+    ChangeKind.WORKFLOW: 4,
+    ChangeKind.WORKFLOW_EXECUTION: 5,
+}
 
 
 def bury(connection: sqlite3.Connection, seq: int, project: str, name: str) -> None:
@@ -78,6 +86,8 @@ class _Reader:
             ChangeKind.JOB: self._jobs,
             ChangeKind.EXECUTION: self._executions,
             ChangeKind.TASK: self._tasks,
+            ChangeKind.WORKFLOW: self._workflows,
+            ChangeKind.WORKFLOW_EXECUTION: self._workflow_executions,
         }
         self._arms = [read for kind, read in by_kind.items() if kind in kinds]
 
@@ -118,4 +128,26 @@ class _Reader:
             )
             task = rows.task_from_row(row, row["e_uid"])
             found.append(Change(seq=row["changed_seq"], kind=ChangeKind.TASK, name=name.task(task.index), task=task))
+        return found
+
+    def _workflows(self, parameters: Mapping[str, object]) -> list[Change]:
+        found: list[Change] = []
+        for row in self._rows("workflows", "changed_workflows", parameters):
+            workflow = workflow_from_row(row)
+            name = str(workflow.name)
+            found.append(Change(seq=row["changed_seq"], kind=ChangeKind.WORKFLOW, name=name, workflow=workflow))
+        return found
+
+    def _workflow_executions(self, parameters: Mapping[str, object]) -> list[Change]:
+        found: list[Change] = []
+        for row in self._rows("workflows", "changed_executions", parameters):
+            execution = execution_from_row(row)
+            found.append(
+                Change(
+                    seq=row["changed_seq"],
+                    kind=ChangeKind.WORKFLOW_EXECUTION,
+                    name=str(execution.name),
+                    workflow_execution=execution,
+                )
+            )
         return found

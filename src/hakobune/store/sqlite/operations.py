@@ -9,13 +9,14 @@ from hakobune.core.jobs.model import Execution, Job
 from hakobune.core.jobs.states import FINAL_EXECUTION_STATES
 from hakobune.core.jobs.texts import operation_error
 from hakobune.core.names import OperationName
-from hakobune.core.operations import Operation, OperationKind
+from hakobune.core.operations import AnyOperation, Operation, OperationKind, WorkflowOperation
 from hakobune.store.api import Page
 from hakobune.store.documents import from_document, to_document
 from hakobune.store.queries import queries
 from hakobune.store.sqlite.jobs import Declarations, SqliteJobsRead
 
 _NEWEST = 1 << 62  # above every commit number
+_WORKFLOW = "workflow"
 _RUNS = (OperationKind.RUN_JOB, OperationKind.CANCEL_EXECUTION, OperationKind.DELETE_EXECUTION)
 
 
@@ -27,13 +28,17 @@ class SqliteOperationsRead:
         self._sql = queries("operations")
         self._jobs = SqliteJobsRead(connection, declarations)
 
-    def find_operation(self, name: OperationName) -> Operation | None:
+    def find_operation(self, name: OperationName) -> AnyOperation | None:
         row = self._connection.execute(
             self._sql["find"], {"operation": name.operation, "project": name.project, "location": name.location}
         ).fetchone()
         return None if row is None else self._from_row(row)
 
-    def list_operations(self, project: str, location: str, page: Page) -> list[Operation]:
+    def find_run_operation(self, name: OperationName) -> Operation | None:
+        found = self.find_operation(name)
+        return found if isinstance(found, Operation) else None
+
+    def list_operations(self, project: str, location: str, page: Page) -> list[AnyOperation]:
         last = self._connection.execute(self._sql["by_id"], {"operation": page.after}).fetchone()
         found = self._connection.execute(
             self._sql["newest"],
@@ -51,7 +56,9 @@ class SqliteOperationsRead:
         row = self._connection.execute(self._sql["find_key"], {"scope": scope, "key": key}).fetchone()
         return None if row is None else (row["request_sha256"], row["operation"])
 
-    def _from_row(self, row: sqlite3.Row) -> Operation:
+    def _from_row(self, row: sqlite3.Row) -> AnyOperation:
+        if row["target_kind"] == _WORKFLOW:
+            return from_document(WorkflowOperation, row["doc"])
         kind = OperationKind(row["kind"])
         resource = self._resource(row)
         done, error = True, None
@@ -119,6 +126,23 @@ class SqliteOperationsWrite(SqliteOperationsRead):
         self, name: OperationName, kind: OperationKind, resource: Job | Execution, now_s: float
     ) -> None:
         self._insert(name, kind, resource.uid, now_s, resource)
+
+    def add_workflow_operation(self, operation: WorkflowOperation) -> None:
+        name = operation.name
+        self._connection.execute(
+            self._sql["insert"],
+            {
+                "operation": name.operation,
+                "project": name.project,
+                "location": name.location,
+                "kind": operation.verb.value,
+                "target_uid": "" if operation.workflow is None else operation.workflow.uid,
+                "create_s": operation.create_time_s,
+                "target_kind": _WORKFLOW,
+                "doc": to_document(operation),
+                "seq": self._seq,
+            },
+        )
 
     def keep_picture(self, resource: Job | Execution) -> None:
         """The target goes: give its last picture to the operations about it."""

@@ -11,6 +11,7 @@ from hakobune.store.sqlite.jobs import Declarations, SqliteJobsRead
 from hakobune.store.sqlite.jobs_write import SqliteJobsWrite
 from hakobune.store.sqlite.operations import SqliteOperationsRead, SqliteOperationsWrite
 from hakobune.store.sqlite.outbox import SqliteEffects, SqliteOutbox, SqliteTimers
+from hakobune.store.sqlite.workflows import SqliteWorkflowsRead, SqliteWorkflowsWrite
 
 
 class _Facts:
@@ -41,6 +42,7 @@ class SqliteReadTx(_Facts):
         super().__init__(connection)
         self._declarations = declarations
         self.jobs = SqliteJobsRead(connection, declarations)
+        self.workflows = SqliteWorkflowsRead(connection)
         self.operations = SqliteOperationsRead(connection, declarations)
 
     @property
@@ -72,6 +74,7 @@ class SqliteWriteTx(_Facts):
         super().__init__(connection)
         self.seq = seq
         self.jobs = SqliteJobsWrite(connection, declarations, seq)
+        self.workflows = SqliteWorkflowsWrite(connection, seq)
         self.operations = SqliteOperationsWrite(connection, declarations, seq)
         self.outbox = SqliteOutbox(connection, seq)
         self.timers = SqliteTimers(connection)

@@ -1,0 +1,189 @@
+"""The text of an expression → its tokens, each with its place. Source: spec of the language, "Expressions"."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+INT64_LIMIT: Final = 2**63  # the first integer that does not fit; with a minus before it, it does
+_INT64_DIGITS: Final = 19  # of the largest integer
+
+
+class ExpressionError(Exception):
+    """An expression cannot be read. `at` counts characters from the first one after `${`.
+
+    `remedy` says what to write instead, where that is known.
+    """
+
+    def __init__(self, message: str, at: int, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.at = at
+        self.remedy = remedy
+
+
+class TokenKind(StrEnum):
+    """What a token is."""
+
+    NAME = "name"
+    KEYWORD = "keyword"
+    NUMBER = "number"
+    TEXT = "text"
+    SIGN = "sign"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """`text` as it stands in the source; keywords in lower case. `value` is that of a number or a string literal."""
+
+    kind: TokenKind
+    text: str
+    at: int
+    value: int | float | str = 0
+
+    def described(self) -> str:
+        """How an error message names it."""
+        if self.kind is TokenKind.END:
+            return "the end of the expression"
+        if self.kind is TokenKind.TEXT:
+            return f"the string {self.text if len(self.text) <= _SHOWN else self.text[:_SHOWN] + '…'}"
+        return f"'{self.text}'"
+
+
+_SHOWN: Final = 24  # characters of a string literal in a message
+
+# Spelling → word. All lower or all upper case, not mixed; `null` in lower case only.
+KEYWORDS: Final = {
+    **{word: word.lower() for word in ("and", "AND", "or", "OR", "not", "NOT", "in", "IN")},
+    **{word: word.lower() for word in ("true", "True", "TRUE", "false", "False", "FALSE", "null")},
+}
+
+_TOKEN: Final = re.compile(
+    r"""
+    (?P<space>[ \t\r\n]+)
+  | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
+  | (?P<double>[0-9]+(?:\.[0-9]+(?:[eE][+-]?[0-9]+)?|[eE][+-]?[0-9]+))
+  | (?P<int>[0-9]+)
+  | (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
+  | (?P<sign>//|<=|>=|==|!=|[-+*/%<>.,:()\[\]{}])
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+# A surrogate pair is taken as one escape.
+_ESCAPE: Final = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL
+)
+_ESCAPES: Final = {
+    '"': '"', "'": "'", "\\": "\\", "/": "/", "n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f",
+}  # fmt: skip
+
+_FOREIGN: Final = {
+    "&": "write 'and'",
+    "|": "write 'or'",
+    "!": "write 'not', or '!=' to compare",
+    "=": "write '==' to compare",
+    "?": "write if(condition, value, other value)",
+    "$": "leave out '${' and '}' inside an expression",
+    "`": "write strings in double quotes",
+    "#": "leave out the comment",
+}
+
+
+def tokens(text: str) -> list[Token]:
+    """All tokens, and one of kind END. Raises ExpressionError."""
+    found: list[Token] = []
+    at = 0
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise _no_token(text, at)
+        if match.lastgroup != "space":
+            found.append(_token(str(match.lastgroup), match.group(), at))
+        at = match.end()
+        if match.lastgroup in {"int", "double"} and _TOKEN_NAME_START.match(text, at):
+            raise ExpressionError(f"a name begins with a letter, found '{match.group()}{text[at]}'", match.start())
+    found.append(Token(TokenKind.END, "", len(text)))
+    return found
+
+
+_TOKEN_NAME_START: Final = re.compile("[A-Za-z_]")
+
+
+def _token(group: str, text: str, at: int) -> Token:
+    match group:
+        case "name":
+            word = KEYWORDS.get(text)
+            return Token(TokenKind.NAME, text, at) if word is None else Token(TokenKind.KEYWORD, word, at, text)
+        case "int":
+            return Token(TokenKind.NUMBER, text, at, _integer(text, at))
+        case "double":
+            return Token(TokenKind.NUMBER, text, at, _double(text, at))
+        case "text":
+            return Token(TokenKind.TEXT, text, at, _unescaped(text, at))
+        case _:
+            return Token(TokenKind.SIGN, text, at)
+
+
+def _integer(text: str, at: int) -> int:
+    """Its value, or INT64_LIMIT: whether that stands behind a minus is the grammar's to say."""
+    digits = text.lstrip("0")
+    value = int(digits or "0") if len(digits) <= _INT64_DIGITS else INT64_LIMIT + 1
+    if value > INT64_LIMIT:
+        raise integer_too_large(at)
+    return value
+
+
+def integer_too_large(at: int) -> ExpressionError:
+    """An integer literal outside the 64 bits."""
+    return ExpressionError("integer does not fit into 64 bits", at, "write it as a double, for example 1e20")
+
+
+def _double(text: str, at: int) -> float:
+    value = float(text)
+    if value == float("inf"):
+        raise ExpressionError("number is too large for a double", at)
+    return value
+
+
+def _unescaped(text: str, at: int) -> str:
+    """The value of a string literal: JSON's escapes, and `\\'`."""
+    body = text[1:-1]
+    if "\\" not in body:
+        return body
+
+    def replaced(match: re.Match[str]) -> str:
+        escape = match.group()
+        place = at + 1 + match.start()
+        if escape[1] != "u":
+            try:
+                return _ESCAPES[escape[1]]
+            except KeyError:
+                raise ExpressionError(
+                    f"unknown escape '{escape}' in a string", place, "write '\\\\' for a backslash"
+                ) from None
+        if len(escape) == 2:  # noqa: PLR2004 - the pattern found no four digits behind \u
+            raise ExpressionError("'\\u' needs four hexadecimal digits", place)
+        return _characters(escape, place)
+
+    return _ESCAPE.sub(replaced, body)
+
+
+def _characters(escape: str, at: int) -> str:
+    """`\\uXXXX`, or two of them: a surrogate pair is one character."""
+    units = [int(digits, 16) for digits in escape.split("\\u")[1:]]
+    raw = b"".join(unit.to_bytes(2, "big") for unit in units)
+    try:
+        return raw.decode("utf-16-be")
+    except UnicodeDecodeError:
+        raise ExpressionError(f"'{escape}' is half of a surrogate pair", at) from None
+
+
+def _no_token(text: str, at: int) -> ExpressionError:
+    character = text[at]
+    if character in "\"'":
+        return ExpressionError("string without an end", at, f"close it with {character}")
+    return ExpressionError(f"unexpected character '{character}'", at, _FOREIGN.get(character, ""))

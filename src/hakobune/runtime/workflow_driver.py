@@ -1,0 +1,318 @@
+"""Drives one execution of a workflow, from the event that woke it until it rests or ends.
+
+    letters ──▶ stamp ──▶ machine (pure) ──▶ commit: journal + what changed ──▶ calls, waits ──▶ letters
+
+The machine decides first, on a copy of the truth in memory; its commands leave only when the events that led to them
+are durable. If this process dies in between, the journal is folded again: the same commands come back under the same
+call ids. An execution *rests* when only waits are open and the next one is not near: it leaves memory, and the wheel's
+timer brings it back.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import anyio
+from anyio.abc import TaskGroup
+
+from hakobune.core.errors import HakobuneError, NotFound
+from hakobune.core.workflows import journal
+from hakobune.core.workflows.effects import AwaitCallback, Done, Wait
+from hakobune.core.workflows.events import (
+    Answered,
+    CallbackArrived,
+    CallId,
+    CancelRequested,
+    Command,
+    Event,
+    Expired,
+    Moved,
+    Stamped,
+    Started,
+)
+from hakobune.core.workflows.limits import EXECUTION_S_MAX
+from hakobune.core.workflows.machine import Cancelled, Failed, Machine, Succeeded
+from hakobune.core.workflows.model import ExecutionState, WorkflowExecution
+from hakobune.runtime.wheel import Turn, Wheel
+
+_log = logging.getLogger("hakobune.workflows")
+
+ROOM = "workflows"
+DRIVE = "drive"
+SLICE_STEPS = 2_000  # about a millisecond: others get their turn in between
+REST_S = 5.0  # a nearer wait is waited for in memory
+
+
+class Calls(Protocol):
+    """Carries effects out."""
+
+    async def perform(self, execution: WorkflowExecution, command: Command, *, is_repeat: bool) -> Answered:
+        """Carry out an effect that is no wait. Never raises: troubles are answers."""
+        ...
+
+
+class Ended(HakobuneError):
+    """The execution took an event no more: it has ended, or is gone."""
+
+    reason = "ENDED"
+
+
+@dataclass(slots=True)
+class Letter:
+    """An event on its way to a driver. `check` may refuse it when it is looked at, before anything is written."""
+
+    event: Event
+    check: Callable[[Machine], None] | None = None
+    is_settled: anyio.Event = field(default_factory=anyio.Event)
+    refusal: HakobuneError | None = None
+
+    def settle(self, refusal: HakobuneError | None = None) -> None:
+        """It is durable, or refused."""
+        self.refusal = refusal
+        self.is_settled.set()
+
+    async def wait(self) -> None:
+        """Return when the event is durable. Raises the refusal."""
+        await self.is_settled.wait()
+        if self.refusal is not None:
+            raise self.refusal
+
+
+class Mailbox:
+    """Events for one execution; they may arrive before its driver."""
+
+    def __init__(self) -> None:
+        self.letters: deque[Letter] = deque()
+        self.arrived = anyio.Event()
+
+    def put(self, letter: Letter) -> None:
+        """Leave a letter."""
+        self.letters.append(letter)
+        self.arrived.set()
+
+    def take(self) -> list[Letter]:
+        """All letters that are there."""
+        self.arrived = anyio.Event()
+        taken = list(self.letters)
+        self.letters.clear()
+        return taken
+
+
+class Driver:
+    """One execution in memory."""
+
+    def __init__(
+        self,
+        wheel: Wheel,
+        calls: Calls,
+        execution: WorkflowExecution,
+        machine: Machine,
+        mailbox: Mailbox,
+        *,
+        written: int,
+        last_s: float,
+        seeds: Callable[[], int],
+        ended: Callable[[Turn, WorkflowExecution], None],
+    ) -> None:
+        self._wheel = wheel
+        self._calls = calls
+        self.execution = execution
+        self.machine = machine
+        self._mailbox = mailbox
+        self._written = written  # entries of the journal
+        self._last_s = last_s
+        self._seeds = seeds
+        self._ended = ended
+        self._in_flight: dict[CallId, anyio.CancelScope] = {}
+        self._fired: set[CallId] = set()  # waits whose end is in the mailbox
+        self.is_abandoned = False
+
+    async def run(self) -> None:
+        """Until the execution rests, ends or is gone."""
+        async with anyio.create_task_group() as group:
+            for command in list(self.machine.waiting.values()):
+                self._start(group, command, is_repeat=True)
+            while not self.is_abandoned and not await self._turn(group):
+                with anyio.move_on_after(self._until_due()):
+                    await self._mailbox.arrived.wait()
+                self._fire()
+            group.cancel_scope.cancel()
+
+    # -- one turn -----------------------------------------------------------------------------------------------
+
+    async def _turn(self, group: TaskGroup) -> bool:
+        """Take what has arrived, decide, commit, begin what was decided. True when there is nothing left to do."""
+        letters = self._mailbox.take()
+        entries: list[bytes] = []
+        accepted: list[Letter] = []
+        for letter in letters:
+            if self.machine.outcome is not None:
+                self._mailbox.letters.append(letter)
+                continue
+            try:
+                if letter.check is not None:
+                    letter.check(self.machine)
+            except HakobuneError as refusal:
+                letter.settle(refusal)
+                continue
+            stamped = self._stamp(letter.event)
+            self.machine.feed(stamped)
+            await self._advance()
+            entries.append(journal.encode(stamped))
+            accepted.append(letter)
+        commands = self.machine.take_commands()
+        is_over = self.machine.outcome is not None
+        if entries:
+            rests_until_s = self._rest_instant(commands)
+            if not await self._commit(entries, rests_until_s):
+                self.is_abandoned = True
+                for letter in accepted:
+                    letter.settle(NotFound(f"Execution '{self.execution.name}' does not exist."))
+                return True
+            for letter in accepted:
+                letter.settle()
+        if is_over:
+            return True
+        for command in commands:
+            self._start(group, command, is_repeat=False)
+        self._stop_answered()
+        return not self._mailbox.letters and self._rest_instant([]) is not None
+
+    async def _advance(self) -> None:
+        while not self.machine.advance(SLICE_STEPS):
+            await anyio.lowlevel.checkpoint()
+
+    def _stamp(self, event: Event) -> Stamped:
+        """Instants of a journal rise, whatever the clock does."""
+        self._last_s = max(round(self._wheel.clock.now_s(), 6), self._last_s + 0.000_001)
+        return Stamped(event=event, at_s=self._last_s, seed=self._seeds())
+
+    async def _commit(self, entries: list[bytes], rests_until_s: float | None) -> bool:
+        """Write what happened, and what it changed. False if the execution is gone."""
+        changed = self._changed(rests_until_s)
+        uid, written = self.execution.uid, self._written
+
+        def unit(turn: Turn) -> bool:
+            if not turn.tx.workflows.append(uid, written, entries):
+                return False
+            if changed is not None:
+                turn.tx.workflows.save_execution(changed)
+            if changed is not None and changed.end_s is not None:
+                turn.tx.timers.clear(ROOM, uid)
+                self._ended(turn, changed)
+            elif rests_until_s is not None:
+                turn.wake_at(ROOM, uid, rests_until_s)
+            return True
+
+        is_kept = await self._wheel.persist(unit)
+        self._written += len(entries)
+        if changed is not None:
+            self.execution = changed
+        return is_kept
+
+    def _changed(self, rests_until_s: float | None) -> WorkflowExecution | None:
+        """The execution's row, if it must be written: it ended, or leaves memory."""
+        outcome = self.machine.outcome
+        if outcome is None and rests_until_s is None:
+            return None
+        now = replace(self.execution, current_steps=self.machine.current_steps, steps=self.machine.steps)
+        match outcome:
+            case None:
+                return now
+            case Succeeded():
+                return replace(now, state=ExecutionState.SUCCEEDED, result=outcome.result, end_s=self._last_s)
+            case Failed():
+                return replace(now, state=ExecutionState.FAILED, error=outcome.error, end_s=self._last_s)
+            case Cancelled():
+                return replace(now, state=ExecutionState.CANCELLED, end_s=self._last_s)
+
+    # -- calls and waits ----------------------------------------------------------------------------------------
+
+    def _start(self, group: TaskGroup, command: Command, *, is_repeat: bool) -> None:
+        if not isinstance(command.effect, (Wait, AwaitCallback)) and command.call in self.machine.waiting:
+            scope = anyio.CancelScope()
+            self._in_flight[command.call] = scope
+            group.start_soon(self._call, command, scope, is_repeat)
+
+    async def _call(self, command: Command, scope: anyio.CancelScope, is_repeat: bool) -> None:
+        with scope:
+            answered = await self._calls.perform(self.execution, command, is_repeat=is_repeat)
+            self._in_flight.pop(command.call, None)
+            self._mailbox.put(Letter(answered))
+
+    def _stop_answered(self) -> None:
+        """Calls that nobody waits for any more are given up."""
+        for call in [call for call in self._in_flight if call not in self.machine.waiting]:
+            self._in_flight.pop(call).cancel()
+
+    def _dues(self) -> dict[CallId, float]:
+        """Open waits and the instants at which they end."""
+        return {
+            call: command.effect.until_s
+            for call, command in self.machine.waiting.items()
+            if isinstance(command.effect, (Wait, AwaitCallback)) and call not in self._fired
+        }
+
+    def _expires_s(self) -> float:
+        return (self.execution.start_s or self.execution.create_s) + EXECUTION_S_MAX
+
+    def _until_due(self) -> float:
+        due_s = min([self._expires_s(), *self._dues().values()])
+        return max(0.0, due_s - self._wheel.clock.now_s())
+
+    def _fire(self) -> None:
+        """Turn waits that are over into letters, the earliest first."""
+        now_s = self._wheel.clock.now_s()
+        for call, until_s in sorted(self._dues().items(), key=lambda item: item[1]):
+            if until_s <= now_s:
+                self._fired.add(call)
+                self._mailbox.put(Letter(Answered(call=call, answer=Done())))
+        if self._expires_s() <= now_s:
+            self._mailbox.put(Letter(Expired()))
+
+    def _rest_instant(self, commands: list[Command]) -> float | None:
+        """The instant at which a resting execution must be woken; None if it cannot rest now."""
+        if self.machine.outcome is not None or self._in_flight or self._mailbox.letters:
+            return None
+        if any(not isinstance(command.effect, (Wait, AwaitCallback)) for command in commands):
+            return None
+        due_s = min([self._expires_s(), *self._dues().values()], default=math.inf)
+        return due_s if due_s > self._wheel.clock.now_s() + REST_S else None
+
+
+def callback_check(callback: str, method: str, unknown: HakobuneError, others: Callable[[str], HakobuneError]) -> (
+    Callable[[Machine], None]
+):
+    """Refuses a request that the endpoint does not take: unknown, another method, or its slot is full."""
+
+    def check(machine: Machine) -> None:
+        endpoint = machine.callbacks.get(callback)
+        if endpoint is None:
+            raise unknown
+        if endpoint.method != method:
+            raise others("method")
+        if endpoint.pending is not None:
+            raise others("full")
+
+    return check
+
+
+__all__ = [
+    "DRIVE",
+    "ROOM",
+    "CallbackArrived",
+    "Calls",
+    "CancelRequested",
+    "Driver",
+    "Ended",
+    "Letter",
+    "Mailbox",
+    "Moved",
+    "Started",
+    "callback_check",
+]
