@@ -22,7 +22,8 @@ INPUTS := pyproject.toml tools/setup.sh
 help: ## list these words
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(STAMP)-core ## make .venv with .venv/bin/hakobune (a few seconds when it is there already)
+setup: $(STAMP)-core ## make .venv with .venv/bin/hakobune (nothing to do when it is there already)
+	@echo "set up: $(BIN)/hakobune"
 
 $(STAMP)-core: $(INPUTS)
 	@tools/setup.sh core

@@ -155,8 +155,7 @@ async def test_given_a_daemon_that_died_when_its_pid_is_used_again_then_the_new_
     left, gate = tmp_path / "left", tmp_path / "gate"
     code = DAEMON.format(
         escape="os.setsid()\n    if os.fork(): os._exit(0)",
-        after=f"os.wait(); open({str(left)!r}, 'w').close()\n"
-        f"while not os.path.exists({str(gate)!r}): time.sleep(0.02)",
+        after=f"os.wait(); open({str(left)!r}, 'w').close()\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.02)",
     )
     attempt = an_attempt()
     await watch.engine.start(a_python(code, mark), [attempt])

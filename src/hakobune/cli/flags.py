@@ -24,7 +24,19 @@ KINDS_WITHOUT_VALUE = frozenset({"switch"})
 class Flag:
     """One flag: how its value is read, and what `--help` says about it."""
 
-    __slots__ = ("at_least", "choices", "hidden", "kind", "metavar", "name", "note", "refusal", "scoped", "text")
+    __slots__ = (
+        "at_least",
+        "choices",
+        "hidden",
+        "kind",
+        "metavar",
+        "name",
+        "note",
+        "opposite",
+        "refusal",
+        "scoped",
+        "text",
+    )
 
     def __init__(
         self,
@@ -39,8 +51,9 @@ class Flag:
         note: str = "",
         refusal: str = "",
         hidden: bool = False,
+        opposite: str = "",
     ) -> None:
-        """`note` is printed once when the flag is given and makes no difference here; `refusal` ends the command."""
+        """`opposite` says what `--no-NAME` of a switch means, where that is not just its absence. `note` is printed once when the flag is given and makes no difference here; `refusal` ends the command."""
         self.name = name
         self.kind = kind
         self.text = text
@@ -51,6 +64,7 @@ class Flag:
         self.note = note
         self.refusal = refusal
         self.hidden = hidden
+        self.opposite = opposite
 
 
 class Positional:
@@ -139,7 +153,7 @@ class Command:
 GLOBAL_FLAGS = {
     flag.name: flag
     for flag in (
-        Flag("--project", "text", "The project; else CLOUDSDK_CORE_PROJECT, else GOOGLE_CLOUD_PROJECT.", metavar="ID"),
+        Flag("--project", "text", "The project; else CLOUDSDK_CORE_PROJECT, else GOOGLE_CLOUD_PROJECT, else hakobune-local.", metavar="ID"),
         Flag("--region", "text", "The region; else CLOUDSDK_RUN_REGION, else us-central1.", metavar="REGION"),
         Flag("--location", "text", "The same as --region.", metavar="REGION", hidden=True),
         Flag("--format", "text", "How to print the answer: json, yaml, table(…), value(…), csv(…), …"),
@@ -190,8 +204,8 @@ class _Reading:
         self.command = command
         self.arguments = Arguments()
         self.scope = self.arguments
-        self.words: list[str] = []
-        self.unknown: list[str] = []
+        self.words: list[tuple[int, str]] = []  # with their places, as `unknown`
+        self.unknown: list[tuple[int, str]] = []
 
     def read(self, tokens: list[str]) -> None:
         position = 0
@@ -199,16 +213,16 @@ class _Reading:
             piece = tokens[position]
             position += 1
             if piece == "--":
-                self.unknown += tokens[position:]
+                self.unknown += enumerate(tokens[position:], position)
                 break
             if len(piece) < 2 or not piece.startswith("-"):
-                self.words.append(piece)
+                self.words.append((position, piece))
                 continue
             name, equals, value = piece.partition("=")
             name = _SHORT.get(name, name)
             flag, on = self._find(name)
             if flag is None:
-                self.unknown.append(piece)
+                self.unknown.append((position, piece))
             elif flag.kind in KINDS_WITHOUT_VALUE:
                 if equals:
                     raise UsageError(f"argument {name}: ignored explicit argument '{value}'")
@@ -216,7 +230,7 @@ class _Reading:
             else:
                 if not equals:
                     if position >= len(tokens) or _looks_like_flag(tokens[position]):
-                        raise UsageError(f"argument {name}: expected one argument")
+                        raise UsageError(f"argument {name}: expected one argument{self._joined(name, tokens[position:])}")
                     value = tokens[position]
                     position += 1
                 self._store(flag, _converted(flag, value))
@@ -224,6 +238,12 @@ class _Reading:
         if self.unknown:
             raise UsageError(self._unrecognized(), usage=False)
         self._check_exclusive()
+
+    def _joined(self, name: str, rest: list[str]) -> str:
+        """How to write it, when what follows a flag may be meant as its value."""
+        if not rest or rest[0] == "--" or self._find(_SHORT.get(rest[0], rest[0].partition("=")[0]))[0] is not None:
+            return ""
+        return f"; a value that begins with a dash is written with =: {name}={rest[0]}"
 
     def _find(self, name: str) -> tuple[Flag | None, bool]:
         flag = self.command.flags.get(name) or GLOBAL_FLAGS.get(name)
@@ -256,7 +276,7 @@ class _Reading:
             taken = words if positional.repeats else words[:1]
             words = words[len(taken) :]
             if taken:
-                self.arguments.positionals[positional.name] = list(taken)
+                self.arguments.positionals[positional.name] = [word for _, word in taken]
             elif positional.required and not self.arguments.switch("help") and not self.unknown:
                 raise UsageError(f"argument {positional.metavar}: Must be specified.")
         self.unknown = words + self.unknown
@@ -272,7 +292,7 @@ class _Reading:
 
     def _unrecognized(self) -> str:
         parts: list[str] = []
-        for piece in self.unknown:
+        for _, piece in sorted(self.unknown):
             near = _nearest(piece.partition("=")[0], [*self.command.flags, *GLOBAL_FLAGS]) if piece[:1] == "-" else ""
             parts.append(f"{piece} (did you mean '{near}'?)" if near else piece)
         return "unrecognized arguments: " + " ".join(parts)

@@ -83,7 +83,9 @@ def command_help(words: list[str], command: Command) -> str:
         lines.append("FLAGS")
         for flag in sorted(shown, key=lambda flag: flag.name):
             lines += [*_flag_lines(flag), ""]
-    lines += ["GLOBAL FLAGS", *_wrapped(_global_names(), 4), ""]
+    lines.append("GLOBAL FLAGS")
+    for flag in _global_flags():
+        lines += [*_flag_lines(flag), ""]
     if command.examples:
         lines.append("EXAMPLES")
         for text, line in command.examples:
@@ -104,13 +106,16 @@ def _flag_lines(flag: Flag) -> list[str]:
         text = f"{text} Not available here: {flag.refusal}."
     elif flag.note:
         text = f"{text} Makes no difference here: {flag.note}."
-    return [f"    {head}", *_wrapped(text.strip(), 8)]
+    lines = [f"    {head}", *_wrapped(text.strip(), 8)]
+    if flag.opposite:
+        lines += ["", f"    --no-{flag.name[2:]}", *_wrapped(flag.opposite, 8)]
+    return lines
 
 
-def _global_names() -> str:
+def _global_flags() -> list[Flag]:
     from hakobune.cli.flags import GLOBAL_FLAGS
 
-    return ", ".join(flag.name for flag in GLOBAL_FLAGS.values() if not flag.hidden)
+    return [flag for flag in GLOBAL_FLAGS.values() if not flag.hidden]
 
 
 def _wrapped(text: str, indent: int) -> list[str]:

@@ -23,7 +23,9 @@ def _read(session: Session, arguments: Arguments) -> Iterator[Record]:
         freshness = arguments.text("freshness")
         seconds = values.duration("--freshness", freshness, 0) if freshness else _DAY_S
         recent = f'timestamp>="{ago(seconds)}"'
-        expression = f"{recent} AND ({expression})" if expression else recent
+        # The typed part stands first and without brackets, so that the columns of an error are those that were typed.
+        # AND binds loosest in this language; a line of its own, since a comment goes on to the end of its line.
+        expression = f"{expression}\nAND {recent}" if expression else recent
     newest_first = arguments.text("order") != "asc"
     found = entries(session, expression, newest_first=newest_first, limit=arguments.number("limit"))
     return (Record(entry) for entry in found)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from hakobune.core.workflows.limits import BACKLOG, CONCURRENT_EXECUTIONS, Strictness
 from hakobune.store.api import Durability
 
 DEFAULT_PORT = 8642
@@ -50,6 +51,17 @@ class Settings:
     durability: Durability = Durability.POWER
     images: Mapping[str, ImageSource] = field(default_factory=_no_images)
     max_running: int = MAX_RUNNING_DEFAULT
+    limits: Strictness = Strictness.STRICT  # of workflows
+    workflow_executions_max: int = CONCURRENT_EXECUTIONS  # active at once, in a location of a project
+    workflow_backlog_max: int = BACKLOG
+    service_urls: Mapping[str, str] = field(default_factory=dict[str, str])  # NAME of NAME-….run.app → http://host:port
+    http_allowed_hosts: tuple[str, ...] = ()  # hosts that workflows may call though they look like this machine's own
+
+    @property
+    def base_url(self) -> str:
+        """Where links that we hand out begin."""
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def image_source(self, image: str) -> ImageSource | None:
         """What the longest mapped prefix of an image name stands for. A prefix ends where the name has `/`, `:` or

@@ -25,15 +25,11 @@ from hakobune.core.workflows import journal
 from hakobune.core.workflows.effects import AwaitCallback, Done, Wait
 from hakobune.core.workflows.events import (
     Answered,
-    CallbackArrived,
     CallId,
-    CancelRequested,
     Command,
     Event,
     Expired,
-    Moved,
     Stamped,
-    Started,
 )
 from hakobune.core.workflows.limits import EXECUTION_S_MAX
 from hakobune.core.workflows.machine import Cancelled, Failed, Machine, Succeeded
@@ -54,12 +50,6 @@ class Calls(Protocol):
     async def perform(self, execution: WorkflowExecution, command: Command, *, is_repeat: bool) -> Answered:
         """Carry out an effect that is no wait. Never raises: troubles are answers."""
         ...
-
-
-class Ended(HakobuneError):
-    """The execution took an event no more: it has ended, or is gone."""
-
-    reason = "ENDED"
 
 
 @dataclass(slots=True)
@@ -283,36 +273,3 @@ class Driver:
             return None
         due_s = min([self._expires_s(), *self._dues().values()], default=math.inf)
         return due_s if due_s > self._wheel.clock.now_s() + REST_S else None
-
-
-def callback_check(callback: str, method: str, unknown: HakobuneError, others: Callable[[str], HakobuneError]) -> (
-    Callable[[Machine], None]
-):
-    """Refuses a request that the endpoint does not take: unknown, another method, or its slot is full."""
-
-    def check(machine: Machine) -> None:
-        endpoint = machine.callbacks.get(callback)
-        if endpoint is None:
-            raise unknown
-        if endpoint.method != method:
-            raise others("method")
-        if endpoint.pending is not None:
-            raise others("full")
-
-    return check
-
-
-__all__ = [
-    "DRIVE",
-    "ROOM",
-    "CallbackArrived",
-    "Calls",
-    "CancelRequested",
-    "Driver",
-    "Ended",
-    "Letter",
-    "Mailbox",
-    "Moved",
-    "Started",
-    "callback_check",
-]

@@ -115,6 +115,8 @@ class RunV1:
             )
         except AlreadyExists as error:
             raise AlreadyExists(f"Resource '{job_id}' already exists.") from error
+        except InvalidArgument as error:
+            raise run_v1.error_in_v1(error) from error
         return json_response(run_v1.job_to_v1(_job_of(operation)))
 
     async def get_job(self, request: Request) -> Response:
@@ -130,9 +132,12 @@ class RunV1:
         if job_id != request.parameters["job"]:
             raise InvalidArgument(f"metadata.name {job_id!r} is not the job of the URL.")
         job = await self._job(request)
-        operation = await self._jobs.update(
-            job.name, draft, Caller(account=request.account), validate_only=_is_dry(request)
-        )
+        try:
+            operation = await self._jobs.update(
+                job.name, draft, Caller(account=request.account), validate_only=_is_dry(request)
+            )
+        except InvalidArgument as error:
+            raise run_v1.error_in_v1(error) from error
         return json_response(run_v1.job_to_v1(_job_of(operation)))
 
     async def delete_job(self, request: Request) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hakobune.core.errors import FieldViolation, InvalidArgument
 from hakobune.core.jobs.drafts import Overrides
 from hakobune.wire.run_v1_containers import env_from_v1
 from hakobune.wire.run_v1_executions import execution_labels, execution_to_v1, task_labels, task_to_v1
@@ -17,6 +18,7 @@ from hakobune.wire.violations import Violations
 
 __all__ = [
     "Selector",
+    "error_in_v1",
     "execution_labels",
     "execution_to_v1",
     "job_draft_from_v1",
@@ -44,6 +46,17 @@ def list_to_v1(kind: str, items: Sequence[Json], continue_token: str = "") -> Js
 def status_success() -> Json:
     """The answer to a delete."""
     return {"status": "Success"}
+
+
+def error_in_v1(error: InvalidArgument) -> InvalidArgument:
+    """The same error with its fields as v1 names them: the rooms speak of the paths of v2."""
+    message = error.message
+    violations: list[FieldViolation] = []
+    for violation in error.violations:
+        path = v1_path(violation.field)
+        message = message.replace(f"{violation.field}:", f"{path}:")
+        violations.append(FieldViolation(field=path, description=violation.description))
+    return InvalidArgument(message, violations=violations)
 
 
 def overrides_from_v1(value: object) -> Overrides:

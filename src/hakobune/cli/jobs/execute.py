@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 KEY_LENGTH_MAX = 255
 
 WAIT = Flag("--wait", "switch", "Wait until the execution has ended; exit 1 if it failed.")
+ASYNC = Flag("--async", "switch", "Return at once, before the execution has started.")
 KEY = Flag(
     "--idempotency-key",
     "text",
@@ -34,26 +35,27 @@ def _execute(session: Session, arguments: Arguments) -> object:
     api = RunApi(session, session.region)
     overrides = overrides_of(arguments)
     key = idempotency_key(arguments)
+    return start_and_follow(session, arguments, api, lambda: api.run(name, overrides, key=key))
+
+
+def start_and_follow(session: Session, arguments: Arguments, api: RunApi, start: Callable[[], Document]) -> Document:
+    """Start an execution by `start()`, wait as long as `--async` or `--wait` say, and say what was done."""
     if arguments.switch("async"):
-        execution = api.run(name, overrides, key=key)
+        execution = start()
         shown = session.console.bold(view.name_of(execution))
         session.console.say(f"Execution [{shown}] is being started asynchronously.")
-        session.console.say(f"\n{hints(session, view.name_of(execution))}")
-        return execution
-    started = track(
-        session,
-        api,
-        lambda: api.run(name, overrides, key=key),
-        header="Creating execution...",
-        shown=stages(wait=arguments.switch("wait")),
-    )
-    verb = "completed" if arguments.switch("wait") else "started running"
-    session.console.say(f"Execution [{session.console.bold(view.name_of(started))}] has successfully {verb}.")
-    session.console.say(f"\n{hints(session, view.name_of(started))}")
-    return started
+    else:
+        wait = arguments.switch("wait")
+        execution = _track(session, api, start, header="Creating execution...", shown=stages(wait=wait))
+        verb = "completed" if wait else "started running"
+        session.console.say(f"Execution [{session.console.bold(view.name_of(execution))}] has successfully {verb}.")
+    session.console.say(f"\n{hints(session, view.name_of(execution))}")
+    return execution
 
 
-def track(session: Session, api: RunApi, start: Callable[[], Document], *, header: str, shown: list[Stage]) -> Document:
+def _track(
+    session: Session, api: RunApi, start: Callable[[], Document], *, header: str, shown: list[Stage]
+) -> Document:
     """Start an execution by `start()` and follow it. A failed one names itself in the error."""
     execution: Document = {}
     try:
@@ -116,7 +118,7 @@ EXECUTE = Command(
     positionals=[Positional("job", "The name of the job.", required=False)],
     flags=[
         WAIT,
-        Flag("--async", "switch", "Return at once, before the execution has started."),
+        ASYNC,
         Flag("--args", "list", "Arguments in the place of the job's; empty: none.", metavar="ARG", scoped=True),
         Flag("--update-env-vars", "map", "Variables of this execution, over the job's.", scoped=True),
         Flag("--tasks", "number", "The number of tasks of this execution.", at_least=1),
@@ -128,6 +130,7 @@ EXECUTE = Command(
     ],
     exclusive=[("--async", "--wait")],
     examples=[
+        ("Return when it has started:", "hakobune run jobs execute thumbs"),
         ("And wait until it has ended:", "hakobune run jobs execute thumbs --wait"),
         ("With other arguments and fewer tasks:", "hakobune run jobs execute thumbs --tasks 3 --args=--dry-run"),
         ("At most once for each day:", "hakobune run jobs execute thumbs --idempotency-key $(date +%F)"),

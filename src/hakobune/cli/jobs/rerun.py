@@ -6,9 +6,8 @@ from hakobune.cli.document import text_at
 from hakobune.cli.errors import CommandError, UsageError
 from hakobune.cli.flags import Arguments, Command, Flag
 from hakobune.cli.jobs import view
-from hakobune.cli.jobs.execute import KEY, WAIT, execution_id, idempotency_key, track
+from hakobune.cli.jobs.execute import ASYNC, KEY, WAIT, execution_id, idempotency_key, start_and_follow
 from hakobune.cli.jobs.executions import EXECUTION, found
-from hakobune.cli.jobs.following import hints, stages
 from hakobune.cli.run_api import RunApi, quoted
 
 TYPE_CHECKING = False
@@ -36,12 +35,7 @@ def _rerun(session: Session, arguments: Arguments) -> object:
             raise CommandError(f"The runtime did not name the new execution: {text_at(operation, 'name')}")
         return api.get("executions", new)
 
-    wait = arguments.switch("wait")
-    started = track(session, api, start, header="Creating execution...", shown=stages(wait=wait))
-    verb = "completed" if wait else "started running"
-    session.console.say(f"Execution [{session.console.bold(view.name_of(started))}] has successfully {verb}.")
-    session.console.say(f"\n{hints(session, view.name_of(started))}")
-    return started
+    return start_and_follow(session, arguments, api, start)
 
 
 RERUN = Command(
@@ -49,6 +43,7 @@ RERUN = Command(
     "Run the failed tasks of an ended execution again, as a new execution with the same indexes and the same count."
     " (Hakobune only.)",
     positionals=[EXECUTION],
-    flags=[Flag("--failed", "switch", "Run the tasks that did not succeed. Must be given."), WAIT, KEY],
+    flags=[Flag("--failed", "switch", "Run the tasks that did not succeed. Must be given."), WAIT, ASYNC, KEY],
+    exclusive=[("--async", "--wait")],
     examples=[("And wait for the outcome:", "hakobune run jobs executions rerun thumbs-x7k2p --failed --wait")],
 )

@@ -69,7 +69,12 @@ LIST = Command(
     flags=[
         Flag("--execution", "text", "The execution whose tasks are listed. Must be given."),
         *(
-            Flag(f"--{name}", "switch", _TEXTS.get(name, f"Tasks whose state is {name}."))
+            Flag(
+                f"--{name}",
+                "switch",
+                _TEXTS.get(name, f"Tasks whose state is {name}."),
+                opposite=_TEXTS.get(f"no-{name}", ""),
+            )
             for name in _STATES
             if not name.startswith("no-")
         ),

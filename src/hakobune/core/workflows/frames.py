@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final, Protocol
 
 from hakobune.core.workflows.values import Value
 
 
-class Unset:
-    """The content of a slot to which nothing was assigned yet."""
+class Unset(Enum):
+    """The content of a slot to which nothing was assigned yet. (An enumeration of one, so that `is` narrows types.)"""
 
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "UNSET"
+    UNSET = "UNSET"
 
 
-UNSET: Final = Unset()
+UNSET: Final = Unset.UNSET
 
 
 class Context(Protocol):

@@ -44,6 +44,7 @@ EXECUTION_S_MAX = 31_536_000.0
 RETENTION_S = 90 * 86_400.0
 CONCURRENT_EXECUTIONS = 10_000
 BACKLOG = 100_000
+SOURCE_NODES = 100_000  # our own: values that a source stands for once its aliases are written out; against bombs
 NESTING_DEPTH = 100  # inferred: levels of maps and lists in a source or in JSON; a bound against hostile input
 
 

@@ -8,7 +8,7 @@ import re
 from typing import Final, NoReturn
 
 from hakobune.core.workflows import limits
-from hakobune.core.workflows.failures import Failure, resource_limit, value_error
+from hakobune.core.workflows.failures import resource_limit, value_error
 from hakobune.core.workflows.kinds import INT64_MAX, INT64_MIN, FunctionValue, Value, kind_name, type_name
 
 __all__ = [
@@ -61,9 +61,10 @@ def _are_equal_numbers(a: Value, b: Value) -> bool:
 
 _EXPONENT_FROM: Final = 1e21  # where Go's encoding/json, as ECMAScript, begins to write exponents
 _EXPONENT_BELOW: Final = 1e-6
+_EXACT_BELOW: Final = 1e15  # all digits of an integral double are its own below 2**53
 
 
-def number_text(number: int | float) -> str:
+def number_text(number: float) -> str:
     """The text of a number, as Go's JSON encoder writes it: the shortest decimal that gives the number again.
 
     `80.6` for 80.6, `2` for 2.0, `1e+21`, `1e-7`; exponents only from 1e21 and below 1e-6. `NaN`, `+Inf` and `-Inf`
@@ -71,7 +72,7 @@ def number_text(number: int | float) -> str:
     """
     if isinstance(number, int):
         return str(number)
-    if number.is_integer() and abs(number) < 1e15:  # noqa: PLR2004 - every integer below is exact: no digits to look for
+    if number.is_integer() and abs(number) < _EXACT_BELOW:
         return str(int(number)) if number or math.copysign(1.0, number) > 0 else "-0"
     if not math.isfinite(number):
         return "NaN" if math.isnan(number) else "+Inf" if number > 0 else "-Inf"
@@ -249,7 +250,11 @@ def measured_size(value: Value) -> int:
     kind = type(value)
     if kind is int:
         return len(str(value))
-    if kind is str or kind is bool or value is None:
+    if value is None or value is True:
+        return 4
+    if value is False:
+        return 5
+    if isinstance(value, str):
         return utf8_length(_WRITER.encode(value))
     if isinstance(value, float):
         return len(number_text(value))

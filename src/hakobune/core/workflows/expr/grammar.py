@@ -56,7 +56,7 @@ def parse_expression(text: str) -> Expression:
         raise ExpressionError("empty expression", 0, "write a value between '${' and '}'")
     tree = reader.expression()
     reader.expect_end()
-    _check_height(tree)
+    reader.check_height(tree)
     return tree
 
 
@@ -67,7 +67,7 @@ def parse_target(text: str) -> tuple[str, tuple[Expression, ...]]:
     reader = _Reader(text)
     first = reader.take()
     if first.kind is TokenKind.KEYWORD:
-        raise ExpressionError(f"'{first.value}' is a word of the language, not a variable", first.at)
+        raise ExpressionError(f"'{first.text}' is a word of the language, not a variable", first.at)
     if first.kind is not TokenKind.NAME:
         raise ExpressionError(f"expected the name of a variable, found {first.described()}", first.at)
     path: list[Expression] = []
@@ -77,7 +77,7 @@ def parse_target(text: str) -> tuple[str, tuple[Expression, ...]]:
             path.append(Literal(key.text, key.at))
         elif reader.skip("["):
             path.append(reader.enclosed("]"))
-            _check_height(path[-1])
+            reader.check_height(path[-1])
         else:
             break
     if reader.token.kind is not TokenKind.END:
@@ -86,52 +86,49 @@ def parse_target(text: str) -> tuple[str, tuple[Expression, ...]]:
     return first.text, tuple(path)
 
 
-def _check_height(tree: Expression) -> None:
-    levels = height(tree)
-    if levels > limits.EXPRESSION_DEPTH:
-        raise ExpressionError(
-            f"expression has {levels} levels, the limit is {limits.EXPRESSION_DEPTH}",
-            tree.at,
-            "assign parts of it to variables first",
-        )
-
-
 class _Reader:
     """Reads one text from its first token to its last."""
 
     def __init__(self, text: str) -> None:
         self._tokens = tokens(text)
         self._next = 0
+        self._last = len(self._tokens) - 1
         self._depth = 0
         self.token = self._tokens[0]
 
     def take(self) -> Token:
         """The token at hand; the next one comes to hand. The one at the end stays."""
         token = self.token
-        if token.kind is not TokenKind.END:
+        if self._next < self._last:
             self._next += 1
             self.token = self._tokens[self._next]
         return token
 
-    def _is_at(self, text: str) -> bool:
-        return self.token.text == text and self.token.kind in {TokenKind.SIGN, TokenKind.KEYWORD}
-
     def skip(self, text: str) -> bool:
         """Take this sign or keyword if it is at hand."""
-        found = self._is_at(text)
-        if found:
-            self.take()
-        return found
+        if self.token.word != text:
+            return False
+        self.take()
+        return True
 
     def expect_end(self) -> None:
         """Raises ExpressionError if something is left."""
         if self.token.kind is not TokenKind.END:
             raise self._surplus("an operator or the end of the expression")
 
+    def check_height(self, tree: Expression) -> None:
+        """Raises ExpressionError for a tree that is too high to walk through (no tree has more levels than tokens)."""
+        if self._last > limits.EXPRESSION_DEPTH and (levels := height(tree)) > limits.EXPRESSION_DEPTH:
+            raise ExpressionError(
+                f"expression has {levels} levels, the limit is {limits.EXPRESSION_DEPTH}",
+                tree.at,
+                "assign parts of it to variables first",
+            )
+
     def _surplus(self, expected: str) -> ExpressionError:
         """What stands at hand cannot follow a complete value."""
         token = self.token
-        if self._is_at("not"):
+        if self.token.word == "not":
             remedy = "write not(x in y) for 'x not in y'"
         elif token.kind is TokenKind.NAME and token.text.lower() in {"and", "or"}:
             remedy = f"write '{token.text.lower()}' or '{token.text.upper()}'"
@@ -151,11 +148,8 @@ class _Reader:
                 "assign parts of it to variables first",
             )
         left = self._operand()
-        while self.token.kind in {TokenKind.SIGN, TokenKind.KEYWORD}:
-            level = _LEVELS.get(self.token.text, 0)
-            if level < loosest:
-                break
-            word = self.take().text
+        while (level := _LEVELS.get(self.token.word, 0)) >= loosest:
+            word = self.take().word
             right = self.expression(level + 1)
             if level <= _AND:
                 left = Logic(level == _AND, left, right, left.at)
@@ -166,28 +160,25 @@ class _Reader:
 
     def _operand(self) -> Expression:
         prefixes: list[Token] = []
-        while self.token.kind in {TokenKind.SIGN, TokenKind.KEYWORD} and self.token.text in _PREFIXES:
+        while self.token.word in _PREFIXES:
             prefixes.append(self.take())
         token = self.token
-        if token.kind is TokenKind.NUMBER and token.value == INT64_LIMIT and isinstance(token.value, int):
-            if not prefixes or prefixes[-1].text != "-":
+        if token.value == INT64_LIMIT and isinstance(token.value, int):
+            if not prefixes or prefixes[-1].word != "-":
                 raise integer_too_large(token.at)
             self.take()
             value: Expression = Literal(-INT64_LIMIT, prefixes.pop().at)
         else:
             value = self._postfix()
         for prefix in reversed(prefixes):
-            if prefix.text == "not":
-                value = Not(value, prefix.at)
-            else:
-                value = Sign(value, prefix.text == "-", prefix.at)
+            value = Not(value, prefix.at) if prefix.word == "not" else Sign(value, prefix.word == "-", prefix.at)
         return value
 
     def _postfix(self) -> Expression:
         at = self.token.at
         path = self.token.text if self.token.kind is TokenKind.NAME else None
         value = self._primary()
-        while self.token.kind is TokenKind.SIGN:
+        while True:
             if self.skip("."):
                 key = self.key().text
                 value = Member(value, key, at)
@@ -195,7 +186,7 @@ class _Reader:
             elif self.skip("["):
                 value = Index(value, self.enclosed("]"), at)
                 path = None
-            elif self._is_at("("):
+            elif self.token.word == "(":
                 if path is None:
                     raise ExpressionError(
                         "only a function can be called, by its name", self.token.at, "write an operator before '('"
@@ -210,7 +201,7 @@ class _Reader:
         """What stands behind a dot. A word of the language is a key as well."""
         token = self.take()
         if token.kind is TokenKind.KEYWORD:
-            return Token(TokenKind.NAME, str(token.value), token.at)
+            return Token(TokenKind.NAME, token.text, token.at)
         if token.kind is not TokenKind.NAME:
             remedy = f'write ["{token.text}"]' if token.kind is TokenKind.NUMBER else ""
             raise ExpressionError(f"expected a name after '.', found {token.described()}", token.at, remedy)
@@ -223,8 +214,8 @@ class _Reader:
                 return Literal(token.value, token.at)
             case TokenKind.NAME:
                 return Name(token.text, token.at)
-            case TokenKind.KEYWORD if token.text in _CONSTANTS:
-                return Literal(_CONSTANTS[token.text], token.at)
+            case TokenKind.KEYWORD if token.word in _CONSTANTS:
+                return Literal(_CONSTANTS[token.word], token.at)
             case TokenKind.SIGN if token.text == "(":
                 return self.enclosed(")")
             case TokenKind.SIGN if token.text == "[":
@@ -236,9 +227,9 @@ class _Reader:
 
     def _no_value(self, token: Token) -> Expression:
         remedy = ""
-        if token.text == "." and self.token.kind is TokenKind.NUMBER:
+        if token.word == "." and self.token.kind is TokenKind.NUMBER:
             remedy = f"write 0.{self.token.text}"
-        elif token.text == "in" and self._is_at("("):
+        elif token.word == "in" and self.token.word == "(":
             remedy = "write x in y: 'in' is an operator, not a function"
         raise ExpressionError(f"expected a value, found {token.described()}", token.at, remedy)
 
@@ -252,7 +243,7 @@ class _Reader:
     def _arguments(self) -> tuple[Expression, ...]:
         self.take()
         found: list[Expression] = []
-        if not self._is_at(")"):
+        if self.token.word != ")":
             found.append(self.expression())
             while self.skip(","):
                 found.append(self.expression())
@@ -262,23 +253,23 @@ class _Reader:
 
     def _list(self, at: int) -> Expression:
         items: list[Expression] = []
-        while not self._is_at("]"):
+        while self.token.word != "]":
             items.append(self.expression())
-            if not self.skip(",") and not self._is_at("]"):
+            if not self.skip(",") and self.token.word != "]":
                 raise self._surplus("',' or ']'")
         self.take()
         return ListOf(tuple(items), at)
 
     def _map(self, at: int) -> Expression:
         entries: list[tuple[str, Expression]] = []
-        while not self._is_at("}"):
+        while self.token.word != "}":
             key = self._map_key()
             if not self.skip(":"):
                 raise ExpressionError(
                     f"expected ':' after the key '{key}', found {self.token.described()}", self.token.at
                 )
             entries.append((key, self.expression()))
-            if not self.skip(",") and not self._is_at("}"):
+            if not self.skip(",") and self.token.word != "}":
                 raise self._surplus("',' or '}'")
         self.take()
         return MapOf(tuple(entries), at)
@@ -286,9 +277,9 @@ class _Reader:
     def _map_key(self) -> str:
         token = self.take()
         match token.kind:
-            case TokenKind.NAME:
+            case TokenKind.NAME | TokenKind.KEYWORD:
                 return token.text
-            case TokenKind.TEXT | TokenKind.KEYWORD:
+            case TokenKind.TEXT:
                 return str(token.value)
             case _:
                 raise ExpressionError(

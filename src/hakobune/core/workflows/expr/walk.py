@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -105,37 +105,41 @@ def height(root: Expression) -> int:
 
 
 def rebuilt(node: Expression, change: Callable[[Expression], Expression]) -> Expression:
-    """The tree with `change` applied to every node, parts before the whole, in the order of evaluation."""
-    match node:
-        case Literal() | Name() | Held():
-            return change(node)
-        case Member():
-            return change(replace(node, of=rebuilt(node.of, change)))
-        case Index():
-            of = rebuilt(node.of, change)
-            return change(replace(node, of=of, index=rebuilt(node.index, change)))
-        case Not() | Sign():
-            return change(replace(node, operand=rebuilt(node.operand, change)))
-        case Binary() | Logic():
-            left = rebuilt(node.left, change)
-            return change(replace(node, left=left, right=rebuilt(node.right, change)))
-        case ListOf():
-            return change(replace(node, items=_all_rebuilt(node.items, change)))
-        case MapOf():
-            keys = [key for key, _ in node.entries]
-            return change(replace(node, entries=tuple(zip(keys, _all_rebuilt(children(node), change), strict=True))))
-        case CallOf():
-            return change(replace(node, arguments=_all_rebuilt(node.arguments, change)))
-        case _:
-            assert_never(node)
+    """The tree with `change` applied to every node, parts before the whole, in the order of evaluation.
 
-
-def _all_rebuilt(parts: tuple[Expression, ...], change: Callable[[Expression], Expression]) -> tuple[Expression, ...]:
-    """A loop, where a generator would take another level of the stack."""
+    A node whose parts stay the same is not copied.
+    """
+    parts = children(node)
+    if not parts:
+        return change(node)
     changed: list[Expression] = []
     for part in parts:
-        changed.append(rebuilt(part, change))  # noqa: PERF401 - a comprehension is a level of its own before 3.12
-    return tuple(changed)
+        changed.append(rebuilt(part, change))  # noqa: PERF401 - a comprehension is a level of the stack before 3.12
+    same = all(new is old for new, old in zip(changed, parts, strict=True))
+    return change(node if same else _with_children(node, changed))
+
+
+def _with_children(node: Expression, parts: Sequence[Expression]) -> Expression:
+    """The node with these parts in place of its own, as many of them."""
+    match node:
+        case Literal() | Name() | Held():
+            return node
+        case Member():
+            return replace(node, of=parts[0])
+        case Index():
+            return replace(node, of=parts[0], index=parts[1])
+        case Not() | Sign():
+            return replace(node, operand=parts[0])
+        case Binary() | Logic():
+            return replace(node, left=parts[0], right=parts[1])
+        case ListOf():
+            return replace(node, items=tuple(parts))
+        case MapOf():
+            return replace(node, entries=tuple((key, part) for (key, _), part in zip(node.entries, parts, strict=True)))
+        case CallOf():
+            return replace(node, arguments=tuple(parts))
+        case _:
+            assert_never(node)
 
 
 def replace_calls(root: Expression, change: Callable[[CallOf], Expression]) -> Expression:

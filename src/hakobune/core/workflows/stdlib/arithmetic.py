@@ -6,15 +6,14 @@ import math
 
 from hakobune.core.workflows.failures import value_error
 from hakobune.core.workflows.stdlib.arguments import number
-from hakobune.core.workflows.stdlib.conversions import INT_MAX, INT_MIN
 from hakobune.core.workflows.stdlib.registry import Kind, LibraryFunction, LibraryParameter
-from hakobune.core.workflows.values import Value, number_text
+from hakobune.core.workflows.values import INT64_MAX, INT64_MIN, Value, number_text
 
 
 def absolute(x: Value) -> Value:
     """The number without its sign. Raises Failure (TypeError; ValueError for the smallest integer)."""
     operand = number("math.abs", "x", x)
-    if operand == INT_MIN and isinstance(operand, int):
+    if operand == INT64_MIN and isinstance(operand, int):
         raise value_error("integer overflow")
     return abs(operand)
 
@@ -37,7 +36,7 @@ def floor(x: Value) -> Value:
     Raises Failure (TypeError, ValueError).
     """
     operand = number("math.floor", "x", x)
-    if not math.isfinite(operand) or not INT_MIN <= math.floor(operand) <= INT_MAX:
+    if not math.isfinite(operand) or not INT64_MIN <= math.floor(operand) <= INT64_MAX:
         raise value_error(f"math.floor: out of the range of integers: {number_text(operand)}")
     return math.floor(operand)
 

@@ -11,10 +11,7 @@ import re
 from hakobune.core.workflows.failures import value_error
 from hakobune.core.workflows.stdlib.arguments import unsupported
 from hakobune.core.workflows.stdlib.registry import Kind, LibraryFunction, LibraryParameter
-from hakobune.core.workflows.values import FunctionValue, Value, number_text
-
-INT_MIN = -(2**63)
-INT_MAX = 2**63 - 1
+from hakobune.core.workflows.values import INT64_MAX, INT64_MIN, FunctionValue, Value, number_text
 
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _DOUBLE = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
@@ -48,13 +45,13 @@ def to_int(x: Value) -> Value:
     if not _INTEGER.fullmatch(x):
         raise value_error(f"could not convert string to int: {_quoted(x)}")
     digits = x.lstrip("+-").lstrip("0")
-    if len(digits) > _INTEGER_DIGITS_MAX or not INT_MIN <= int(x) <= INT_MAX:
+    if len(digits) > _INTEGER_DIGITS_MAX or not INT64_MIN <= int(x) <= INT64_MAX:
         raise value_error(f"integer out of range: {_quoted(x)}")
     return int(x)
 
 
 def _truncated(x: float) -> int:
-    if not math.isfinite(x) or not INT_MIN <= int(x) <= INT_MAX:
+    if not math.isfinite(x) or not INT64_MIN <= int(x) <= INT64_MAX:
         raise value_error(f"could not convert double to int: {number_text(x)}")
     return int(x)
 

@@ -7,10 +7,12 @@ match does not count, as in RE2's own GlobalReplace. Why the library: docs/decis
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from importlib import import_module
+from re import Pattern
+from typing import Protocol, cast
 
 from hakobune.core.workflows.failures import value_error
 from hakobune.core.workflows.stdlib.arguments import text
@@ -18,9 +20,6 @@ from hakobune.core.workflows.stdlib.charsets import utf8
 from hakobune.core.workflows.stdlib.registry import Kind, LibraryFunction, LibraryParameter
 from hakobune.core.workflows.stdlib.sizes import check_result
 from hakobune.core.workflows.values import Value
-
-if TYPE_CHECKING:
-    from re import Pattern
 
 _CACHED_PATTERNS = 64  # each may hold a few megabytes of automaton
 
@@ -82,11 +81,9 @@ def _spans(pattern: Pattern[str], content: str) -> Iterator[_Span]:
 
 
 def _compiled(function: str, pattern_text: str) -> Pattern[str]:
-    import re2
-
     try:
         return _compile(pattern_text)
-    except re2.error as error:
+    except _library().error as error:
         reason = error.args[0] if error.args else ""
         detail = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
         raise value_error(f"{function}: invalid regular expression: {detail}") from error
@@ -94,12 +91,32 @@ def _compiled(function: str, pattern_text: str) -> Pattern[str]:
 
 @lru_cache(maxsize=_CACHED_PATTERNS)
 def _compile(pattern_text: str) -> Pattern[str]:
-    import re2  # here: a workflow without regular expressions does not pay for the library
-
-    options = re2.Options()
+    options = _library().Options()
     options.longest_match = True
     options.log_errors = False
-    return re2.compile(pattern_text, options)
+    return _library().compile(pattern_text, options)
+
+
+class _Options(Protocol):
+    """The two options of RE2 that are set here."""
+
+    longest_match: bool
+    log_errors: bool
+
+
+class _Library(Protocol):
+    """What is used of google-re2, which has no types of its own."""
+
+    error: type[Exception]
+    Options: Callable[[], _Options]
+
+    def compile(self, pattern: str, options: _Options) -> Pattern[str]: ...
+
+
+@lru_cache(maxsize=1)
+def _library() -> _Library:
+    # Loaded at the first use: a workflow without regular expressions does not pay for it.
+    return cast("_Library", import_module("re2"))
 
 
 _SOURCE = LibraryParameter("source")

@@ -1,0 +1,290 @@
+"""An expression's tree → a closure that gives its value in a frame.
+
+All that can be known before the first evaluation is decided here: where a variable lives, what a dotted name means,
+how the arguments of a call are bound, what an expression of number literals gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NoReturn, Protocol, TypeAlias, assert_never, cast
+
+from hakobune.core.errors import HakobuneError
+from hakobune.core.workflows.elements import get_index, get_member
+from hakobune.core.workflows.expr import operators
+from hakobune.core.workflows.expr.nodes import (
+    Binary,
+    CallOf,
+    Expression,
+    Held,
+    Index,
+    ListOf,
+    Literal,
+    Logic,
+    MapOf,
+    Member,
+    Name,
+    Not,
+    Sign,
+)
+from hakobune.core.workflows.expr.walk import dotted_path, rebuilt
+from hakobune.core.workflows.failures import Failure, key_error, value_error
+from hakobune.core.workflows.frames import UNSET, Frame, Place
+from hakobune.core.workflows.kinds import FunctionValue, Value
+from hakobune.core.workflows.stdlib import library
+from hakobune.core.workflows.stdlib.registry import Kind, LibraryFunction, Missing, bind_positional
+
+Evaluate: TypeAlias = Callable[[Frame], Value]
+
+
+class Names(Protocol):
+    """What names mean at the place of an expression."""
+
+    def place(self, name: str) -> Place | None:
+        """Where the variable of this name lives; None where there is none."""
+        ...
+
+    def is_routine(self, name: str) -> bool:
+        """Whether a routine has this name."""
+        ...
+
+
+class Unresolved(HakobuneError):
+    """A name or a call that is checked, or replaced, before an expression is compiled. Always our bug."""
+
+    reason = "UNRESOLVED"
+
+
+def compile_expression(node: Expression, names: Names) -> Evaluate:
+    """What evaluates the expression in a frame; that raises Failure. Raises Unresolved."""
+    return _compiled(rebuilt(node, _folded), names)
+
+
+def constant(value: Value) -> Evaluate:
+    """What gives the same value in each frame."""
+    return lambda _: value
+
+
+def _compiled(node: Expression, names: Names) -> Evaluate:
+    match node:
+        case Literal():
+            return constant(node.value)
+        case Name():
+            return _name(node, names)
+        case Member():
+            return _member(node, names)
+        case Index():
+            return _index(node, names)
+        case Not():
+            return _not(node, names)
+        case Sign():
+            return _sign(node, names)
+        case Binary():
+            return _binary(node, names)
+        case Logic():
+            return _logic(node, names)
+        case ListOf():
+            return _list(node, names)
+        case MapOf():
+            return _map(node, names)
+        case CallOf():
+            return _call(node, names)
+        case Held():
+            return _variable(Place(0, node.slot), f"(held value {node.slot})")
+        case _:
+            assert_never(node)
+
+
+# -- what is known beforehand -----------------------------------------------------------------------------------
+
+
+def _folded(node: Expression) -> Expression:
+    """The number that an operation on number literals gives; the operation itself where it would raise: errors belong
+    to the execution.
+    """
+    try:
+        if isinstance(node, Sign) and _is_number(node.operand):
+            return Literal(cast("float", _signed(node, cast("Literal", node.operand).value)), node.at)
+        if isinstance(node, Binary) and _is_number(node.left) and _is_number(node.right):
+            left, right = cast("Literal", node.left).value, cast("Literal", node.right).value
+            return Literal(cast("float", operators.FUNCTIONS[node.operator](left, right)), node.at)
+    except Failure:
+        return node
+    return node
+
+
+def _is_number(node: Expression) -> bool:
+    return isinstance(node, Literal) and isinstance(node.value, int | float) and not isinstance(node.value, bool)
+
+
+# -- names ------------------------------------------------------------------------------------------------------
+
+
+def _name(node: Name, names: Names) -> Evaluate:
+    place = names.place(node.name)
+    if place is not None:
+        return _variable(place, node.name)
+    if names.is_routine(node.name):
+        return constant(FunctionValue(node.name))
+    value = _library_value(node.name)
+    if value is None:
+        raise Unresolved(f"'{node.name}' is neither a variable nor a routine nor part of the library")
+    return constant(value)
+
+
+def _library_value(path: str) -> Value:
+    """A function of the library as a value, or one of its constants; None (which none of them is) for neither."""
+    return library.find_value(path) if library.find(path) is None else FunctionValue(path)
+
+
+def not_initialized(name: str) -> Failure:
+    """A variable is read before anything was assigned to it."""
+    return value_error(f"variable not initialized: {name}")
+
+
+def _variable(place: Place, name: str) -> Evaluate:
+    """What reads a variable: the shorter the way, the more often it is gone."""
+    level, slot = place.level, place.slot
+
+    def own(frame: Frame) -> Value:
+        value = frame.slots[slot]
+        if value is UNSET:
+            raise not_initialized(name)
+        return value
+
+    def next_outer(frame: Frame) -> Value:
+        value = cast("Frame", frame.outer).slots[slot]
+        if value is UNSET:
+            raise not_initialized(name)
+        return value
+
+    def far_outer(frame: Frame) -> Value:
+        for _ in range(level):
+            frame = cast("Frame", frame.outer)
+        return own(frame)
+
+    return own if level == 0 else next_outer if level == 1 else far_outer
+
+
+# -- elements ---------------------------------------------------------------------------------------------------
+
+
+def _member(node: Member, names: Names) -> Evaluate:
+    """`of.key`, or a dotted name of the library where no variable begins it."""
+    path = dotted_path(node)
+    if path is not None:
+        first = path.partition(".")[0]
+        value = _library_value(path) if names.place(first) is None and not names.is_routine(first) else None
+        if value is not None:
+            return constant(value)
+    return _element(_compiled(node.of, names), node.key)
+
+
+def _element(of: Evaluate, key: str) -> Evaluate:
+    def member(frame: Frame) -> Value:
+        container = of(frame)
+        if isinstance(container, dict):
+            try:
+                return container[key]
+            except KeyError:
+                raise key_error(key) from None
+        return get_member(container, key)
+
+    return member
+
+
+def _index(node: Index, names: Names) -> Evaluate:
+    of = _compiled(node.of, names)
+    if isinstance(node.index, Literal) and isinstance(node.index.value, str):
+        return _element(of, node.index.value)
+    index = _compiled(node.index, names)
+    return lambda frame: get_index(of(frame), index(frame))
+
+
+# -- operators --------------------------------------------------------------------------------------------------
+
+
+def _not(node: Not, names: Names) -> Evaluate:
+    operand = _compiled(node.operand, names)
+    return lambda frame: not operators.truth("not", operand(frame))
+
+
+def _sign(node: Sign, names: Names) -> Evaluate:
+    operand = _compiled(node.operand, names)
+    operate = operators.negative if node.is_minus else operators.positive
+    return lambda frame: operate(operand(frame))
+
+
+def _signed(node: Sign, value: Value) -> Value:
+    return operators.negative(value) if node.is_minus else operators.positive(value)
+
+
+def _binary(node: Binary, names: Names) -> Evaluate:
+    operate = operators.FUNCTIONS[node.operator]
+    left = _compiled(node.left, names)
+    if isinstance(node.right, Literal):
+        literal = node.right.value
+        return lambda frame: operate(left(frame), literal)
+    right = _compiled(node.right, names)
+    return lambda frame: operate(left(frame), right(frame))
+
+
+def _logic(node: Logic, names: Names) -> Evaluate:
+    left = _compiled(node.left, names)
+    right = _compiled(node.right, names)
+    truth = operators.truth
+    if node.is_and:
+        return lambda frame: truth("and", left(frame)) and truth("and", right(frame))
+    return lambda frame: truth("or", left(frame)) or truth("or", right(frame))
+
+
+# -- containers -------------------------------------------------------------------------------------------------
+
+
+def _list(node: ListOf, names: Names) -> Evaluate:
+    items = [_compiled(item, names) for item in node.items]
+    return lambda frame: [item(frame) for item in items]
+
+
+def _map(node: MapOf, names: Names) -> Evaluate:
+    entries = [(key, _compiled(value, names)) for key, value in node.entries]
+    return lambda frame: {key: value(frame) for key, value in entries}
+
+
+# -- calls ------------------------------------------------------------------------------------------------------
+
+
+def _call(node: CallOf, names: Names) -> Evaluate:
+    """A call of a library function that does not wait."""
+    function = library.find(node.path)
+    if function is None or function.kind is Kind.BLOCKING:
+        raise Unresolved(f"the call of '{node.path}' cannot be made inside an expression")
+    arguments = [_compiled(argument, names) for argument in node.arguments]
+    tail = _defaults(function, len(arguments))
+    if tail is None:
+        return lambda frame: _refused(function, [argument(frame) for argument in arguments])
+    run = cast("Callable[..., Value]", function.run)
+    if function.kind is Kind.CONTEXT:
+        return lambda frame: run(frame.context, *[argument(frame) for argument in arguments], *tail)
+    match arguments:
+        case [one] if not tail:
+            return lambda frame: run(one(frame))
+        case [one, two] if not tail:
+            return lambda frame: run(one(frame), two(frame))
+        case _:
+            return lambda frame: run(*[argument(frame) for argument in arguments], *tail)
+
+
+def _defaults(function: LibraryFunction, given: int) -> tuple[Value | Missing, ...] | None:
+    """What `run` is given behind the arguments of a call with so many of them; None where it must be refused."""
+    rest = function.parameters[given:]
+    if given > len(function.parameters) or any(parameter.is_required for parameter in rest):
+        return None
+    more: tuple[Value, ...] = ({},) if function.is_open else ()
+    return (*(parameter.default for parameter in rest), *more)
+
+
+def _refused(function: LibraryFunction, arguments: list[Value]) -> NoReturn:
+    """The error of a call with a wrong number of arguments, after these were evaluated."""
+    bind_positional(function, arguments)
+    raise Unresolved(f"the arguments of {function.name} were refused and could be bound")
