@@ -183,6 +183,28 @@ def test_a_source_runs_as_the_local_image(hakobune: Call, stub: stub_server.Stub
     both = hakobune("run", "jobs", "deploy", "j", "--source=.", "--image=img:1")
     assert both.code == 2
     assert "At most one of --image | --source" in both.err
+    assert hakobune("run", "jobs", "deploy", "j", "--source=.", "--image=local").code == 2
+
+
+def test_the_local_image_takes_an_earlier_source_away(hakobune: Call, stub: stub_server.Stub) -> None:
+    assert hakobune("run", "jobs", "deploy", "j", "--source=.").code == 0
+    alone = hakobune("run", "jobs", "deploy", "j", "--image=local")
+    assert (alone.code, "needs --command" in alone.err) == (2, True)
+    assert hakobune("run", "jobs", "deploy", "j", "--image=local", "--command=/bin/echo").code == 0
+    assert "hakobune.dev/source" not in annotations_of(stub.last("PUT").body)
+    assert container_of(stub.last("PUT").body)["command"] == ["/bin/echo"]
+
+
+def test_what_to_run_next_names_the_place_where_it_is_not_the_default(
+    hakobune: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy = ("run", "jobs", "deploy", "--image=img:1")
+    assert hakobune(*deploy, "j1", "--region=us-central1").err.endswith("run jobs execute j1\n")
+    assert hakobune(*deploy, "j2", "--region=mars").err.endswith("run jobs execute j2 --region mars\n")
+    assert hakobune(*deploy, "j3", "--project=p2").err.endswith("run jobs execute j3 --project p2\n")
+    monkeypatch.setenv("CLOUDSDK_RUN_REGION", "mars")
+    assert hakobune(*deploy, "j4").err.endswith("run jobs execute j4\n")
+    assert hakobune(*deploy, "j5", "--region=us-central1").err.endswith("execute j5 --region us-central1\n")
 
 
 def test_a_local_program_needs_a_command(hakobune: Call, stub: stub_server.Stub) -> None:

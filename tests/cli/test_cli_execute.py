@@ -243,3 +243,21 @@ def test_given_a_format_that_cannot_be_read_then_nothing_is_started(
     stub.add_job("thumbs")
     assert hakobune("run", "jobs", "execute", "thumbs", flag).code == 1
     assert stub.seen == []
+
+
+def test_a_rerun_need_not_be_waited_for(hakobune: Call, stub: stub_server.Stub) -> None:
+    stub.add_job("thumbs")
+    stub.never_ending.add("thumbs")
+    stub.add_execution(stub_server.an_execution("thumbs-x7k2p", "thumbs", state="failed"))
+    rerun = ("run", "jobs", "executions", "rerun", "thumbs-x7k2p", "--failed", "--async")
+    answer = hakobune(*rerun)
+    assert answer.code == 0
+    assert answer.err.startswith("Execution [thumbs-x0001] is being started asynchronously.\n")
+    assert "At most one of --async | --wait" in hakobune(*rerun, "--wait").err
+
+
+def test_hints_lead_to_the_region_of_the_execution(hakobune: Call, stub: stub_server.Stub) -> None:
+    stub.add_job("thumbs")
+    answer = hakobune("run", "jobs", "execute", "thumbs", "--async", "--region=mars")
+    assert "executions describe thumbs-x0001 --region mars\n" in answer.err
+    assert "executions logs read thumbs-x0001 --region mars\n" in answer.err

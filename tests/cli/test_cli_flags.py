@@ -121,3 +121,16 @@ def test_what_was_not_given_reads_as_empty() -> None:
     assert (arguments.text("order"), arguments.number("tasks"), arguments.switch("wait")) == ("", None, False)
     assert (arguments.words("args"), arguments.pairs("update-env-vars"), arguments.word("job")) == ([], {}, "")
     assert not arguments.given("tasks")
+
+
+def test_a_value_that_begins_with_a_dash_is_shown_with_its_equals_sign() -> None:
+    with pytest.raises(UsageError, match=r"--args: expected one argument; .* written with =: --args=-c,print$"):
+        read("job", "--args", "-c,print")
+    for known in (["--args", "--wait"], ["--args"], ["--args", "--", "x"], ["--args", "-q"]):
+        with pytest.raises(UsageError, match="argument --args: expected one argument$"):
+            read("job", *known)
+
+
+def test_unrecognized_arguments_are_named_in_the_order_of_the_line() -> None:
+    with pytest.raises(UsageError, match=r"unrecognized arguments: --task \(did you mean '--tasks'\?\) 5 --x y$"):
+        read("job", "--task", "5", "--x", "--", "y")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -130,3 +131,40 @@ def test_nobody_there_is_unreachable() -> None:
         Client("http://127.0.0.1:1").request("GET", "/")
     with pytest.raises(UnreachableError):
         Client("http://[::1]:1").request("GET", "/")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+def test_given_a_server_that_is_starting_when_the_connection_is_refused_then_it_is_tried_again() -> None:
+    port = free_port()
+    client = Client(f"http://127.0.0.1:{port}", timeout_s=10)
+
+    def start_late() -> None:
+        time.sleep(0.3)
+        with socket.create_server(("127.0.0.1", port)) as listener:
+            connection, _ = listener.accept()
+            connection.recv(65536)
+            connection.sendall(OK)
+            connection.close()
+
+    thread = threading.Thread(target=start_late)
+    thread.start()
+    assert client.request("GET", "/").body == b"hi"
+    client.close()
+    thread.join()
+
+
+def test_given_a_server_that_was_there_and_went_when_the_connection_is_refused_then_it_is_said_at_once(
+    scripted: Script,
+) -> None:
+    client, _ = scripted([OK])
+    assert client.request("GET", "/").status == 200
+    client._port = free_port()  # pyright: ignore[reportPrivateUsage]
+    client.close()
+    began_s = time.monotonic()
+    with pytest.raises(UnreachableError, match="Start one with: hakobune up"):
+        client.request("GET", "/")
+    assert time.monotonic() - began_s < 1.0

@@ -108,6 +108,32 @@ def test_our_own_word_finds_jobs_and_executions(hakobune: Call, stub: stub_serve
     assert hakobune("logs", "thumbs-x7k2p", "--follow").lines == ["2026-11-23 05:00:01 line 1"]
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["logs", "tail", "-f", "thumbs-x7k2p"],
+        ["logs", "tail", "thumbs-x7k2p"],
+        ["logs", "-f", "thumbs-x7k2p"],
+        ["logs", "thumbs-x7k2p", "-f"],
+        ["logs", "read", "thumbs-x7k2p", "--freshness=10000d"],
+        ["run", "jobs", "executions", "logs", "tail", "-f", "thumbs-x7k2p"],
+    ],
+)
+def test_all_the_words_for_a_log_lead_to_it(hakobune: Call, stub: stub_server.Stub, argv: list[str]) -> None:
+    stub.add_execution(stub_server.an_execution("thumbs-x7k2p", "thumbs"))
+    stub.entries = [entry(1)]
+    answer = hakobune(*argv)
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.lines == ["2026-11-23 05:00:01 line 1"]
+    assert "execution_name" in stub.last("POST").body["filter"]
+
+
+def test_jobs_that_are_named_like_the_words_have_their_log(hakobune: Call, stub: stub_server.Stub) -> None:
+    stub.add_job("tail")
+    assert hakobune("logs", "read", "tail").code == 0
+    assert "job_name = tail" in stub.last("POST").body["filter"]
+
+
 def test_logging_read_takes_a_filter_and_prints_documents(hakobune: Call, stub: stub_server.Stub) -> None:
     stub.entries = [entry(1), entry(2)]
     answer = hakobune("logging", "read", 'timestamp>="2026-01-01T00:00:00Z" AND a=b', "--limit=1", "--format=json")
@@ -116,6 +142,6 @@ def test_logging_read_takes_a_filter_and_prints_documents(hakobune: Call, stub: 
     assert body["filter"] == 'timestamp>="2026-01-01T00:00:00Z" AND a=b'
     assert (body["orderBy"], body["pageSize"]) == ("timestamp desc", 1)
     hakobune("logging", "read", "a=b OR c=d", "--order=asc", "--freshness=1h")
-    assert stub.last("POST").body["filter"].endswith(" AND (a=b OR c=d)")
+    assert stub.last("POST").body["filter"].startswith('a=b OR c=d\nAND timestamp>="')  # columns are as typed
     assert stub.last("POST").body["orderBy"] == "timestamp asc"
     assert "not available here" in hakobune("logging", "read", "--folder=1").err

@@ -50,6 +50,10 @@ def test_given_no_words_then_the_help_page_is_printed(hakobune: Call) -> None:
         (["run", "jbs"], 2, "ERROR: (hakobune.run) Invalid choice: 'jbs'. Maybe you meant:\n  hakobune run jobs"),
         (["run", "jobs", "execut", "x"], 2, "Maybe you meant:\n  hakobune run jobs execute"),
         (["compute"], 2, "ERROR: (hakobune) Invalid choice: 'compute'. What may follow: alpha, beta, doctor, env"),
+        (["run", "jobs", "list", "--region=Mars"], 2, "argument --region: [Mars] is not a region."),
+        (["run", "jobs", "describe", "x", "--location=9"], 2, "argument --location: [9] is not a region."),
+        (["run", "jobs", "execute", "thumbs", "--region=a.b"], 2, "argument --region: [a.b] is not a region."),
+        (["run", "jobs", "execute", "thumbs", "--task", "5"], 2, "unrecognized arguments: --task (did you mean '--tasks'?) 5"),
         (["run", "jobs", "list", "extra"], 2, "ERROR: (hakobune.run.jobs.list) unrecognized arguments: extra"),
         (["beta", "run", "jobs", "list", "--lmit=1"], 2, "ERROR: (hakobune.beta.run.jobs.list) unrecognized arguments"),
         (["run", "jobs", "describe"], 2, "ERROR: (hakobune.run.jobs.describe) argument JOB: Must be specified."),
@@ -82,6 +86,24 @@ def test_a_usage_error_ends_with_the_remedy(hakobune: Call) -> None:
 def test_global_flags_may_stand_before_the_words(hakobune: Call, stub: stub_server.Stub) -> None:
     assert hakobune("--project", "p2", "run", "--format=none", "jobs", "list", "-q").code == 0
     assert stub.last("GET").path.endswith("/namespaces/p2/jobs")
+
+
+def test_given_a_region_of_the_shell_that_cannot_be_one_then_its_variable_is_named(
+    hakobune: Call, stub: stub_server.Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub.add_job("thumbs")
+    monkeypatch.setenv("CLOUDSDK_RUN_REGION", "us-central1/x")
+    answer = hakobune("run", "jobs", "execute", "thumbs")
+    assert (answer.code, stub.seen) == (2, [])
+    assert "CLOUDSDK_RUN_REGION: [us-central1/x] is not a region." in answer.err
+
+
+def test_help_says_what_counts_without_a_flag_and_what_its_opposite_means(hakobune: Call) -> None:
+    page = " ".join(hakobune("run", "jobs", "executions", "tasks", "list", "--help").out.split())
+    assert "--no-completed Tasks that have not ended: running or pending." in page
+    assert "--no-started Tasks that were not started: pending or abandoned." in page
+    assert "--region=REGION The region; else CLOUDSDK_RUN_REGION, else us-central1." in page
+    assert "else GOOGLE_CLOUD_PROJECT, else hakobune-local." in page
 
 
 def test_given_no_runtime_then_one_line_says_how_to_start_it(hakobune: Call, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,6 +216,7 @@ def test_given_ctrl_c_while_waiting_then_the_execution_goes_on_and_the_text_says
     assert "executions describe thumbs-x0001" in err
     assert "executions cancel thumbs-x0001" in err
     assert "Traceback" not in err
+    assert "failed" not in err  # nothing has
     assert not any(":cancel" in request.path for request in stub.seen)
 
 

@@ -316,6 +316,18 @@ def test_given_an_execution_that_ended_first_when_cancelling_then_the_text_tells
     assert "Failed to cancel [bad]: Task bad-task1 failed with exit code: 3" in bad.err
 
 
+def test_given_an_execution_that_is_not_running_when_cancelling_then_the_text_is_the_service_s(
+    hakobune: Call, stub: stub_server.Stub
+) -> None:
+    stub.add_execution(stub_server.an_execution("e1", "thumbs", state="cancelled"))
+    text = "Execution 'e1' cannot be cancelled because it is not running."
+    refusal = {"error": {"code": 400, "status": "FAILED_PRECONDITION", "message": text}}
+    stub.errors["POST", ":cancel"] = (400, refusal)
+    answer = hakobune("run", "jobs", "executions", "cancel", "e1", "-q")
+    assert answer.code == 1
+    assert answer.err.endswith(f"ERROR: (hakobune.run.jobs.executions.cancel) FAILED_PRECONDITION: {text}\n")
+
+
 def test_bindings_are_added_and_removed(hakobune: Call, stub: stub_server.Stub, tmp_path: Path) -> None:
     add = ("run", "jobs", "add-iam-policy-binding", "thumbs", "--role=roles/run.invoker")
     answer = hakobune(*add, "--member=user:a@b.c")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
+from pathlib import Path
 
-from runtime_process import RuntimeProcess
+from runtime_process import HAKOBUNE, RuntimeProcess, free_port
 
 WITHIN_S = 10.0  # a look takes a quarter of a second; the rest is for a busy machine
 
@@ -43,3 +45,40 @@ def test_given_executions_one_after_the_other_when_they_end_then_each_is_told_on
     for execution in executions:
         assert lines_of(runtime, execution)[-1] == "failed (0 succeeded, 1 failed, 0 cancelled of 1)"
     assert runtime.log.count(": failed (") == 3
+
+
+def refused(runtime: RuntimeProcess, *, data: object = None, port: int = 0, grpc_port: int = 0) -> list[str]:
+    """What a start that cannot be says, in lines."""
+    done = subprocess.run(
+        [
+            HAKOBUNE,
+            "up",
+            f"--data={data or runtime.directory.parent / 'other'}",
+            f"--port={port or free_port()}",
+            f"--grpc-port={grpc_port or free_port()}",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    return done.stderr.splitlines()
+
+
+def test_given_a_start_that_cannot_be_then_one_line_says_why(own_runtime: RuntimeProcess, tmp_path: Path) -> None:
+    runtime = own_runtime.start()
+    assert runtime.process is not None
+    (held,) = refused(runtime, data=runtime.directory)
+    assert held.startswith("ERROR: (hakobune.up) The data directory ")
+    assert f"is in use by the runtime with pid {runtime.process.pid}." in held
+    for ports in ({"port": runtime.port}, {"grpc_port": runtime.grpc_port}):
+        (taken,) = refused(runtime, **ports)
+        number = next(iter(ports.values()))
+        assert taken.startswith(f"ERROR: (hakobune.up) Cannot listen on port {number} of 127.0.0.1: Address already in")
+        assert "--port" in taken
+    file = tmp_path / "file"
+    file.touch()
+    for data in (file, "/proc/nope"):
+        (unusable,) = refused(runtime, data=data)
+        assert unusable.startswith(f"ERROR: (hakobune.up) The data directory {data} cannot be used: ")

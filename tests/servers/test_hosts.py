@@ -47,10 +47,32 @@ def test_names_of_this_machine_are_ours(host: str) -> None:
         ("run.us-east4.rep.googleapis.com", "run.googleapis.com", "us-east4"),
         ("run.hakobune.internal", "run.hakobune.internal", None),
         ("asia-northeast1-run.hakobune.internal", "run.hakobune.internal", "asia-northeast1"),
+        ("mars-run.googleapis.com", "run.googleapis.com", "mars"),
+        ("mars-run.hakobune.internal", "run.hakobune.internal", "mars"),
+        ("run.mars.rep.googleapis.com", "run.googleapis.com", "mars"),
+        ("us-central1-aiplatform.googleapis.com", "aiplatform.googleapis.com", "us-central1"),
+        ("two-words.googleapis.com", "two-words.googleapis.com", None),
     ],
 )
 def test_hosts_of_apis_are_ours_with_their_region(host: str, plain: str, region: str | None) -> None:
     assert placed("/v2/x", host)[0] == Place(host=plain, region=region)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "9mars-run.googleapis.com",
+        "-run.googleapis.com",
+        "us_central1-run.googleapis.com",
+        f"{'a' * 64}-run.googleapis.com",
+        "9-run.hakobune.internal",
+        "run.9.rep.googleapis.com",
+        "run..rep.googleapis.com",
+    ],
+)
+def test_what_can_be_no_location_is_refused_in_front_of_an_api_and_never_dropped(host: str) -> None:
+    with pytest.raises(InvalidArgument, match="location"):
+        placed("/v2/x", host)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +147,7 @@ def test_given_connect_then_its_target_is_the_host() -> None:
         ("hello-1234567.us-central1.run.app", "/x", "Cloud Run services"),
         ("storage.googleapis.com", "/bucket/object", "Cloud Storage (XML)"),
         ("my_bucket.storage.googleapis.com", "/object", "Cloud Storage (XML)"),
+        ("my-run.storage.googleapis.com", "/object", "Cloud Storage (XML)"),
         ("storage.googleapis.com", "/storage/v1/b", ""),
         ("storage.googleapis.com", "/upload/storage/v1/b", ""),
     ],

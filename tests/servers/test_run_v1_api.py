@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -117,3 +118,46 @@ def _failing_at_one(name: str) -> dict[str, Any]:
 )
 def test_given_what_a_list_cannot_do_then_it_says_so(runtime: RuntimeProcess, path: str, status: int) -> None:
     assert runtime.call("GET", f"{HOST}{SPACE}{path}").status == status
+
+
+def test_given_a_location_of_any_form_in_the_host_then_jobs_live_there_and_nowhere_else(
+    runtime: RuntimeProcess,
+) -> None:
+    mars = "http://mars-run.googleapis.com"
+    assert runtime.call("POST", f"{mars}{SPACE}/jobs", job("rover", ["/bin/true"])).status == 200
+    shown = runtime.call("GET", f"{mars}{SPACE}/jobs/rover").json
+    assert shown["metadata"]["labels"]["cloud.googleapis.com/location"] == "mars"
+    assert runtime.call("GET", f"http://us-central1-run.googleapis.com{SPACE}/jobs/rover").status == 404
+    assert runtime.call("GET", f"/v2/projects/{PROJECT}/locations/mars/jobs/rover").status == 200
+    assert runtime.call("GET", f"http://9-run.googleapis.com{SPACE}/jobs/rover").status == 400
+
+
+def test_given_what_only_the_room_refuses_then_the_field_has_its_v1_path(runtime: RuntimeProcess) -> None:
+    body = job("mapless", ["/bin/true"])
+    body["spec"]["template"]["spec"]["template"]["spec"]["containers"][0]["image"] = "us-docker.pkg.dev/p/app/x:1"
+    path = "spec.template.spec.template.spec.containers[0].image"
+    assert runtime.call("POST", f"{HOST}{SPACE}/jobs", job("mapless", ["/bin/true"])).status == 200
+    for method, target in (("POST", "jobs"), ("PUT", "jobs/mapless")):
+        answer = runtime.call(method, f"{HOST}{SPACE}/{target}", body)
+        error = answer.json["error"]
+        assert (answer.status, error["message"].partition(": ")[0]) == (400, path)
+        assert [item["field"] for item in error["details"][0]["fieldViolations"]] == [path]
+
+
+def test_given_more_tasks_than_may_run_then_those_that_wait_are_pending(own_runtime: RuntimeProcess) -> None:
+    own_runtime.arguments = ("--max-running-tasks", "1")
+    runtime = own_runtime.start()
+    runtime.call("POST", f"{HOST}{SPACE}/jobs", job("queue", ["/bin/sleep", "600"], tasks=3))
+    name = runtime.call("POST", f"{HOST}{SPACE}/jobs/queue:run", {}).json["metadata"]["name"]
+
+    def of(state: str) -> list[str]:
+        selector = f"run.googleapis.com/execution = {name},run.googleapis.com/runningState in ({state})"
+        return names(runtime.call("GET", f"{HOST}{SPACE}/tasks?{select(selector)}"))
+
+    end = time.monotonic() + 30
+    while not (running := of("Running")) and time.monotonic() < end:
+        time.sleep(0.02)
+    execution = runtime.call("GET", f"{HOST}{SPACE}/executions/{name}").json
+    assert (len(running), execution["status"]["runningCount"]) == (1, 1)
+    assert sorted(of("Pending") + running) == [f"{name}-task{index}" for index in range(3)]
+    runtime.call("POST", f"{HOST}{SPACE}/executions/{name}:cancel", {})

@@ -13,6 +13,7 @@ from hakobune.runtime import executions
 from hakobune.runtime.attempts import Attempts
 from hakobune.runtime.clock import Clock, Identifiers
 from hakobune.runtime.credentials import Credentials
+from hakobune.runtime.http_client import Transport
 from hakobune.runtime.job_commands import JobCommands
 from hakobune.runtime.jobs import JobsRoom
 from hakobune.runtime.logs import LogsRoom
@@ -40,6 +41,7 @@ class Outside:
     threads: Threads
     interceptor: Interceptor | None = None
     gate: Gate | None = None
+    transport: Transport | None = None  # of the requests that workflows make; None: the real one
 
 
 class Runtime:
@@ -63,7 +65,7 @@ class Runtime:
         self.operations = OperationsRoom(self.wheel)
         self.logs = LogsRoom(outside.store, settings.directory / "logs", outside.clock, outside.identifiers)
         commands = JobCommands(self.wheel, self.attempts, self.programs, self.slots, runs)
-        self.wheel.add_room(executions.ROOM, commands)
+        self.wheel.add_room(executions.ROOM, commands, commands.give_up)
 
     def variables(self, port: int) -> dict[str, str]:
         """What leads clients here, through the main port or an attempt's own."""
@@ -83,6 +85,7 @@ class Runtime:
         async with anyio.create_task_group() as group:
             await group.start(self.wheel.run)
             group.start_soon(self.attempts.run)
+            group.start_soon(self.workflows.run)
             task_status.started()
 
     async def close(self, *, stop_attempts: bool) -> None:
@@ -90,5 +93,6 @@ class Runtime:
         self.wheel.is_closing = True
         with anyio.move_on_after(_STOP_S):
             await self.engine.close(stop_attempts=stop_attempts)
+        await self.transport.close()
         await self.wheel.release()
         await self.store.close()

@@ -129,7 +129,7 @@ class Attempts:
     async def fail(self, command: OutboxCommand, detail: str) -> None:
         """End the attempts of a START command: they cannot be started as declared."""
         result = AttemptResult(kind=ResultKind.START_FAILED, detail=detail)
-        uids = [uid for uid, _, _ in json.loads(command.payload)]
+        uids = executions.attempt_uids(command)
 
         def unit(turn: Turn) -> None:
             reports = tuple(
@@ -139,11 +139,11 @@ class Attempts:
 
         await self._wheel.persist(unit)
 
-    async def stop(self, execution_uid: str) -> None:
-        """Stop all that the engine holds of an execution. Raises Unavailable."""
+    async def stop(self, execution_uid: str, attempt_uids: Sequence[str] | None = None) -> None:
+        """Stop these attempts, or all that the engine holds of an execution. Raises Unavailable."""
         await self._begin_call()
         try:
-            await self._engine.stop(execution_uid)
+            await self._engine.stop(execution_uid, attempt_uids)
         finally:
             self._end_call()
 
@@ -162,7 +162,14 @@ class Attempts:
     # -- taking in ----------------------------------------------------------------------------------------------
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Connect, settle, take reports in, until cancelled; again whenever the engine is lost."""
+        """Connect, settle, take reports in, until cancelled; again whenever the engine is lost. What a report does
+        must not fail: if it does, the jobs room stops (see `rooms`), and the engine keeps the reports."""
+        try:
+            await self._run(task_status)
+        except Exception as error:  # noqa: BLE001 - the other rooms go on
+            self._wheel.rooms.stop(executions.ROOM, error, "while taking in what the engine reports")
+
+    async def _run(self, task_status: TaskStatus[None]) -> None:
         is_first = True
         while True:
             try:
@@ -198,7 +205,7 @@ class Attempts:
             uid
             for command in self._wheel.unperformed(executions.ROOM, executions.START)
             if not is_new or (command.epoch == 1 and not command.is_repeat)
-            for uid, _, _ in json.loads(command.payload)
+            for uid in executions.attempt_uids(command)
         }
         with_engine = {attempt.uid for attempt in known}
         groups: dict[str, list[str]] = {}

@@ -10,6 +10,7 @@ from hakobune.core.jobs.decide import Created, Decision, Event, StartAttempts, S
 from hakobune.core.jobs.model import Execution, Task
 from hakobune.core.jobs.states import FINAL_EXECUTION_STATES
 from hakobune.runtime.wheel import Turn
+from hakobune.store.api import OutboxCommand
 
 ROOM = "jobs"
 START = "start"
@@ -53,6 +54,11 @@ def _after_end(turn: Turn, execution: Execution) -> None:
         purge(turn, execution.uid)
     for uid in turn.tx.jobs.surplus_executions(execution.job_uid, limits.COMPLETED_EXECUTIONS_KEPT):
         purge(turn, uid)
+
+
+def attempt_uids(command: OutboxCommand) -> list[str]:
+    """The attempts that a START command hands over."""
+    return [uid for uid, _, _ in json.loads(command.payload)]
 
 
 def purge(turn: Turn, execution_uid: str) -> None:

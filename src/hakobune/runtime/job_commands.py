@@ -38,7 +38,7 @@ class JobCommands:
                 job_uid, job, execution = json.loads(command.payload)
                 await self._programs.forget_execution(command.subject, job_uid, job, execution)
             case executions.PREPARE:
-                await self._prepare(command.subject)
+                await self._prepare(command)
             case executions.FORGET_JOB:
                 await self._programs.forget_job(command.subject)
             case _:
@@ -69,10 +69,32 @@ class JobCommands:
         await self._slots.ensure(lane.width)
         await self._attempts.start(command, lane)
 
-    async def _prepare(self, job_uid: str) -> None:
-        """Copy and build a job's source. A job that was declared anew meanwhile has a command of its own for that."""
-        job = await self._wheel.store.read(lambda tx: tx.jobs.job_by_uid(job_uid))
-        if job is None or not job.is_reconciling:
+    async def give_up(self, command: OutboxCommand, problem: str) -> bool:
+        """Settle what waits for a command that cannot be carried out. False: it must be tried again."""
+        match command.kind:
+            case executions.START:
+                await self._attempts.stop(command.subject, executions.attempt_uids(command))
+                await self._attempts.fail(command, problem)
+            case executions.PREPARE:
+                job = await self._to_prepare(command)
+                if job is not None:
+                    await self._wheel.persist(lambda turn: self._prepared(turn, job, "", problem))
+            case _:
+                return False
+        return True
+
+    async def _to_prepare(self, command: OutboxCommand) -> Job | None:
+        """The job of a PREPARE command, None if nobody waits for it any more. A job that was declared anew meanwhile
+        has a command of its own for that."""
+        job = await self._wheel.store.read(lambda tx: tx.jobs.job_by_uid(command.subject))
+        if job is None or not job.is_reconciling or command.payload not in ("", job.etag):
+            return None
+        return job
+
+    async def _prepare(self, command: OutboxCommand) -> None:
+        """Copy and build a job's source."""
+        job = await self._to_prepare(command)
+        if job is None:
             return
         digest = problem = ""
         try:
@@ -96,3 +118,5 @@ class JobCommands:
         turn.tx.jobs.replace_job(ready)
         if not problem:
             self._runs.begin_by_token(turn, ready, Caller(account=ready.last_modifier))
+        # What this declaration came to is the result of its operation for good, whatever the job becomes later.
+        turn.tx.operations.keep_picture(turn.tx.jobs.find_job(job.name) or ready)

@@ -127,7 +127,7 @@ class JobsRoom:
         """What follows a stored job: its operation, its source, and the execution that a token asks for."""
         operation = self._runs.operation_name(job.name)
         if job.is_reconciling:
-            turn.emit(executions.ROOM, job.uid, executions.PREPARE)
+            turn.emit(executions.ROOM, job.uid, executions.PREPARE, job.etag)
             turn.tx.operations.add_operation(operation, kind, job.uid, turn.now_s)
         else:
             turn.tx.operations.close_operation(operation, kind, job, turn.now_s)

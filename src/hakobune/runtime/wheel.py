@@ -3,7 +3,8 @@
 A *turn* is one unit of work of the store. Commands that it emits are in the outbox when the turn is committed, already
 leased by this runtime, and go straight to their performer from memory: no second read. A command is removed from the
 outbox with a later turn (or by the flush loop), so it is performed at least once. Commands of one subject are performed
-in the order in which they were committed; different subjects do not wait for each other.
+in the order in which they were committed; different subjects do not wait for each other. What becomes of a command that
+cannot be carried out: `rooms`.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from typing import Protocol, TypeVar
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
-from hakobune.core.errors import ResourceExhausted, Unavailable
+from hakobune.core.errors import HakobuneError, ResourceExhausted, Unavailable
 from hakobune.runtime.clock import Clock
+from hakobune.runtime.rooms import PAUSE_MAX_S, GiveUp, Room, Rooms, Verdict, pause_s
 from hakobune.store.api import Effect, EffectPhase, OutboxCommand, Store, Timer, WriteTx
 
 T = TypeVar("T")
@@ -33,18 +35,6 @@ _TIMER_LOOK_S = 30.0  # the wall clock may jump: look again at least this often
 EFFECTS_KEPT = 1_000  # newest effects of each attempt
 _RETRY_FIRST_S = 0.05
 _RETRY_MAX_S = 5.0
-
-
-class Room(Protocol):
-    """What a room gives the wheel."""
-
-    async def perform(self, command: OutboxCommand) -> None:
-        """Carry a command out. May be called again for the same command. Raises Unavailable to be asked again."""
-        ...
-
-    async def wake(self, subject: str) -> None:
-        """A timer of this subject is due. Takes a turn that clears or moves the timer."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +76,14 @@ class Turn:
     tx: WriteTx
     now_s: float
     owner: str
+    stopped: Mapping[str, str] = field(default_factory=dict[str, str])  # rooms that perform nothing, and why
     commands: list[OutboxCommand] = field(default_factory=list[OutboxCommand])
     next_timer_s: float | None = None
 
     def emit(self, room: str, subject: str, kind: str, payload: str = "") -> None:
-        """Leave a command in the outbox."""
+        """Leave a command in the outbox. Raises Unavailable: its room has stopped, and would never perform it."""
+        if room in self.stopped:
+            raise Unavailable(f"The room '{room}' has stopped {self.stopped[room]}. Restart the runtime.")
         self.commands.append(
             self.tx.outbox.add(room, subject, kind, payload, owner=self.owner, expires_s=self.now_s + LEASE_S)
         )
@@ -109,7 +102,7 @@ class Wheel:
         self.clock = clock
         self.owner = owner
         self._interceptor = interceptor or NoInterceptor()
-        self._rooms: dict[str, Room] = {}
+        self.rooms = Rooms()
         self._queues: dict[tuple[str, str], deque[OutboxCommand]] = {}
         self._held: dict[int, OutboxCommand] = {}  # leased by us and not yet removed from the outbox
         self._performed: list[OutboxCommand] = []
@@ -121,9 +114,9 @@ class Wheel:
         self._calls = 0
         self.is_closing = False  # the store goes: nothing is tried again
 
-    def add_room(self, name: str, room: Room) -> None:
-        """Register who performs the commands of a room."""
-        self._rooms[name] = room
+    def add_room(self, name: str, room: Room, give_up: GiveUp | None = None) -> None:
+        """Register who performs the commands of a room, and who settles those that cannot be performed."""
+        self.rooms.add(name, room, give_up)
 
     # -- turns --------------------------------------------------------------------------------------------------
 
@@ -133,7 +126,7 @@ class Wheel:
         cause = origin.get()
 
         def work(tx: WriteTx) -> tuple[T, Turn]:
-            turn = Turn(tx=tx, now_s=self.clock.now_s(), owner=self.owner)
+            turn = Turn(tx=tx, now_s=self.clock.now_s(), owner=self.owner, stopped=self.rooms.stopped)
             value = unit(turn)
             if cause is not None:
                 tx.effects.record(_effect(cause, EffectPhase.APPLIED, turn.now_s), EFFECTS_KEPT)
@@ -219,27 +212,37 @@ class Wheel:
     async def _drain(self, key: tuple[str, str]) -> None:
         queue = self._queues[key]
         while queue:
-            await self._perform(queue)
+            if not await self._perform(queue):
+                return  # what waits stays in the outbox, for the next start
             queue.popleft()
         del self._queues[key]
 
-    async def _perform(self, queue: deque[OutboxCommand]) -> None:
-        """Carry out the first command of a queue, however often it must be asked for."""
-        wait_s = _RETRY_FIRST_S
-        while True:
+    async def _perform(self, queue: deque[OutboxCommand]) -> bool:
+        """Carry out the first command of a queue, however often it must be asked for. False: its room has stopped."""
+        wait_s = next_s = _RETRY_FIRST_S
+        failures = 0
+        while queue[0].room not in self.rooms.stopped:
             command = queue[0]  # looked up each time: a renewed lease has a new epoch
+            verdict = Verdict.SETTLED
             try:
                 await self._interceptor.before_perform(command)
-                await self._rooms[command.room].perform(command)
+                await self.rooms.perform(command)
                 await self._interceptor.after_perform(command)
             except Unavailable:
-                queue[0] = replace(queue[0], is_repeat=True)
-                await anyio.sleep(wait_s)
-                wait_s = min(_RETRY_MAX_S, wait_s * 2)
-            else:
+                verdict = Verdict.AGAIN
+                next_s, wait_s = wait_s, min(_RETRY_MAX_S, wait_s * 2)
+            except Exception as error:  # noqa: BLE001 - whatever it is: one command must not end all the others
+                failures += 1
+                verdict = await self.rooms.judge(command, error, failures)
+                next_s = pause_s(failures)
+            if verdict is Verdict.SETTLED:
                 self._performed.append(queue[0])
                 self._has_performed.set()
-                return
+                return True
+            if verdict is Verdict.AGAIN:
+                queue[0] = replace(queue[0], is_repeat=True)
+                await anyio.sleep(next_s)
+        return False
 
     # -- loops --------------------------------------------------------------------------------------------------
 
@@ -323,7 +326,8 @@ class Wheel:
         now_s = self.clock.now_s()
         try:
             for timer in await self.store.read(lambda tx: tx.timers_due(now_s, _CLAIM_LIMIT)):
-                await self._rooms[timer.room].wake(timer.subject)
+                if not await self.rooms.wake(timer.room, timer.subject):
+                    await self._postpone(timer)
             self._next_timer_s = await self.store.read(lambda tx: tx.next_timer_s())
         except Unavailable as refusal:
             if self.is_closing:
@@ -334,12 +338,16 @@ class Wheel:
             return _TIMER_LOOK_S
         return min(_TIMER_LOOK_S, max(0.0, self._next_timer_s - self.clock.now_s()))
 
+    async def _postpone(self, timer: Timer) -> None:
+        """Its room could not take it: it must not keep the others from being looked at."""
+        await self.persist(lambda turn: turn.wake_at(timer.room, timer.subject, turn.now_s + PAUSE_MAX_S))
+
     async def release(self) -> None:
         """At an orderly stop: give the leases back. If the store refuses, the next start takes them all the same."""
         try:
             await self.flush()
             await self.store.write(lambda tx: tx.outbox.release(self.owner))
-        except (Unavailable, ResourceExhausted) as refusal:
+        except HakobuneError as refusal:
             _log.warning("the leases could not be given back: %s", refusal.message)
 
 

@@ -240,6 +240,7 @@ class WorkflowsRoom:
                 history_level=_history(draft.history_level, workflow.history_level),
                 labels={**workflow.labels, **draft.labels},
                 disable_buffering=draft.disable_buffering,
+                service_account=workflow.revision.service_account.rpartition("/")[2],
             )
             return self.executions.create(turn, workflow, execution)
 
@@ -363,8 +364,10 @@ class WorkflowsRoom:
 
     # -- retention ----------------------------------------------------------------------------------------------
 
-    async def sweep(self) -> None:
-        """Remove executions whose time of retention is over, again and again."""
+    async def run(self) -> None:
+        """Begin what was queued if there is room now; then remove executions whose time of retention is over, again
+        and again."""
+        await self.executions.promote_all()
         while True:
             before_s = self._wheel.clock.now_s() - limits.RETENTION_S
             await self._wheel.persist(lambda turn, before_s=before_s: _remove_old(turn, before_s))

@@ -20,6 +20,7 @@ from hakobune.runtime.threads import WorkerThreads
 from hakobune.servers.front import error_response
 from hakobune.servers.grpc.server import GrpcServer
 from hakobune.servers.http.server import HttpServer
+from hakobune.servers.inside import InsideDoor
 from hakobune.servers.routes import front_door
 from hakobune.store.sqlite.database import SqliteStore
 
@@ -57,7 +58,9 @@ async def serve(settings: Settings, *, stop: anyio.Event, ready: Callable[[Runti
         threads=WorkerThreads(),
     )
     runtime = Runtime(settings, outside, telemetry)
-    http = HttpServer(front_door(runtime).handle, error_response)
+    front = front_door(runtime)
+    runtime.connect(InsideDoor(front))
+    http = HttpServer(front.handle, error_response)
     grpc = GrpcServer()
     is_orderly = False
     try:

@@ -422,3 +422,40 @@ def test_every_history_keeps_the_counts_and_bounds_and_comes_to_an_end(
     assert world.execution.completion_time_s is not None
     assert world.execution.counts.ended == world.execution.task_count
     assert world.in_flight == 0
+
+
+def an_end(world: World, index: int, at_s: float, outcome: AttemptResult = OK) -> AttemptEnded:
+    """What the engine says later of an attempt that ended at `at_s`."""
+    return AttemptEnded(index=index, attempt_uid=world.tasks[index].attempt_uid, at_s=at_s, result=outcome)
+
+
+def test_given_tasks_that_ended_while_the_runtime_was_away_then_the_execution_ended_with_the_last_of_them() -> None:
+    world = World(an_execution(task_count=2))
+    world.create()
+    world.start(0, 1)
+    world.now_s = 500.0
+    world.turn(Reported(reports=(an_end(world, 1, 130.0), an_end(world, 0, 120.0))))
+    assert world.execution.completion_time_s == 130.0
+    assert world.execution.update_time_s == 500.0
+
+
+def test_given_a_clock_that_was_set_back_then_an_execution_does_not_end_before_it_began() -> None:
+    world = World(an_execution())
+    world.create()
+    world.now_s = 110.0
+    world.start(0)
+    world.turn(Reported(reports=(an_end(world, 0, 90.0),)))
+    assert world.execution.completion_time_s == world.execution.first_start_time_s == 110.0
+
+
+def test_given_tasks_that_a_cancel_dropped_then_the_execution_does_not_end_before_them() -> None:
+    world = World(an_execution(task_count=200, parallelism=1))
+    world.create()
+    started = sorted(index for index, task in world.tasks.items() if task.state is TaskState.RUNNING)
+    world.start(0)
+    world.now_s = 150.0
+    world.cancel()
+    world.now_s = 500.0
+    world.turn(Reported(reports=tuple(an_end(world, index, 140.0, CANCELLED) for index in started)))
+    assert world.execution.state is ExecutionState.CANCELLED
+    assert world.execution.completion_time_s == 150.0

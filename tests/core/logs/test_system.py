@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hakobune.core.jobs.model import (
@@ -47,6 +49,7 @@ def an_attempt(result: AttemptResult | None, end_time_s: float | None = 5.5) -> 
         number=1,
         cause=Cause.RETRY,
         create_time_s=2.0,
+        start_time_s=3.0,
         end_time_s=end_time_s,
         result=result,
         max_rss_bytes=517 * MIB,
@@ -76,7 +79,11 @@ def an_attempt(result: AttemptResult | None, end_time_s: float | None = 5.5) -> 
                 "see https://cloud.google.com/run/docs/configuring/task-timeout"
             ),
         ),
-        (AttemptResult(kind=ResultKind.LOST), Severity.ERROR, "Internal error."),
+        (
+            AttemptResult(kind=ResultKind.LOST),
+            Severity.WARNING,
+            "The attempt was lost when the runtime stopped; it does not count as a retry.",
+        ),
         (
             AttemptResult(kind=ResultKind.START_FAILED, detail="no-such-program: not found."),
             Severity.ERROR,
@@ -111,6 +118,11 @@ def test_each_way_to_end_has_its_line(result: AttemptResult, severity: Severity,
 )
 def test_given_nothing_to_say_then_there_is_no_line(result: AttemptResult | None, end_time_s: float | None) -> None:
     assert system_entry(an_execution(), an_attempt(result, end_time_s)) is None
+
+
+def test_given_an_attempt_that_was_lost_before_it_started_then_there_is_no_line() -> None:
+    lost = replace(an_attempt(AttemptResult(kind=ResultKind.LOST)), start_time_s=None)
+    assert system_entry(an_execution(), lost) is None
 
 
 def test_given_a_limit_that_is_no_quantity_then_the_memory_line_is_there_all_the_same() -> None:

@@ -18,7 +18,7 @@ from typing import Final, Protocol, TypeAlias
 from hakobune.core.workflows.effects import Answer, Procedure
 from hakobune.core.workflows.events import Stamped
 from hakobune.core.workflows.failures import failure
-from hakobune.core.workflows.frames import Context, Frame
+from hakobune.core.workflows.frames import FrameShape, RunFrame
 from hakobune.core.workflows.limits import RunLimits
 from hakobune.core.workflows.marks import Mark
 from hakobune.core.workflows.memory import Memory
@@ -26,41 +26,10 @@ from hakobune.core.workflows.model import StackFrame
 from hakobune.core.workflows.values import Value
 
 HALT: Final = -1  # the address of the last op of every plan, which raises Halted
-NO_ITEMS: Final[Iterator[Value]] = iter(())
 
 
 class Halted(Exception):  # noqa: N818 - a signal, not an error
     """The op before this one noted in its branch why it stops."""
-
-
-@dataclass(slots=True, eq=False)
-class FrameShape:
-    """What a frame must have room for. Grows while the plan is made, and is fixed afterwards.
-
-    `variables` slots have names; those after them hold what the plan has to keep for a moment.
-    """
-
-    variables: int = 0
-    slots: int = 0
-    loops: int = 0
-
-    def loop(self) -> int:
-        """Room for the items that one more `for` still has before it."""
-        self.loops += 1
-        return self.loops - 1
-
-
-class RunFrame(Frame):
-    """A frame with the items that its loops still have before them. Its first `variables` slots have names."""
-
-    __slots__ = ("loops", "variables")
-
-    outer: RunFrame | None
-
-    def __init__(self, shape: FrameShape, context: Context, outer: RunFrame | None = None) -> None:
-        super().__init__(shape.slots, context, outer)
-        self.variables = shape.variables
-        self.loops = [NO_ITEMS] * shape.loops
 
 
 @dataclass(frozen=True, slots=True, eq=False)

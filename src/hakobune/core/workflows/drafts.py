@@ -9,6 +9,21 @@ from dataclasses import dataclass, field
 from hakobune.core.workflows.model import CallLogLevel, HistoryLevel
 
 
+# The fields of a WorkflowDraft that a patch can change.
+PATCHABLE = frozenset(
+    {
+        "description",
+        "labels",
+        "service_account",
+        "source_contents",
+        "crypto_key_name",
+        "call_log_level",
+        "history_level",
+        "user_env_vars",
+    }
+)
+
+
 def _no_texts() -> dict[str, str]:
     return {}
 

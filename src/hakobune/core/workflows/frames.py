@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
@@ -60,3 +60,34 @@ class Place:
 
     level: int
     slot: int
+
+
+NO_ITEMS: Final[Iterator[Value]] = iter(())
+
+
+@dataclass(slots=True, eq=False)
+class FrameShape:
+    """What a frame must have room for. Grows while the plan is made, and is fixed afterwards.
+
+    `variables` slots have names; those after them hold what the plan has to keep for a moment.
+    """
+
+    variables: int = 0
+    slots: int = 0
+    loops: int = 0
+
+    def loop(self) -> int:
+        """Room for the items that one more `for` still has before it."""
+        self.loops += 1
+        return self.loops - 1
+
+
+class RunFrame(Frame):
+    """A frame with the items that its loops still have before them. Its first `variables` slots have names."""
+
+    __slots__ = ("loops", "variables")
+
+    def __init__(self, shape: FrameShape, context: Context, outer: RunFrame | None = None) -> None:
+        super().__init__(shape.slots, context, outer)
+        self.variables = shape.variables
+        self.loops = [NO_ITEMS] * shape.loops

@@ -14,7 +14,7 @@ from hakobune.core.workflows.tree_builder import SourceRefused, TreeBuilder
 _BLANKS: Final = re.compile(r"[ \t\r\n]*")
 _LITERAL: Final = re.compile(r"true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _TEXT: Final = re.compile(r'"((?:[^"\\\n\r]|\\.)*+)"')
-_ESCAPE: Final = re.compile(r'\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))')
+_ESCAPE: Final = re.compile(r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))")
 _CHARACTERS: Final = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _JSON_BEGIN: Final = re.compile(r'[ \t\r\n]*(?:\{[ \t\r\n]*(?:"|\}|\Z)|\[[ \t\r\n]*(?:[{"]|\]|\Z))')
 _END_BEGIN: Final = {"}": "{", "]": "["}
@@ -164,6 +164,9 @@ class _JsonReader:
 
     def _refused(self, message: str, remedy: str) -> SourceRefused:
         problem = Problem(
-            rule="json", message=f"not readable as JSON: {message}", position=self._source.position(self._at), remedy=remedy
+            rule="json",
+            message=f"not readable as JSON: {message}",
+            position=self._source.position(self._at),
+            remedy=remedy,
         )
         return SourceRefused(problem)

@@ -126,6 +126,7 @@ class WorkflowExecution:
     history_level: HistoryLevel = HistoryLevel.UNSPECIFIED
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     disable_buffering: bool = False
+    service_account: str = ""  # its revision's, an e-mail address: who makes its calls
     current_steps: tuple[CurrentStep, ...] = ()
     steps: StepCounts = field(default_factory=StepCounts)
     is_history_deleted: bool = False

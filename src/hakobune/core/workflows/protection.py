@@ -1,12 +1,13 @@
 """Keeps expressions out of the sight of YAML: `{ video: ${input.video} }` is no YAML, yet it is what people write.
 
-Every balanced `${…}` that stands outside quoted scalars, block scalars and comments, and that a YAML loader would refuse
-or cut, is covered with as many letters as it has characters, line breaks included. So all that YAML says about places in
-the covered text (as an index, never as a line) is true in the original, and the original text is put back by index.
+Every balanced `${…}` that stands outside quoted scalars, block scalars and comments, and that a YAML loader would
+refuse or cut, is covered with as many letters as it has characters, line breaks included. So all that YAML says about
+places in the covered text (as an index, never as a line) is true in the original, and the original text is put back by
+index.
 
-To know where quotes, block scalars and comments begin the source is read token by token, as far as that needs: `parent`
-is the column of the innermost block mapping or sequence so far, which is what decides where a scalar of many lines ends.
-Simple lines, which is nearly all of them, are read with one pattern.
+To know where quotes, block scalars and comments begin the source is read token by token, as far as that needs:
+`parent` is the column of the innermost block mapping or sequence so far, which is what decides where a scalar of many
+lines ends. Simple lines, which is nearly all of them, are read with one pattern.
 """
 
 from __future__ import annotations
@@ -34,9 +35,7 @@ _PROPERTY: Final = re.compile(r"[&!*][^ \t\r\n,\[\]{}]*")
 _BLOCK_INDICATOR: Final = re.compile(r"[-?:](?=[ \t\r\n]|\Z)")
 _FLOW_INDICATOR: Final = re.compile(r":|[-?](?=[ \t\r\n]|\Z)")
 _BLOCK_PLAIN: Final = re.compile(r"(?:[^ \t\r\n:$]++|:(?=[^ \t\r\n])|\$(?!\{)|[ \t]++(?=[^ \t\r\n#]))++")
-_FLOW_PLAIN: Final = re.compile(
-    r"(?:[^ \t\r\n:$,\[\]{}]++|:(?=[^ \t\r\n,\[\]{}])|\$(?!\{)|[ \t]++(?=[^ \t\r\n#]))++"
-)
+_FLOW_PLAIN: Final = re.compile(r"(?:[^ \t\r\n:$,\[\]{}]++|:(?=[^ \t\r\n,\[\]{}])|\$(?!\{)|[ \t]++(?=[^ \t\r\n#]))++")
 _EXPRESSION_PIECE: Final = re.compile(
     r"[^{}\"'$\\]++|\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'|[{}]|\$(?!\{)", re.DOTALL
 )
@@ -101,13 +100,13 @@ class _Scanner:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._at = 0
-        self._line_start = 0
-        self._parent = -1
-        self._flow_depth = 0
-        self._is_in_plain = False
+        self._at: int = 0
+        self._line_start: int = 0
+        self._parent: int = -1
+        self._flow_depth: int = 0
+        self._is_in_plain: bool = False
         self._token_column: int | None = None  # of the last scalar or flow collection on this line: perhaps a key
-        self._wasted = 0
+        self._wasted: int = 0
         self._spans: list[Span] = []
 
     def spans(self) -> tuple[Span, ...]:

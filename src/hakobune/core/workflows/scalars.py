@@ -65,7 +65,7 @@ def resolve_plain(text: str) -> bool | int | float | str | None:
     return text
 
 
-def key_text(value: bool | int | float | str | None) -> str:
+def key_text(value: bool | float | str | None) -> str:
     """The text of a map key that is not text: keys of the language are strings (inferred: as `string()` writes it)."""
     if isinstance(value, str):
         return value

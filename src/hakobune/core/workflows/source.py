@@ -33,7 +33,9 @@ class SourceOptions:
 DEFAULT_OPTIONS: Final = SourceOptions()
 
 
-def read_source(source: str | bytes, options: SourceOptions = DEFAULT_OPTIONS) -> tuple[SourceTree | None, list[Problem]]:
+def read_source(
+    source: str | bytes, options: SourceOptions = DEFAULT_OPTIONS
+) -> tuple[SourceTree | None, list[Problem]]:
     """The tree of a source, and what is wrong with it. There is no tree when there is an error that hides it.
 
     Never raises: whatever the input is, the answer is a tree or problems. Time and memory are linear in the input and

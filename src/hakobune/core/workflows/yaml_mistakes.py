@@ -40,7 +40,7 @@ _MISTAKES: Final = (
     _Mistake(
         "did not find expected key",
         "this line does not fit into the map it stands in",
-        "indent all keys of a map by the same number of spaces; quote values that begin with a quote and go on behind it",
+        "indent all keys of a map by the same number of spaces; put a value as a whole into quotes, or not at all",
     ),
     _Mistake(
         "expected <block end>",
@@ -143,6 +143,4 @@ def problem_of(error: yaml.YAMLError, source: SourceText) -> Problem:
 
 
 def _problem(mistake: _Mistake, own_words: str, place: Position) -> Problem:
-    return Problem(
-        rule="yaml", message=f"{mistake.message} ({own_words})", position=place, remedy=mistake.remedy
-    )
+    return Problem(rule="yaml", message=f"{mistake.message} ({own_words})", position=place, remedy=mistake.remedy)

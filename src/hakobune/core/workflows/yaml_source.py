@@ -13,7 +13,7 @@ import yaml
 from hakobune.core.workflows.positions import Problem
 from hakobune.core.workflows.protection import Span, covered
 from hakobune.core.workflows.scalars import NumberError, resolve_plain
-from hakobune.core.workflows.tree import Node, Scalar, SourceText, kind_of
+from hakobune.core.workflows.tree import Node, Scalar, SourceText
 from hakobune.core.workflows.tree_builder import Built, SourceRefused, TreeBuilder
 from hakobune.core.workflows.yaml_mistakes import problem_of
 
@@ -34,7 +34,9 @@ _FOLD: Final = re.compile(r"[ \t]*((?:(?:\r\n|[\n\r])[ \t]*)+)")
 _BREAK: Final = re.compile(r"\r\n|[\n\r]")
 
 
-def read_yaml(source: SourceText, spans: tuple[Span, ...], loader: Loader = FASTEST_LOADER) -> tuple[Node, list[Problem]]:
+def read_yaml(
+    source: SourceText, spans: tuple[Span, ...], loader: Loader = FASTEST_LOADER
+) -> tuple[Node, list[Problem]]:
     """The tree of a YAML text whose `spans` must be hidden from YAML, and problems that do not stop the reading.
 
     Raises SourceRefused.
@@ -79,7 +81,7 @@ class _YamlReader:
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                 self._begin(event)
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                built = self._builder.close(event.end_mark.index)
+                built = self._builder.close(_extent(event)[1])
                 anchor = self._anchors_open.pop()
                 if anchor is not None:
                     self._anchors[anchor] = built
@@ -88,7 +90,9 @@ class _YamlReader:
             case yaml.DocumentStartEvent():
                 self._documents += 1
                 if self._documents > 1:
-                    raise self._refused(event, "a source is one YAML document, here begins a second one", "remove '---'")
+                    raise self._refused(
+                        event, "a source is one YAML document, here begins a second one", "remove '---'"
+                    )
             case _:
                 pass  # the ends of document and stream say nothing
 
@@ -98,16 +102,17 @@ class _YamlReader:
             kind = event.tag.removeprefix(_TAG_PREFIX)
             if _CONTAINER_TAGS.get(kind) is not is_map:
                 raise self._custom_tag(event, event.tag)
-        self._builder.open(event.start_mark.index, is_map=is_map)
+        self._builder.open(_extent(event)[0], is_map=is_map)
         self._anchors_open.append(event.anchor)
         if event.anchor is not None:
             self._anchors.pop(event.anchor, None)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         name = event.anchor
+        assert name is not None  # an alias has a name
         built = self._anchors.get(name)
         if built is not None:
-            self._builder.add_alias(built, event.start_mark.index)
+            self._builder.add_alias(built, _extent(event)[0])
         elif name in self._anchors_open:
             raise self._refused(event, f"alias *{name} stands inside its own anchor", "copy what it should hold")
         else:
@@ -118,7 +123,7 @@ class _YamlReader:
     # -- scalars ------------------------------------------------------------------------------------------------
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
-        start, end = event.start_mark.index, event.end_mark.index
+        start, end = _extent(event)
         is_plain = event.implicit[0]
         text = self._uncovered(event, start, end) if self._spans else event.value
         if event.tag is not None:
@@ -126,7 +131,9 @@ class _YamlReader:
         elif is_plain:
             if text == "<<":
                 raise self._refused(
-                    event, "merge keys (<<) are not supported", "write the entries out, or use map.merge in an expression"
+                    event,
+                    "merge keys (<<) are not supported",
+                    "write the entries out, or use map.merge in an expression",
                 )
             value = self._resolved(text, start, end)
         else:
@@ -159,7 +166,7 @@ class _YamlReader:
             return text, False
         if kind not in _SCALAR_KINDS or kind == tag:
             raise self._custom_tag(event, tag)
-        value = self._resolved(text, event.start_mark.index, event.end_mark.index)
+        value = self._resolved(text, *_extent(event))
         if not isinstance(value, _SCALAR_KINDS[kind]) or (isinstance(value, bool) and kind != "bool"):
             raise self._refused(event, f"tag !!{kind} does not fit '{text[:40]}'", "remove the tag")
         return (float(value) if kind == "float" and isinstance(value, int) else value), True
@@ -176,11 +183,21 @@ class _YamlReader:
     # -- refusals -----------------------------------------------------------------------------------------------
 
     def _custom_tag(self, event: yaml.NodeEvent, tag: str) -> SourceRefused:
-        return self._refused(event, f"YAML tags are not supported: {tag}", "remove the tag; quote the text to keep a '!'")
+        return self._refused(
+            event, f"YAML tags are not supported: {tag}", "remove the tag; quote the text to keep a '!'"
+        )
 
     def _refused(self, event: yaml.Event, message: str, remedy: str) -> SourceRefused:
-        position = self._source.position(event.start_mark.index, event.end_mark.index)
+        position = self._source.position(*_extent(event))
         return SourceRefused(Problem(rule="yaml", message=message, position=position, remedy=remedy))
+
+
+def _extent(event: yaml.Event) -> tuple[int, int]:
+    """Where the text of an event begins and ends."""
+    start, end = event.start_mark, event.end_mark
+    assert start is not None  # events that were read have marks
+    assert end is not None
+    return start.index, end.index
 
 
 def _folded(text: str) -> str:

@@ -7,12 +7,17 @@ from typing import Final
 from hakobune.core.workflows.stdlib import (
     arithmetic,
     binary,
+    callbacks,
+    child_executions,
     containers,
     conversions,
+    http_calls,
     json_text,
+    kubernetes,
     regular_expressions,
     retries,
     strings,
+    system,
     times,
 )
 from hakobune.core.workflows.stdlib.registry import LibraryFunction
@@ -24,12 +29,17 @@ CONNECTORS = "googleapis"
 _CHAPTERS: Final = (
     arithmetic,
     binary,
+    callbacks,
+    child_executions,
     containers,
     conversions,
+    http_calls,
     json_text,
+    kubernetes,
     regular_expressions,
     retries,
     strings,
+    system,
     times,
 )
 _FUNCTIONS: Final[dict[str, LibraryFunction]] = {

@@ -1,0 +1,178 @@
+"""Carries out what workflows ask of the world: HTTP requests, log entries.
+
+Google's hosts are our own front door, called in the house with no socket; `NAME-….run.app` is a local service. A
+request carries `Idempotency-Key: <execution>/<call id>` unless its author set a key: the same after a crash.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from urllib.parse import urlsplit, urlunsplit
+
+from hakobune.core.errors import HakobuneError
+from hakobune.core.logs.entries import LogEntry, Resource, Severity, log_name
+from hakobune.core.workflows.effects import (
+    Answer,
+    Done,
+    HttpRequest,
+    HttpResponse,
+    NoResponse,
+    Token,
+    TokenKind,
+    Trouble,
+    WriteLog,
+)
+from hakobune.core.workflows.events import Answered, Command
+from hakobune.core.workflows.model import WorkflowExecution
+from hakobune.runtime.clock import Clock
+from hakobune.runtime.credentials import Credentials
+from hakobune.runtime.http_client import Transport
+from hakobune.runtime.logs import LogsRoom
+from hakobune.runtime.settings import Settings
+
+_log = logging.getLogger("hakobune.workflows")
+
+KEY_HEADER = "Idempotency-Key"
+EXECUTION_LABEL = "workflows.googleapis.com/execution_id"
+USER_LOG = "Workflows"
+
+# The front door as the runtime sees it: a request (its URL says which host) from an account.
+FrontDoorCall = Callable[[HttpRequest], Awaitable[HttpResponse | NoResponse]]
+
+
+class WorkflowCalls:
+    """Effects become answers here. Nothing is raised."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, credentials: Credentials, logs: LogsRoom, transport: Transport
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._credentials = credentials
+        self._logs = logs
+        self._transport = transport
+        self.front_door: FrontDoorCall | None = None
+
+    async def perform(self, execution: WorkflowExecution, command: Command, *, is_repeat: bool) -> Answered:
+        """Carry out an effect that is no wait."""
+        del is_repeat  # the key says it
+        effect = command.effect
+        answer: Answer
+        match effect:
+            case HttpRequest():
+                key = f"{execution.name}/{command.call}"
+                answer = await self._request(execution, _keyed(effect, key))
+            case WriteLog():
+                answer = await self._write_log(execution, command, effect)
+            case _:
+                raise AssertionError(f"a wait is not performed: {effect}")
+        return Answered(call=command.call, answer=answer)
+
+    # -- requests -----------------------------------------------------------------------------------------------
+
+    async def _request(self, execution: WorkflowExecution, request: HttpRequest) -> HttpResponse | NoResponse:
+        if request.token is not None:
+            try:
+                request = await self._with_token(execution, request, request.token)
+            except HakobuneError as error:
+                return NoResponse(trouble=Trouble.AUTH, detail=f"no token could be made: {error.message}")
+            except ValueError as error:
+                return NoResponse(trouble=Trouble.INVALID, detail=str(error))
+        host = _host(request.url)
+        if is_google(host):
+            if self.front_door is None:
+                return NoResponse(trouble=Trouble.SYSTEM, detail=f"{host} is not served here: no runtime is running")
+            return await self.front_door(request)
+        if host.endswith(".run.app"):
+            local = service_url(request.url, self._settings.service_urls)
+            if local is None:
+                name = host.partition(".")[0]
+                return HttpResponse(code=404, headers=(("Content-Type", "text/plain"),), body=_no_service(name))
+            request = replace(request, url=local)
+        return await self._transport.send(request)
+
+    async def _with_token(self, execution: WorkflowExecution, request: HttpRequest, token: Token) -> HttpRequest:
+        check_token_host(token, request.url, self._settings.http_allowed_hosts)
+        account = execution.service_account or self._credentials.default_account
+        if token.kind is TokenKind.OIDC:
+            text = await self._credentials.id_token(account, token.audience or request.url)
+        else:
+            text = await self._credentials.access_token(account)
+        headers = tuple(item for item in request.headers if item[0].lower() != "authorization")
+        return replace(request, headers=(*headers, ("Authorization", f"Bearer {text}")))
+
+    # -- the log ------------------------------------------------------------------------------------------------
+
+    async def _write_log(self, execution: WorkflowExecution, command: Command, effect: WriteLog) -> Answer:
+        now_s = self._clock.now_s()
+        entry = LogEntry(
+            insert_id=f"{execution.uid}/{command.call}",
+            log_name=log_name(execution.name.project, USER_LOG),
+            timestamp_s=now_s,
+            receive_s=now_s,
+            severity=Severity(effect.severity),
+            text_payload=effect.text,
+            json_payload=effect.json,
+            resource=workflow_resource(execution),
+            labels={EXECUTION_LABEL: execution.name.execution},
+        )
+        try:
+            await self._logs.write_entries([entry])
+        except HakobuneError as error:
+            _log.warning("a log entry of %s is lost: %s", execution.name, error.message)
+            return NoResponse(trouble=Trouble.SYSTEM, detail=f"the entry could not be written: {error.message}")
+        return Done()
+
+
+def workflow_resource(execution: WorkflowExecution) -> Resource:
+    """What wrote an entry, as the service names it."""
+    name = execution.name
+    return Resource(
+        type="workflows.googleapis.com/Workflow",
+        labels={"project_id": name.project, "location": name.location, "workflow_id": name.workflow},
+    )
+
+
+def _keyed(request: HttpRequest, key: str) -> HttpRequest:
+    if any(name.lower() == KEY_HEADER.lower() for name, _ in request.headers):
+        return request
+    return replace(request, headers=(*request.headers, (KEY_HEADER, key)))
+
+
+def _host(url: str) -> str:
+    return (urlsplit(url).hostname or "").lower().rstrip(".")
+
+
+def is_google(host: str) -> bool:
+    """Whether a host is one of Google's APIs: those are served here."""
+    return host == "googleapis.com" or host.endswith(".googleapis.com")
+
+
+def service_url(url: str, services: Mapping[str, str]) -> str | None:
+    """Where the service of a `.run.app` URL listens: the longest name that, followed by "-", begins the label."""
+    parts = urlsplit(url)
+    label = (parts.hostname or "").partition(".")[0]
+    fitting = [name for name in services if label == name or label.startswith(f"{name}-")]
+    if not fitting:
+        return None
+    base = urlsplit(services[max(fitting, key=len)])
+    return urlunsplit((base.scheme, base.netloc, base.path.rstrip("/") + parts.path, parts.query, ""))
+
+
+def check_token_host(token: Token, url: str, allowed: tuple[str, ...]) -> None:
+    """Tokens go to Google's APIs (OAuth2), to https (OIDC), to this machine and to hosts that the settings name.
+    Raises ValueError."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    if host in allowed or host in {"localhost", "::1"} or host.startswith("127.") or host.endswith(".localhost"):
+        return
+    if parts.scheme != "https":
+        raise ValueError(f"the URL is invalid for auth type {token.kind}: it is not https")
+    if token.kind is TokenKind.OAUTH2 and not is_google(host):
+        raise ValueError(f"the URL is invalid for auth type {token.kind}: {host} is not a host of googleapis.com")
+
+
+def _no_service(name: str) -> bytes:
+    return f"No local service for {name}: map it with service_urls in hakobune.yaml.\n".encode()
