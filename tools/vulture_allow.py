@@ -12,7 +12,7 @@ environment.ENV, logging_read.READ, start.UP, execute.EXECUTE, replace.REPLACE
 deploy.DEPLOY, deploy.CREATE, deploy.UPDATE
 executions.LIST, executions.DESCRIBE_LATEST, executions.DELETE, jobs.LIST, jobs.DELETE, tasks.LIST
 policy.GET, policy.SET, policy.ADD, policy.REMOVE
-logs.LOGS, logs.READ_JOB, logs.READ_EXECUTION, logs.TAIL_JOB, logs.TAIL_EXECUTION
+logs.LOGS, logs.READ_JOB, logs.READ_EXECUTION, logs.TAIL_JOB, logs.TAIL_EXECUTION, logs.READ, logs.TAIL
 
 # Called by asyncio, httptools and PyYAML.
 for protocol in (HttpConnection, _Connection):

@@ -127,7 +127,7 @@ def test_a_value_that_begins_with_a_dash_is_shown_with_its_equals_sign() -> None
     with pytest.raises(UsageError, match=r"--args: expected one argument; .* written with =: --args=-c,print$"):
         read("job", "--args", "-c,print")
     for known in (["--args", "--wait"], ["--args"], ["--args", "--", "x"], ["--args", "-q"]):
-        with pytest.raises(UsageError, match="argument --args: expected one argument$"):
+        with pytest.raises(UsageError, match=r"argument --args: expected one argument$"):
             read("job", *known)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from pictured import EXECUTIONS, OPERATIONS, TASKS, a_full_job, a_job, named
 
 from hakobune.wire import run_v1, run_v2
+from hakobune.wire.operations import run_operation_to_json
 
 FOLDER = Path(__file__).parent / "golden"
 
@@ -32,7 +33,7 @@ def _makers() -> dict[str, Callable[[], object]]:
         makers[f"v2_task_{name}"] = lambda found=task, over=over: run_v2.task_to_json(over, found)
         makers[f"v1_task_{name}"] = lambda found=task, over=over: run_v1.task_to_v1(over, found)
     for name, operation in OPERATIONS.items():
-        makers[f"v2_operation_{name}"] = lambda found=operation: run_v2.operation_to_json(found)
+        makers[f"v2_operation_{name}"] = lambda found=operation: run_operation_to_json(found)
     return makers
 
 

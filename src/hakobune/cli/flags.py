@@ -53,7 +53,8 @@ class Flag:
         hidden: bool = False,
         opposite: str = "",
     ) -> None:
-        """`opposite` says what `--no-NAME` of a switch means, where that is not just its absence. `note` is printed once when the flag is given and makes no difference here; `refusal` ends the command."""
+        """`opposite` says what `--no-NAME` of a switch means, where that is not just its absence. `note` is printed once
+        when the flag is given and makes no difference here; `refusal` ends the command."""
         self.name = name
         self.kind = kind
         self.text = text
@@ -153,7 +154,8 @@ class Command:
 GLOBAL_FLAGS = {
     flag.name: flag
     for flag in (
-        Flag("--project", "text", "The project; else CLOUDSDK_CORE_PROJECT, else GOOGLE_CLOUD_PROJECT, else hakobune-local.", metavar="ID"),
+        Flag("--project", "text",
+             "The project; else CLOUDSDK_CORE_PROJECT, else GOOGLE_CLOUD_PROJECT, else hakobune-local.", metavar="ID"),
         Flag("--region", "text", "The region; else CLOUDSDK_RUN_REGION, else us-central1.", metavar="REGION"),
         Flag("--location", "text", "The same as --region.", metavar="REGION", hidden=True),
         Flag("--format", "text", "How to print the answer: json, yaml, table(…), value(…), csv(…), …"),
@@ -230,7 +232,8 @@ class _Reading:
             else:
                 if not equals:
                     if position >= len(tokens) or _looks_like_flag(tokens[position]):
-                        raise UsageError(f"argument {name}: expected one argument{self._joined(name, tokens[position:])}")
+                        hint = self._joined(name, tokens[position:])
+                        raise UsageError(f"argument {name}: expected one argument{hint}")
                     value = tokens[position]
                     position += 1
                 self._store(flag, _converted(flag, value))

@@ -56,21 +56,22 @@ def run(arguments: Arguments) -> None:
         raise CommandError(_why(_first(known), settings)) from group
 
 
-def _first(group: BaseExceptionGroup[HakobuneError | OSError]) -> HakobuneError | OSError:
+def _first(group: BaseExceptionGroup[Exception]) -> Exception:
     found = group.exceptions[0]
     return _first(found) if isinstance(found, BaseExceptionGroup) else found
 
 
-def _why(error: HakobuneError | OSError, settings: Settings) -> str:
+def _why(error: Exception, settings: Settings) -> str:
     """Why it could not start, in one line."""
-    if isinstance(error, HakobuneError):
-        return error.message
+    if not isinstance(error, OSError):
+        return f"{error}"
     if error.errno in (errno.EADDRINUSE, errno.EADDRNOTAVAIL) or (error.errno == errno.EACCES and not error.filename):
         return (
-            f"Cannot listen on {error.strerror or error}. Stop what holds it, or choose other ports: --port (now"
-            f" {settings.port}, HTTP) and --grpc-port (now {settings.grpc_port})."
+            f"Cannot listen on {error.strerror or error}. Choose another with --port (HTTP, now {settings.port}),"
+            f" --grpc-port (now {settings.grpc_port}) or --host."
         )
-    if error.filename is not None:
+    place = Path(os.fsdecode(error.filename or ""))
+    if error.filename and (place.is_relative_to(settings.directory) or settings.directory.is_relative_to(place)):
         return f"The data directory {settings.directory} cannot be used: {error.strerror}: {error.filename}"
     return f"{error}"
 

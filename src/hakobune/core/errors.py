@@ -149,3 +149,10 @@ class CorruptStore(HakobuneError):
 
     code = Code.DATA_LOSS
     reason = "CORRUPT_STORE"
+
+
+class CorruptJournal(HakobuneError):
+    """The journal of a workflow's execution cannot be read, or cannot belong to its definition."""
+
+    code = Code.DATA_LOSS
+    reason = "CORRUPT_JOURNAL"

@@ -19,12 +19,14 @@ TOKEN_MAX_CHARS = 1_024
 _CHECKSUM_BYTES = 8
 
 
-def page_size(wanted: int, *, field: str = "page_size") -> int:
+def page_size(
+    wanted: int, *, field: str = "page_size", default: int = PAGE_SIZE_DEFAULT, most: int = PAGE_SIZE_MAX
+) -> int:
     """How many items a page has: 0 means the default. Raises InvalidArgument if negative."""
     if wanted < 0:
         text = "must not be negative"
         raise InvalidArgument(f"{field}: {text}", violations=[FieldViolation(field=field, description=text)])
-    return min(wanted or PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)
+    return min(wanted or default, most)
 
 
 def encode(kind: str, after: str) -> str:

@@ -127,9 +127,11 @@ class Attempts:
             await self._engine.start(lane, attempts)
 
     async def fail(self, command: OutboxCommand, detail: str) -> None:
-        """End the attempts of a START command: they cannot be started as declared."""
+        """End the attempts of a START command: they cannot be started as declared. Raises Unavailable."""
         result = AttemptResult(kind=ResultKind.START_FAILED, detail=detail)
         uids = executions.attempt_uids(command)
+        if command.epoch > 1 or command.is_repeat:
+            await self.stop(command.subject, uids)  # the engine may have seen some of them: none runs on unwatched
 
         def unit(turn: Turn) -> None:
             reports = tuple(

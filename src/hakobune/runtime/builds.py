@@ -150,7 +150,8 @@ def _stands_alone(text: str, snapshot: Path) -> bool:
         words = line.partition("#")[0].split()
         if not words or words[0].startswith("--hash="):
             continue
-        if not _PLAIN_REQUIREMENT.match(" ".join(words)) or (snapshot / words[0]).exists():
+        # A word that no path can be (too long, say) names no file: os.path.exists says so, Path.exists would raise.
+        if not _PLAIN_REQUIREMENT.match(" ".join(words)) or os.path.exists(snapshot / words[0]):
             return False
     return True
 

@@ -73,7 +73,6 @@ class JobCommands:
         """Settle what waits for a command that cannot be carried out. False: it must be tried again."""
         match command.kind:
             case executions.START:
-                await self._attempts.stop(command.subject, executions.attempt_uids(command))
                 await self._attempts.fail(command, problem)
             case executions.PREPARE:
                 job = await self._to_prepare(command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 
 from hakobune.core.errors import Aborted, AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
@@ -60,20 +61,22 @@ class JobsRoom:
     async def update(
         self,
         name: JobName,
-        draft: JobDraft,
+        declare: Callable[[Job | None], JobDraft],
         caller: Caller,
         *,
         allow_missing: bool = False,
         validate_only: bool = False,
     ) -> Operation:
-        """Replace what is declared; executions under way keep what they began with. Raises NotFound, Aborted (the
-        draft's etag is not the job's)."""
-        self._programs.check(draft)
+        """Replace what is declared by what `declare` makes of it: in one turn, so that nobody changes the job in
+        between. Executions under way keep what they began with. Raises NotFound, Aborted (the draft's etag is not the
+        job's), and what `declare` raises."""
 
         def unit(turn: Turn) -> Operation:
             old = turn.tx.jobs.find_job(name)
             if old is None and not allow_missing:
                 raise missing("JOB", name)
+            draft = declare(old)
+            self._programs.check(draft)
             if old is not None and draft.etag and draft.etag != old.etag:
                 raise Aborted(
                     f"Job '{name.job}' was changed since it was read (etag {draft.etag[:80]}): read it again."
@@ -86,6 +89,7 @@ class JobsRoom:
             if old is None:
                 turn.tx.jobs.add_job(job)
             else:
+                _close_superseded(turn, old)
                 turn.tx.jobs.replace_job(job)
             return self._stored(turn, kind, job, caller)
 
@@ -194,7 +198,9 @@ class JobsRoom:
         validate_only: bool = False,
     ) -> Operation:
         """Begin an execution. With an idempotency `key` the same request gets the same execution every time.
-        Raises NotFound, InvalidArgument (an override, or a key used for another request), ResourceExhausted."""
+        Raises NotFound, InvalidArgument (an override, or a key used for another request), ResourceExhausted,
+        Unimplemented (a secret)."""
+        self._programs.check_overrides(overrides)
         digest = hashlib.sha256(repr((str(name), overrides)).encode()).hexdigest()
 
         def unit(turn: Turn) -> Operation:
@@ -329,6 +335,13 @@ class JobsRoom:
 def _declaration(job: Job | JobDraft) -> tuple[object, ...]:
     """What makes a new generation when it changes."""
     return (job.template, job.launch_stage, job.start_execution_token, job.run_execution_token, job.other)
+
+
+def _close_superseded(turn: Turn, old: Job) -> None:
+    """A declaration that is replaced while it is prepared never becomes ready: its operation says so for good."""
+    if old.is_reconciling:
+        ended = replace(old, is_reconciling=False, ready_error="A later declaration replaced it before it was ready.")
+        turn.tx.operations.keep_picture(ended)
 
 
 def _carried(task: Task) -> Task:

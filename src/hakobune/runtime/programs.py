@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import pwd
 import re
 import shutil
+import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -15,16 +19,17 @@ import anyio
 from hakobune.core.errors import (
     FailedPrecondition,
     FieldViolation,
+    HakobuneError,
     InvalidArgument,
     ResourceExhausted,
     Unavailable,
     Unimplemented,
 )
 from hakobune.core.jobs import limits
-from hakobune.core.jobs.drafts import JobDraft
+from hakobune.core.jobs.drafts import JobDraft, Overrides
 from hakobune.core.jobs.entrypoint import entrypoint
 from hakobune.core.jobs.environment import DEFAULT_PATH, task_environment
-from hakobune.core.jobs.model import Container, Execution, ExecutionTemplate, Job
+from hakobune.core.jobs.model import Container, EnvVar, Execution, ExecutionTemplate, Job
 from hakobune.core.jobs.policy import SOURCE
 from hakobune.core.jobs.quantities import bytes_from_quantity
 from hakobune.engines.api import Lane
@@ -40,7 +45,9 @@ CLOUD_SQL = Path("/cloudsql")
 _LANES_KEPT = 256
 _SWEEP_EVERY_S = 24 * 3600.0
 _SOURCE = "source:"
+_LEFT = "left:"  # in front of a folder of the data directory that could not be removed
 _FIELD = "template.template"
+_PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EINTR})  # short of something now
 _log = logging.getLogger("hakobune.programs")
 
 
@@ -52,6 +59,7 @@ class Programs:
         self._store = store
         self._threads = threads
         self._variables = variables
+        self._home = _home()
         self._sources = Sources(settings.directory)
         self._builds = Builds(settings.directory, threads)
         self._building = anyio.Lock()
@@ -68,12 +76,7 @@ class Programs:
             raise Unimplemented("Sidecar containers are not supported: a job has one container here.")
         for volume in task.volumes:
             self._check_volume(volume)
-        secrets = [variable for variable in container.env if variable.secret is not None]
-        if secrets:
-            raise Unimplemented(
-                f"Secret references are not supported yet: environment variable {secrets[0].name} "
-                f"(secret '{secrets[0].secret.secret if secrets[0].secret else ''}')."
-            )
+        _refuse_secrets(container.env)
         if self._source(draft.template) is not None:
             return
         if container.image != LOCAL_IMAGE:
@@ -81,6 +84,11 @@ class Programs:
         if not container.command:
             text = f'image "{LOCAL_IMAGE}" runs a program of this machine: name it in command'
             raise _bad(f"{_FIELD}.containers[0].command", text)
+
+    def check_overrides(self, overrides: Overrides) -> None:
+        """Refuse what no run can have here, by name. Raises Unimplemented."""
+        for container in overrides.containers:
+            _refuse_secrets(container.env)
 
     def _check_volume(self, volume: Mapping[str, object]) -> None:
         kind = next((key for key in volume if key != "name"), "unknown")
@@ -125,7 +133,7 @@ class Programs:
         if source is None:
             return ""
         async with self._building:
-            digest = await self._threads.run(self._sources.take, source.source)
+            digest = await self._taken(source.source)
             self._unsettled.add(digest)
             try:
                 snapshot = self._sources.path(digest)
@@ -136,6 +144,24 @@ class Programs:
                 raise
         return digest
 
+    async def _taken(self, source: Path) -> str:
+        """Copy a source. A thread cannot be cancelled, so it is asked to stop: gigabytes must not hold up a stop."""
+        stopped = threading.Event()
+
+        async def watch() -> None:
+            try:
+                await anyio.sleep_forever()
+            finally:
+                stopped.set()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(watch)
+            outcome = await self._threads.run(_outcome, self._sources.take, source, stopped)
+            group.cancel_scope.cancel()
+        if isinstance(outcome, str):
+            return outcome
+        raise outcome
+
     def settled(self, digest: str) -> None:
         """What `prepare` returned is in the store now, or will never be."""
         self._unsettled.discard(digest)
@@ -143,7 +169,12 @@ class Programs:
     async def sweep(self) -> None:
         """Remove snapshots and builds that no job and no execution refers to: at the start, then once a day."""
         while True:
-            await self._sweep()
+            try:
+                await self._sweep()
+            except (Unavailable, ResourceExhausted) as refusal:
+                _log.warning("what nobody needs any more stays until tomorrow: %s", refusal.message)
+            except Exception as error:  # noqa: BLE001 - tidying up must not end the work
+                _log.error("the sweep failed, it is tried again tomorrow: %s", error, exc_info=error)
             await anyio.sleep(_SWEEP_EVERY_S)
 
     async def _sweep(self) -> None:
@@ -159,13 +190,22 @@ class Programs:
             return wanted
 
         async with self._building:  # nothing is copied or built meanwhile
-            try:
-                wanted = await self._store.write(unit) | self._unsettled
-            except (Unavailable, ResourceExhausted) as refusal:
-                _log.warning("old sources are not looked for: %s", refusal.message)
-                return
+            wanted = await self._store.write(unit) | self._unsettled
             await self._threads.run(self._sources.keep_only, wanted)
             await self._threads.run(self._builds.keep_only, [self._sources.path(digest) for digest in wanted])
+        await self._sweep_leavings()
+
+    async def _sweep_leavings(self) -> None:
+        """Try again to remove what could not be removed when it was forgotten."""
+        for key in await self._store.read(lambda tx: list(tx.metas(_LEFT))):
+            if await self._threads.run(_is_removed, self._settings.directory / key.removeprefix(_LEFT)):
+                await self._store.write(partial(_forget, key))
+
+    async def _remove(self, folder: Path) -> None:
+        """Remove a folder with all that is in it. What cannot be removed is left to the sweep."""
+        if not await self._threads.run(_is_removed, folder):
+            key = f"{_LEFT}{folder.relative_to(self._settings.directory)}"
+            await self._store.write(lambda tx: tx.set_meta(key, ""))
 
     # -- running --------------------------------------------------------------------------------------------------
 
@@ -198,12 +238,20 @@ class Programs:
                     f"The source of job '{execution.name.job}' is not there any more: deploy again."
                 )
             snapshot = self._sources.path(digest)
-            build = await self._built(snapshot)
-            argv = await self._threads.run(_argv, container, source, snapshot)
+            try:
+                if not snapshot.is_dir():
+                    raise FailedPrecondition(
+                        f"The source of job '{execution.name.job}' was removed from the data directory ({snapshot}): "
+                        "deploy again."
+                    )
+                build = await self._built(snapshot)
+                argv = await self._threads.run(_argv, container, source, snapshot)
+            except OSError as error:
+                raise _unreadable(error, execution) from error
             links_from = str(snapshot)
         checkpoints = {CHECKPOINT_VARIABLE: str(self._checkpoints(execution.job_uid))}
         variables = {**self._variables, **checkpoints, **dict(build.env)}
-        env = task_environment(execution, container, runtime=variables, secrets={})
+        env = task_environment(execution, container, home=self._home, runtime=variables, secrets={})
         if build.path_entries and not any(variable.name == "PATH" for variable in container.env):
             env["PATH"] = ":".join((*build.path_entries, DEFAULT_PATH))
         by_user = {variable.name for variable in container.env}
@@ -242,16 +290,33 @@ class Programs:
         # As the SDK lays them out: DIRECTORY/job/execution/index/name.json.
         checkpoints = self._checkpoints(job_uid) / job / execution
         for folder in (logs, checkpoints):
-            await self._threads.run(shutil.rmtree, folder, ignore_errors=True)
+            await self._remove(folder)
 
     async def forget_job(self, job_uid: str) -> None:
         """Remove what is left of a job that is gone: the checkpoints that its executions shared."""
-        await self._threads.run(shutil.rmtree, self._checkpoints(job_uid), ignore_errors=True)
+        await self._remove(self._checkpoints(job_uid))
+
+
+def _outcome(take: Callable[[Path, threading.Event], str], source: Path, stopped: threading.Event) -> str | Exception:
+    """What `take` returns or raises: an error that crosses a task group comes out of it as a group."""
+    try:
+        return take(source, stopped)
+    except Exception as error:  # noqa: BLE001 - the caller raises it
+        return error
 
 
 def source_key(job_uid: str, generation: int) -> str:
     """Where the store keeps the digest of a generation's source."""
     return f"{_SOURCE}{job_uid}:{generation}"
+
+
+def _refuse_secrets(env: Sequence[EnvVar]) -> None:
+    for variable in env:
+        if variable.secret is not None:
+            raise Unimplemented(
+                f"Secret references are not supported yet: environment variable {variable.name} "
+                f"(secret '{variable.secret.secret}')."
+            )
 
 
 def _memory_limit(container: Container) -> int | None:
@@ -270,6 +335,41 @@ def _generations_in_use(tx: WriteTx, job_uid: str) -> set[int]:
 
 def _kept_digest(tx: ReadTx, execution: Execution) -> str | None:
     return tx.meta(source_key(execution.job_uid, execution.job_generation))
+
+
+def _forget(key: str, tx: WriteTx) -> None:
+    tx.clear_meta(key)
+
+
+def _is_removed(folder: Path) -> bool:
+    """Remove a folder with all that is in it. False (and a line in the log) if something is left."""
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return True
+    except (OSError, RecursionError) as error:
+        _log.warning("%s could not be removed, it is tried again tomorrow: %s", folder, error)
+        return False
+    return True
+
+
+def _home() -> str:
+    """A home that tasks may use: /root for root, as in Cloud Run's containers, else that of our user; /tmp if that
+    cannot be written."""
+    if os.geteuid() == 0:
+        return "/root"
+    try:
+        home = pwd.getpwuid(os.geteuid()).pw_dir
+    except KeyError:
+        return "/tmp"  # noqa: S108 - a user without an entry has no other place of its own
+    return home if os.access(home, os.W_OK | os.X_OK) else "/tmp"  # noqa: S108 - as above
+
+
+def _unreadable(error: OSError, execution: Execution) -> HakobuneError:
+    text = f"The source of job '{execution.name.job}' cannot be read: {error.strerror}: {error.filename}."
+    if error.errno in _PASSING:
+        return Unavailable(text)
+    return FailedPrecondition(text)
 
 
 def _argv(container: Container, source: ImageSource, snapshot: Path) -> tuple[str, ...]:

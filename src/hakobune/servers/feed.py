@@ -18,6 +18,8 @@ from hakobune.servers.http.router import Router
 from hakobune.servers.query import count, only
 from hakobune.store.api import Change, ReadTx
 from hakobune.wire import run_v2
+from hakobune.wire.executions_v1 import View, execution_to_json
+from hakobune.wire.workflows_v1 import workflow_to_json
 
 CHANGES_MAX = 500  # of one answer; a commit is never cut in two
 _WAIT_MAX_S = 55.0  # proxies and clients of the web hang up after a minute of silence
@@ -114,6 +116,11 @@ def change_to_json(change: Change) -> dict[str, object]:
         found["job"] = run_v2.job_to_json(change.job)
     if change.execution is not None:
         found["execution"] = run_v2.execution_to_json(change.execution)
+    if change.workflow is not None:
+        found["workflow"] = workflow_to_json(change.workflow)
+    if change.workflow_execution is not None:
+        # What may be large stays where it is: a change of 500 executions is one answer.
+        found["workflowExecution"] = execution_to_json(change.workflow_execution, View.BASIC)
     if change.task is not None:
         found["task"] = {"index": change.task.index, "state": change.task.state.value, "retried": change.task.retried}
     return found

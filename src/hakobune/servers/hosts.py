@@ -62,7 +62,7 @@ class Hosts:
         return place
 
     def _known(self, host: str) -> Place:
-        """What a host stands for. Raises PermissionDenied, InvalidArgument (no location can be what stands in front)."""
+        """What a host stands for. Raises PermissionDenied, InvalidArgument (what stands in front is no location)."""
         name = host.rstrip(".")
         if not name or is_loopback(name) or name == self._bound or name in _METADATA:
             return Place(host="")

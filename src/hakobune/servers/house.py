@@ -72,7 +72,7 @@ async def serve(settings: Settings, *, stop: anyio.Event, ready: Callable[[Runti
 
             await runtime.prepare(listen)
             await group.start(runtime.run)
-            await grpc.listen(settings.host, settings.grpc_port)
+            await grpc.listen(settings.host, settings.grpc_port, front)
             await http.listen(settings.host, settings.port)
             # What was loaded until now stays: a full collection without it takes 1 ms, not 8, and nobody waits for it.
             gc.freeze()

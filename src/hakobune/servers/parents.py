@@ -25,10 +25,18 @@ def location_of(request: Request) -> str | None:
     return None if location == WILDCARD else check_location(location)
 
 
-def page_of(request: Request, kind: str, size_field: str = "pageSize", after_field: str = "pageToken") -> Page:
+def page_of(
+    request: Request,
+    kind: str,
+    size_field: str = "pageSize",
+    after_field: str = "pageToken",
+    *,
+    default: int = paging.PAGE_SIZE_DEFAULT,
+    most: int = paging.PAGE_SIZE_MAX,
+) -> Page:
     """The page that a list request asks for; one item more than it may have, to see whether another follows.
     Raises InvalidArgument (the size, or a token that was not made by us for this list)."""
-    limit = paging.page_size(number(request, size_field))
+    limit = paging.page_size(number(request, size_field), default=default, most=most)
     after = request.query_fields().get(after_field, "")
     return Page(limit=limit + 1, after=paging.decode(kind, after) if after else "")
 
@@ -39,3 +47,8 @@ def cut(found: Sequence[T], page: Page, kind: str, place: Callable[[T], str]) ->
         return found, ""
     shown = found[: page.limit - 1]
     return shown, paging.encode(kind, place(shown[-1]))
+
+
+def version_of(request: Request) -> str:
+    """The version of the API in the path: "v1", "v1beta", "v2"."""
+    return request.path.lstrip("/").partition("/")[0]

@@ -19,7 +19,7 @@ from hakobune.servers.parents import cut, page_of
 from hakobune.servers.query import flag, only
 from hakobune.servers.run_v2 import body_of, idempotency_key
 from hakobune.store.api import Page
-from hakobune.wire import run_v1
+from hakobune.wire import run_v1, run_v2
 
 _BASE = "/apis/run.googleapis.com/v1/namespaces/{project}"
 _SCAN = 500  # items looked at in one read while a selector is applied: filter before limit
@@ -134,7 +134,7 @@ class RunV1:
         job = await self._job(request)
         try:
             operation = await self._jobs.update(
-                job.name, draft, Caller(account=request.account), validate_only=_is_dry(request)
+                job.name, lambda _: draft, Caller(account=request.account), validate_only=_is_dry(request)
             )
         except InvalidArgument as error:
             raise run_v1.error_in_v1(error) from error
@@ -142,6 +142,7 @@ class RunV1:
 
     async def delete_job(self, request: Request) -> Response:
         """`DELETE …/jobs/J`."""
+        run_v2.empty_request_from_json(await body_of(request))
         job = await self._job(request)
         await self._jobs.delete(job.name, validate_only=_is_dry(request))
         return json_response(run_v1.status_success())
@@ -182,12 +183,14 @@ class RunV1:
 
     async def delete_execution(self, request: Request) -> Response:
         """`DELETE …/executions/E`."""
+        run_v2.empty_request_from_json(await body_of(request))
         execution = await self._execution(request)
         await self._jobs.delete_execution(execution.name, validate_only=_is_dry(request))
         return json_response(run_v1.status_success())
 
     async def cancel_execution(self, request: Request) -> Response:
         """`POST …/executions/E:cancel`."""
+        run_v2.empty_request_from_json(await body_of(request))
         execution = await self._execution(request)
         if execution.state in FINAL_EXECUTION_STATES:
             raise FailedPrecondition(

@@ -1,14 +1,14 @@
-"""Cloud Run Admin API v2: jobs, executions, tasks, operations (https://cloud.google.com/run/docs/reference/rest)."""
+"""Cloud Run Admin API v2: jobs, executions, tasks (https://cloud.google.com/run/docs/reference/rest)."""
 
 from __future__ import annotations
 
 from hakobune.core.errors import Aborted, FieldViolation, InvalidArgument
+from hakobune.core.jobs.drafts import JobDraft
 from hakobune.core.jobs.model import Execution, Job, Task
 from hakobune.core.names import (
     WILDCARD,
     ExecutionName,
     JobName,
-    OperationName,
     check_job_id,
     default_service_account,
     task_index,
@@ -23,9 +23,8 @@ from hakobune.servers.parents import cut, location_of, page_of, project_of
 from hakobune.servers.query import flag, only
 from hakobune.store.api import Page
 from hakobune.wire import codec, run_v2, run_v2_masks
+from hakobune.wire.operations import run_operation_to_json
 
-_WAIT_DEFAULT_S = 60.0
-_WAIT_MAX_S = 300.0
 _BATCH = 50  # executions read at a time for a list of tasks of many
 _BASE = "/v2/projects/{project}/locations/{location}"
 _JOB = _BASE + "/jobs/{job}"
@@ -44,12 +43,6 @@ def execution_name(request: Request) -> ExecutionName:
     return ExecutionName.make(found["project"], found["location"], found["job"], found["execution"])
 
 
-def operation_name(request: Request) -> OperationName:
-    """The operation in the path."""
-    found = request.parameters
-    return OperationName.make(found["project"], found["location"], found["operation"])
-
-
 async def body_of(request: Request) -> object:
     """The JSON of a request; an empty body is an empty object."""
     return codec.parse_json(await request.content())
@@ -60,7 +53,6 @@ class RunV2:
 
     def __init__(self, runtime: Runtime) -> None:
         self._jobs = runtime.jobs
-        self._operations = runtime.operations
         self._store = runtime.store
 
     def routes(self, router: Router) -> None:
@@ -81,14 +73,6 @@ class RunV2:
             ("GET", _EXECUTION + "/tasks", pages, self.list_tasks),
             ("GET", _EXECUTION + "/tasks/{task}", "", self.get_task),
         ]
-        for version in ("/v1", "/v2"):
-            base = version + _BASE[3:] + "/operations"
-            table += [
-                ("GET", base, "filter pageSize pageToken returnPartialSuccess", self.list_operations),
-                ("GET", base + "/{operation}", "", self.get_operation),
-                ("DELETE", base + "/{operation}", "", self.delete_operation),
-                ("POST", base + "/{operation}:wait", "", self.wait_operation),
-            ]
         for method, pattern, query, handler in table:
             router.add(method, pattern, only(query, handler))
 
@@ -128,14 +112,15 @@ class RunV2:
         name = job_name(request)
         body = await body_of(request)
         mask = request.query_fields().get("updateMask", "")
-        if mask:
-            body = run_v2_masks.job_with_changes(await self._jobs.get(name), body, mask)
-        draft = run_v2.job_draft_from_json(
-            body, field="job", name=name, service_account=default_service_account(name.project)
-        )
+
+        def declare(job: Job | None) -> JobDraft:
+            tree = run_v2_masks.job_with_changes(job, body, mask) if mask else body
+            account = default_service_account(name.project)
+            return run_v2.job_draft_from_json(tree, field="job", name=name, service_account=account)
+
         operation = await self._jobs.update(
             name,
-            draft,
+            declare,
             Caller(account=request.account),
             allow_missing=flag(request, "allowMissing"),
             validate_only=flag(request, "validateOnly"),
@@ -144,14 +129,16 @@ class RunV2:
 
     async def delete_job(self, request: Request) -> Response:
         """`DELETE …/jobs/J`."""
+        run_v2.empty_request_from_json(await body_of(request))
         validate_only = flag(request, "validateOnly")
         return _operation(await self._jobs.delete(job_name(request), validate_only=validate_only))
 
     async def run_job(self, request: Request) -> Response:
         """`POST …/jobs/J:run`. An `Idempotency-Key` header makes the same request the same execution."""
-        wanted = run_v2.run_request_from_json(await body_of(request))
+        name = job_name(request)
+        wanted = run_v2.run_request_from_json(await body_of(request), str(name))
         operation = await self._jobs.run(
-            job_name(request),
+            name,
             wanted.overrides,
             Caller(account=request.account),
             key=idempotency_key(request),
@@ -180,18 +167,21 @@ class RunV2:
 
     async def delete_execution(self, request: Request) -> Response:
         """`DELETE …/executions/E`."""
+        run_v2.empty_request_from_json(await body_of(request))
         validate_only = flag(request, "validateOnly")
         return _operation(await self._jobs.delete_execution(execution_name(request), validate_only=validate_only))
 
     async def cancel_execution(self, request: Request) -> Response:
         """`POST …/executions/E:cancel`."""
-        wanted = run_v2.cancel_request_from_json(await body_of(request))
-        return _operation(await self._jobs.cancel(execution_name(request), validate_only=wanted.validate_only))
+        name = execution_name(request)
+        wanted = run_v2.cancel_request_from_json(await body_of(request), str(name))
+        return _operation(await self._jobs.cancel(name, validate_only=wanted.validate_only))
 
     async def rerun_execution(self, request: Request) -> Response:
         """`POST …/executions/E:rerun`, an extension: a new execution of the tasks that did not succeed."""
-        run_v2.rerun_request_from_json(await body_of(request))
-        return _operation(await self._jobs.rerun(execution_name(request), Caller(account=request.account)))
+        name = execution_name(request)
+        run_v2.rerun_request_from_json(await body_of(request), str(name))
+        return _operation(await self._jobs.rerun(name, Caller(account=request.account)))
 
     # -- tasks ----------------------------------------------------------------------------------------------------
 
@@ -242,36 +232,6 @@ class RunV2:
             raise missing("TASK", name, request.parameters["task"])
         return json_response(run_v2.task_to_json(execution, await self._jobs.get_task(execution, index)))
 
-    # -- operations -----------------------------------------------------------------------------------------------
-
-    async def get_operation(self, request: Request) -> Response:
-        """`GET …/operations/O`."""
-        return _operation(await self._operations.get(operation_name(request)))
-
-    async def list_operations(self, request: Request) -> Response:
-        """`GET …/operations`, newest first."""
-        project, location = project_of(request), location_of(request)
-        if location is None:
-            raise InvalidArgument("Operations are listed per location.")
-        if request.query_fields().get("filter"):
-            raise InvalidArgument("Operations cannot be filtered here: leave 'filter' out.")
-        kind = f"operations/{project}/{location}"
-        page = page_of(request, kind)
-        found, token = cut(await self._operations.list_all(project, location, page), page, kind, _operation_place)
-        items = [run_v2.operation_to_json(operation) for operation in found]
-        return json_response(run_v2.list_to_json("operations", items, token))
-
-    async def delete_operation(self, request: Request) -> Response:
-        """`DELETE …/operations/O`: the runtime forgets it; what it is about goes on."""
-        await self._operations.delete(operation_name(request))
-        return json_response({})
-
-    async def wait_operation(self, request: Request) -> Response:
-        """`POST …/operations/O:wait`: answers when it is done, or after the timeout."""
-        timeout = run_v2.wait_timeout_from_json(await body_of(request))
-        timeout_s = _WAIT_DEFAULT_S if timeout is None else min(timeout, _WAIT_MAX_S)
-        return _operation(await self._operations.wait(operation_name(request), timeout_s))
-
 
 def idempotency_key(request: Request) -> str:
     """The key of a `:run` call. Raises InvalidArgument."""
@@ -282,7 +242,7 @@ def idempotency_key(request: Request) -> str:
 
 
 def _operation(operation: Operation) -> Response:
-    return json_response(run_v2.operation_to_json(operation))
+    return json_response(run_operation_to_json(operation))
 
 
 def _job_place(job: Job) -> str:
@@ -291,10 +251,6 @@ def _job_place(job: Job) -> str:
 
 def _execution_place(execution: Execution) -> str:
     return execution.uid
-
-
-def _operation_place(operation: Operation) -> str:
-    return operation.name.operation
 
 
 def _task_place(item: tuple[Execution, Task], request: Request) -> str:

@@ -1,8 +1,8 @@
-"""Small answers that gcloud wants before it acts: service usage, projects, locations. Everything is enabled here."""
+"""Small answers that gcloud wants before it acts: service usage, projects. Everything is enabled here."""
 
 from __future__ import annotations
 
-from hakobune.core.names import check_location, check_project, project_number
+from hakobune.core.names import check_project, project_number
 from hakobune.runtime.app import Runtime
 from hakobune.servers.http.messages import Request, Response, json_response
 from hakobune.servers.http.router import Router
@@ -16,7 +16,7 @@ class Side:
     """Handlers that answer from nothing but their path."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._location = runtime.settings.location
+        del runtime  # nothing is asked of it
 
     def routes(self, router: Router) -> None:
         """Register all paths."""
@@ -25,9 +25,6 @@ class Side:
         router.add("POST", "/v1/projects/{project}/services:batchEnable", self.enable)
         router.add("GET", "/v1/projects/{project}/services:batchGet", self.services)
         router.add("GET", "/v1/projects/{project}", self.project)
-        for version in ("v1", "v2"):
-            router.add("GET", f"/{version}/projects/{{project}}/locations", self.locations)
-            router.add("GET", f"/{version}/projects/{{project}}/locations/{{location}}", self.location)
         router.add("POST", "/v1/projects/{project}:getIamPolicy", self.policy)
         router.add("POST", "/v1/projects/{project}:testIamPermissions", self.permissions)
 
@@ -61,14 +58,6 @@ class Side:
             }
         )
 
-    async def locations(self, request: Request) -> Response:
-        """`locations.list`: every location exists; the default one is listed."""
-        return json_response({"locations": [_location(project_of(request), self._location)]})
-
-    async def location(self, request: Request) -> Response:
-        """`locations.get`."""
-        return json_response(_location(project_of(request), check_location(request.parameters["location"])))
-
     async def policy(self, request: Request) -> Response:
         """`projects.getIamPolicy`: empty."""
         project_of(request)
@@ -78,10 +67,6 @@ class Side:
         """`projects.testIamPermissions`: everyone may do everything here."""
         project_of(request)
         return tested(permissions_from_json(await body_of(request)))
-
-
-def _location(project: str, location: str) -> dict[str, object]:
-    return {"name": f"projects/{project}/locations/{location}", "locationId": location}
 
 
 def _service(project: str, service: str) -> dict[str, object]:

@@ -156,40 +156,46 @@ def _check_argument(text: str, path: str, found: Violations) -> None:
     try:
         from_json(text)
     except Failure as failure:
-        found.add(path, f"is not valid JSON: {failure}")
+        value = failure.value
+        detail = str(value["message"]) if isinstance(value, dict) else ""
+        found.add(path, f"is not valid JSON: {detail.removeprefix('ValueError: invalid JSON: ')}")
 
 
-def cancel_request_from_json(value: object) -> None:
-    """The body of `:cancel`, which has nothing to say. Raises InvalidArgument."""
-    _read(CANCEL_EXECUTION_REQUEST, value)
+def cancel_request_from_json(value: object, name: str) -> None:
+    """The body of `:cancel`, which may repeat the name in the path. Raises InvalidArgument."""
+    _check_named(CANCEL_EXECUTION_REQUEST, value, name)
 
 
-def delete_history_request_from_json(value: object) -> None:
-    """The body of `:deleteExecutionHistory`, which has nothing to say. Raises InvalidArgument."""
-    _read(DELETE_EXECUTION_HISTORY_REQUEST, value)
+def delete_history_request_from_json(value: object, name: str) -> None:
+    """The body of `:deleteExecutionHistory`, which may repeat the name in the path. Raises InvalidArgument."""
+    _check_named(DELETE_EXECUTION_HISTORY_REQUEST, value, name)
 
 
-def _read(kind: Message, value: object) -> Json:
+def _check_named(kind: Message, value: object, name: str) -> None:
     found = Violations()
     tree = Reader(found=found).message(kind, value, "")
+    if tree.get("name", name) != name:
+        found.add("name", f"contradicts the name in the path, {name}")
     found.check()
-    return tree
 
 
-def pubsub_draft_from_json(value: object, now_s: float) -> ExecutionDraft:
+def pubsub_draft_from_json(value: object, workflow: str, now_s: float) -> ExecutionDraft:
     """The body of `:triggerPubsubExecution`: the message becomes an event, the argument of the execution.
 
     The event is the CloudEvent that Eventarc makes of a message (https://cloud.google.com/eventarc/docs/cloudevents);
-    its time is the message's, else `now_s`. Raises InvalidArgument with all that is wrong.
+    its time is the message's, else `now_s`. `workflow` is the name in the path. Raises InvalidArgument with all that is
+    wrong.
     """
     found = Violations()
     tree = Reader(found=found).message(TRIGGER_PUBSUB_EXECUTION_REQUEST, value, "")
     for name in ("subscription", "message", "GCPCloudEventsMode"):
         if not tree.get(name):
             found.add(name, "must not be empty")
+    if tree.get("workflow", workflow) != workflow:
+        found.add("workflow", f"contradicts the name in the path, {workflow}")
     message = cast("Json", tree.get("message", {}))
-    if not _is_base64(message.get("data", "")):
-        found.add("message.data", "is not base64")
+    if "data" in message:
+        message["data"] = _base64(message["data"], "message.data", found)
     found.check()
     mode: str = tree["GCPCloudEventsMode"]
     topic = unquote(mode.removeprefix(_CUSTOM_MODE))
@@ -209,9 +215,12 @@ def pubsub_draft_from_json(value: object, now_s: float) -> ExecutionDraft:
     return ExecutionDraft(argument=argument)
 
 
-def _is_base64(text: str) -> bool:
+def _base64(text: str, path: str, found: Violations) -> str:
+    """Bytes in the standard alphabet; the one for URLs, and without padding, are understood as well."""
+    plain = text.replace("-", "+").replace("_", "/").rstrip("=")
     try:
-        base64.b64decode(text.encode("ascii"), validate=True)
+        content = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except (ValueError, binascii.Error):
-        return False
-    return True
+        found.add(path, "is not base64")
+        return ""
+    return base64.b64encode(content).decode()

@@ -22,9 +22,9 @@ _EMPTY = "type.googleapis.com/google.protobuf.Empty"
 
 
 def any_operation_to_json(operation: AnyOperation, version: str = "v1") -> Json:
-    """An operation of any service. `version` is that of the Workflows API by which it is asked for."""
+    """An operation of any service. `version` is that of the path by which it is asked for."""
     if isinstance(operation, WorkflowOperation):
-        return workflow_operation_to_json(operation, version)
+        return workflow_operation_to_json(operation, "v1beta" if version == "v1beta" else "v1")
     return run_operation_to_json(operation)
 
 

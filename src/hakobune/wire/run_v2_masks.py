@@ -18,11 +18,12 @@ _PATHS_MAX = 100  # ours: more than a job has fields that one would change one b
 _FIELD = "update_mask"
 
 
-def job_with_changes(job: Job, value: object, mask: str) -> Json:
-    """The job as v2 JSON, with the fields that the mask names taken from the body `value`.
+def job_with_changes(job: Job | None, value: object, mask: str) -> Json:
+    """The job as v2 JSON, with the fields that the mask names taken from the body `value`; of a job that is not there,
+    those fields alone.
 
-    A named field that the body lacks is cleared. `*` takes the whole body. The etag is the body's, else that of the
-    job that was read, so that nobody's change in between is lost. Raises InvalidArgument naming the wrong path.
+    A named field that the body lacks is cleared. `*` takes the whole body. The etag is the body's: what the caller did
+    not say is not checked. Raises InvalidArgument naming the wrong path.
     """
     found = Violations()
     body = Reader(found=found).message(JOB, value, "job")
@@ -33,13 +34,13 @@ def job_with_changes(job: Job, value: object, mask: str) -> Json:
         found.check()
     if paths == ["*"]:
         return body
-    changed = job_to_json(job)
+    changed: Json = {} if job is None else job_to_json(job)
     for path in paths:
         names = _resolved(path, found)
         if names:
             _take(changed, body, names)
     found.check()
-    changed["etag"] = body.get("etag") or job.etag
+    changed["etag"] = body.get("etag", "")
     return changed
 
 

@@ -9,6 +9,7 @@ from hakobune.core.jobs.drafts import ContainerOverride, Overrides
 from hakobune.wire.run_container_rules import check_arguments, check_env
 from hakobune.wire.run_v2_schema import (
     CANCEL_EXECUTION_REQUEST,
+    EMPTY_REQUEST,
     OVERRIDES,
     RERUN_EXECUTION_REQUEST,
     RUN_JOB_REQUEST,
@@ -36,9 +37,10 @@ class CancelRequest:
     etag: str = ""
 
 
-def run_request_from_json(value: object) -> RunRequest:
-    """The body of `:run`. Raises InvalidArgument with all that is wrong."""
-    tree, found = _read(RUN_JOB_REQUEST, value, "")
+def run_request_from_json(value: object, name: str = "") -> RunRequest:
+    """The body of `:run`. `name` is the job in the URL: a body may repeat it, and name no other. Raises InvalidArgument
+    with all that is wrong."""
+    tree, found = _read(RUN_JOB_REQUEST, value, "", name)
     overrides = overrides_from_tree(tree.get("overrides", {}), "overrides", found)
     return RunRequest(validate_only=tree.get("validateOnly", False), etag=tree.get("etag", ""), overrides=overrides)
 
@@ -49,20 +51,26 @@ def overrides_from_json(value: object, *, path: str = "overrides") -> Overrides:
     return overrides_from_tree(tree, path, found)
 
 
-def cancel_request_from_json(value: object) -> CancelRequest:
-    """The body of `:cancel`. Raises InvalidArgument."""
-    tree, _ = _read(CANCEL_EXECUTION_REQUEST, value, "")
+def cancel_request_from_json(value: object, name: str = "") -> CancelRequest:
+    """The body of `:cancel`; `name` as above. Raises InvalidArgument."""
+    tree, _ = _read(CANCEL_EXECUTION_REQUEST, value, "", name)
     return CancelRequest(validate_only=tree.get("validateOnly", False), etag=tree.get("etag", ""))
 
 
-def rerun_request_from_json(value: object) -> None:
-    """The body of `:rerun`, an extension: it has nothing to say. Raises InvalidArgument."""
-    _read(RERUN_EXECUTION_REQUEST, value, "")
+def rerun_request_from_json(value: object, name: str = "") -> None:
+    """The body of `:rerun`, an extension: it has nothing to say; `name` as above. Raises InvalidArgument."""
+    _read(RERUN_EXECUTION_REQUEST, value, "", name)
 
 
-def wait_timeout_from_json(value: object) -> float | None:
-    """The timeout in seconds of an operation's `:wait`, None if the caller left it open. Raises InvalidArgument."""
-    tree, found = _read(WAIT_OPERATION_REQUEST, value, "")
+def empty_request_from_json(value: object) -> None:
+    """The body of a call that has nothing to say (a DELETE). Raises InvalidArgument."""
+    _read(EMPTY_REQUEST, value, "")
+
+
+def wait_timeout_from_json(value: object, name: str = "") -> float | None:
+    """The timeout in seconds of an operation's `:wait`, None if the caller left it open; `name` as above. Raises
+    InvalidArgument."""
+    tree, found = _read(WAIT_OPERATION_REQUEST, value, "", name)
     timeout_s = duration_from_text(tree["timeout"]) if "timeout" in tree else None
     if timeout_s is not None and timeout_s < 0:
         found.add("timeout", "must not be negative")
@@ -70,9 +78,12 @@ def wait_timeout_from_json(value: object) -> float | None:
     return timeout_s
 
 
-def _read(kind: Message, value: object, path: str) -> tuple[Json, Violations]:
+def _read(kind: Message, value: object, path: str, name: str = "") -> tuple[Json, Violations]:
     found = Violations(snake_path)
     tree = Reader(found=found).message(kind, value, path)
+    named: str = tree.get("name", "")
+    if name and named not in ("", name):
+        found.add("name", f"{named[:200]!r} is not what the URL names ({name})")
     found.check()
     return tree, found
 

@@ -416,6 +416,7 @@ RUN_JOB_REQUEST = _message(
 )
 CANCEL_EXECUTION_REQUEST = _message("CancelExecutionRequest", {"name": _TEXT, "validateOnly": _FLAG, "etag": _TEXT})
 RERUN_EXECUTION_REQUEST = _message("RerunExecutionRequest", {"name": _TEXT})  # an extension of ours: nothing to say
+EMPTY_REQUEST = Message(type_name="type.googleapis.com/google.protobuf.Empty", fields={})
 WAIT_OPERATION_REQUEST = Message(
     type_name="type.googleapis.com/google.longrunning.WaitOperationRequest",
     fields={"name": _TEXT, "timeout": _DURATION},

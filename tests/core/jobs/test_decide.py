@@ -23,7 +23,7 @@ from hakobune.core.jobs.decide import (
     decide,
     window,
 )
-from hakobune.core.jobs.model import Cause, Policy, ResultKind, Task
+from hakobune.core.jobs.model import AttemptResult, Cause, Policy, ResultKind, Task
 from hakobune.core.jobs.states import ExecutionState, TaskState
 
 

@@ -50,3 +50,8 @@ def test_given_a_source_without_an_entry_point_when_asked_then_the_remedy_is_nam
 ) -> None:
     with pytest.raises(FailedPrecondition, match=text):
         entrypoint({"readme.md": False}, procfile, package)
+
+
+def test_given_a_package_json_that_is_nested_too_deeply_when_started_then_it_says_so() -> None:
+    with pytest.raises(FailedPrecondition, match="nested too deeply"):
+        entrypoint({}, None, "[" * 100_000)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from world import an_execution
 
+from hakobune.core.errors import FailedPrecondition
 from hakobune.core.jobs.environment import ATTEMPT_VARIABLE, DEFAULT_PATH, INDEX_VARIABLE, task_environment
 from hakobune.core.jobs.model import Container, EnvVar, SecretRef
 
@@ -14,6 +16,7 @@ def environment(
     return task_environment(
         an_execution(task_count=7),
         Container(image="local", env=env),
+        home="/home/someone",
         runtime=runtime or {},
         secrets=secrets or {},
     )
@@ -22,7 +25,7 @@ def environment(
 def test_given_a_plain_job_when_it_runs_then_it_has_the_documented_variables_and_no_others() -> None:
     assert environment() == {
         "PATH": DEFAULT_PATH,
-        "HOME": "/root",
+        "HOME": "/home/someone",
         "CLOUD_RUN_JOB": "thumbs",
         "CLOUD_RUN_EXECUTION": "thumbs-x7k2p",
         "CLOUD_RUN_TASK_COUNT": "7",
@@ -54,3 +57,9 @@ def test_given_a_reserved_name_when_the_user_sets_it_then_the_service_wins() -> 
 def test_given_a_secret_when_it_is_resolved_then_its_value_is_set() -> None:
     variable = EnvVar(name="TOKEN", secret=SecretRef(secret="api-token", version="latest"))
     assert environment(variable, secrets={"TOKEN": "s3cret"})["TOKEN"] == "s3cret"
+
+
+def test_given_a_secret_when_it_is_not_there_then_the_variable_is_named() -> None:
+    variable = EnvVar(name="TOKEN", secret=SecretRef(secret="api-token", version="latest"))
+    with pytest.raises(FailedPrecondition, match="TOKEN"):
+        environment(variable)

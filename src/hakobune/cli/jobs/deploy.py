@@ -167,7 +167,8 @@ def check_name(name: str) -> None:
 
 
 def _say_next(session: Session, name: str, *, again: bool) -> None:
-    session.console.say(f"\nTo execute this job{' again' if again else ''}, use:\n{session.group} execute {name}{session.place_flags}")
+    line = f"{session.group} execute {name}{session.place_flags}"
+    session.console.say(f"\nTo execute this job{' again' if again else ''}, use:\n{line}")
 
 
 _JOB = Positional("job", "The name of the job.", required=False)

@@ -45,8 +45,8 @@ def follow(session: Session, api: RunApi, execution: Document, tracker: Tracker,
         return _Following(session, api, tracker, shown, execution).run()
     except KeyboardInterrupt:
         raise LeftRunningError(
-            f"Interrupted; execution [{name}] goes on. Look at it with: {session.group} executions describe {name}{place} ;"
-            f" cancel it with: {session.group} executions cancel {name}{place}"
+            f"Interrupted; execution [{name}] goes on. Look at it with: {session.group} executions describe"
+            f" {name}{place} ; cancel it with: {session.group} executions cancel {name}{place}"
         ) from None
 
 

@@ -60,6 +60,8 @@ def _from_package(text: str, files: Mapping[str, bool]) -> tuple[str, ...]:
         package: object = json.loads(text)
     except ValueError as error:
         raise FailedPrecondition(f"package.json cannot be read: {error}.") from None
+    except RecursionError:
+        raise FailedPrecondition("package.json cannot be read: it is nested too deeply.") from None
     fields = cast("dict[str, object]", package) if isinstance(package, dict) else {}
     scripts = fields.get("scripts")
     if isinstance(scripts, dict) and "start" in scripts:

@@ -68,6 +68,10 @@ class Assembler:
         self._next_mark = mark
         self._next_count = int(is_counted)
 
+    def count(self) -> None:
+        """The next op counts as a step, without being the beginning of one."""
+        self._next_count = 1
+
     def place(self, label: Label) -> None:
         """The label means the next op."""
         label.address = len(self._builds)

@@ -18,7 +18,7 @@ from typing import Final, Protocol, TypeAlias
 from hakobune.core.workflows.effects import Answer, Procedure
 from hakobune.core.workflows.events import Stamped
 from hakobune.core.workflows.failures import failure
-from hakobune.core.workflows.frames import FrameShape, RunFrame
+from hakobune.core.workflows.frames import FrameShape, RunFrame, forget
 from hakobune.core.workflows.limits import RunLimits
 from hakobune.core.workflows.marks import Mark
 from hakobune.core.workflows.memory import Memory
@@ -28,7 +28,7 @@ from hakobune.core.workflows.values import Value
 HALT: Final = -1  # the address of the last op of every plan, which raises Halted
 
 
-class Halted(Exception):  # noqa: N818 - a signal, not an error
+class Halted(Exception):
     """The op before this one noted in its branch why it stops."""
 
 
@@ -132,6 +132,7 @@ class Halt(Enum):
     WAIT = "wait"  # `procedure` has to be driven
     FORK = "fork"  # `fork` has to be started
     END = "end"  # `value` is its result
+    FAIL = "fail"  # `raised` was not handled
 
 
 class Recorder(Protocol):
@@ -142,7 +143,11 @@ class Recorder(Protocol):
         ...
 
     def begin(self, branch: Branch, mark: Mark, number: int = 0, expected: int = 0) -> None:
-        """The branch enters a step or a block; `number` of `expected` where blocks are counted (0: not known)."""
+        """The branch enters a step or a block; `number` of `expected` where blocks are numbered (0: count them)."""
+        ...
+
+    def expect(self, branch: Branch, number: int) -> None:
+        """The step that the branch is in will have so many iterations or branches."""
         ...
 
     def returned(self, branch: Branch) -> None:
@@ -157,14 +162,14 @@ class Recorder(Protocol):
         """The branch is over."""
         ...
 
-    def cancelled(self) -> None:
-        """The execution was cancelled."""
+    def finished(self, *, is_cancelled: bool) -> None:
+        """The execution is over, and with it whatever is still open."""
         ...
 
 
 @dataclass(slots=True, eq=False)
 class Branch:
-    """One thread of an execution. `depth` counts the `parallel` steps around it, `calls_outside` the calls around it."""
+    """One thread of an execution. `depth` counts the `parallel` steps, `calls_outside` the calls around it."""
 
     path: str
     frame: RunFrame
@@ -180,6 +185,7 @@ class Branch:
     calls: list[Return] = field(default_factory=list[Return])
     guards: list[Guard] = field(default_factory=list[Guard])
     value: Value = None  # what the last call gave
+    raised: Raised | None = None  # the error that a handler is to bind, or that ended the branch
     halt: Halt | None = None
     procedure: Procedure | None = None
     answer: Answer | None = None
@@ -220,6 +226,41 @@ class Branch:
         self.pc = site
         self.halt = Halt.WAIT
         return HALT
+
+    def unwind(self, raised: Raised) -> int:
+        """Where an error goes: to the innermost guard that takes it, else the branch fails."""
+        while self.guards and raised.is_catchable:
+            guard = self.guards[-1]
+            self.frame = guard.frame
+            del self.calls[guard.calls :]
+            if self.recorder is not None:
+                self.recorder.caught(self, raised)
+            if guard.mode is GuardMode.BODY and guard.plan.decide is not None:
+                guard.raised = raised
+                return guard.plan.decide
+            if guard.mode is GuardMode.PREDICATE and guard.raised is not None:
+                raised = guard.raised
+            self.guards.pop()
+            if guard.plan.handler is not None:
+                forget(guard.frame, guard.plan.left)
+                self.raised = raised
+                return guard.plan.handler
+        self.raised = raised
+        self.halt = Halt.FAIL
+        return HALT
+
+    def give_up(self) -> int:
+        """The innermost guard tries no more: its error goes to its handler, or outwards."""
+        guard = self.guards[-1]
+        guard.mode = GuardMode.PREDICATE
+        assert guard.raised is not None
+        return self.unwind(guard.raised)
+
+    def take_raised(self) -> Raised:
+        """The error that is being handled."""
+        raised, self.raised = self.raised, None
+        assert raised is not None
+        return raised
 
     def take_value(self) -> Value:
         """What the last call gave; it is not kept."""

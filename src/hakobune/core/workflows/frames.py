@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
@@ -90,4 +90,10 @@ class RunFrame(Frame):
     def __init__(self, shape: FrameShape, context: Context, outer: RunFrame | None = None) -> None:
         super().__init__(shape.slots, context, outer)
         self.variables = shape.variables
-        self.loops = [NO_ITEMS] * shape.loops
+        self.loops: list[Iterator[Value]] = [NO_ITEMS] * shape.loops
+
+
+def forget(frame: RunFrame, slots: Sequence[int]) -> None:
+    """Make variables of a block unset again."""
+    for slot in slots:
+        frame.slots[slot] = UNSET

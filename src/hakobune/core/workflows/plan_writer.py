@@ -35,7 +35,7 @@ from hakobune.core.workflows.expr.nodes import (
     Sign,
 )
 from hakobune.core.workflows.expr.walk import children, contains_call
-from hakobune.core.workflows.frames import UNSET, Frame, FrameShape, Place, RunFrame
+from hakobune.core.workflows.frames import UNSET, Frame, FrameShape, Place
 from hakobune.core.workflows.marks import Mark, StepType
 from hakobune.core.workflows.memory import HEAVY
 from hakobune.core.workflows.model import StackFrame
@@ -247,7 +247,7 @@ class Writer(ABC):
         arguments = [compile_expression(part, names) for part in parts]
         slot = self.scopes.allocate(around.scope.block)
         self.call_in_expression(self.routines[node.path], arguments)
-        self.assembler.emit(lambda here: _hold_result(slot, here + 1))
+        self.assembler.emit(lambda here: hold_result(slot, here + 1))
         return Held(slot, node.at)
 
     @abstractmethod
@@ -348,9 +348,7 @@ def _with_children(node: Expression, parts: Sequence[Expression]) -> Expression:
         case ListOf():
             return replace(node, items=tuple(parts))
         case MapOf():
-            return replace(
-                node, entries=tuple((key, part) for (key, _), part in zip(node.entries, parts, strict=True))
-            )
+            return replace(node, entries=tuple((key, part) for (key, _), part in zip(node.entries, parts, strict=True)))
         case CallOf():
             return replace(node, arguments=tuple(parts))
         case _:
@@ -423,7 +421,9 @@ def _hold(evaluate: Evaluate, slot: int, after: int) -> Op:
     return op
 
 
-def _hold_result(slot: int, after: int) -> Op:
+def hold_result(slot: int, after: int) -> Op:
+    """Puts what the last call gave into a slot."""
+
     def op(branch: Branch) -> int:
         branch.frame.slots[slot] = branch.take_value()
         return after
@@ -431,16 +431,10 @@ def _hold_result(slot: int, after: int) -> Op:
     return op
 
 
-def _decide(left: Evaluate, slot: int, deciding: bool, end: int, after: int) -> Op:  # noqa: FBT001
+def _decide(left: Evaluate, slot: int, deciding: bool, end: int, after: int) -> Op:
     def op(branch: Branch) -> int:
         value = left(branch.frame)
         branch.frame.slots[slot] = value
         return end if value is deciding else after
 
     return op
-
-
-def forget(frame: RunFrame, slots: Sequence[int]) -> None:
-    """Make variables of a block unset again."""
-    for slot in slots:
-        frame.slots[slot] = UNSET

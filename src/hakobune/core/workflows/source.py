@@ -82,19 +82,21 @@ def _decoded(source: str | bytes, strictness: Strictness) -> tuple[str, list[Pro
 
 
 def _size_problems(size_bytes: int, strictness: Strictness) -> list[Problem]:
+    """What is to be said about the size. Raises SourceRefused when it is too much."""
     if size_bytes <= limits.SOURCE_BYTES:
         return []
-    allowed = limits.SOURCE_BYTES if strictness is Strictness.STRICT else SOURCE_BYTES_MAX
+    is_refused = strictness is Strictness.STRICT or size_bytes > SOURCE_BYTES_MAX
+    allowed = limits.SOURCE_BYTES if strictness is not Strictness.OFF else SOURCE_BYTES_MAX
     problem = Problem(
-        rule="limit",
-        message=f"the source has {size_bytes} bytes, the limit is {min(allowed, SOURCE_BYTES_MAX)}",
+        rule="bound" if size_bytes > SOURCE_BYTES_MAX else "limit",
+        message=f"the source has {size_bytes} bytes, the limit is {allowed}",
         position=Position(1, 1),
         remedy="move parts of it to a workflow of its own and call that",
-        severity=Severity.ERROR if size_bytes > allowed else Severity.WARNING,
+        severity=Severity.ERROR if is_refused else Severity.WARNING,
     )
-    if problem.severity is Severity.ERROR:
+    if is_refused:
         raise SourceRefused(problem)
-    return [problem] if strictness is Strictness.WARN else []
+    return [] if strictness is Strictness.OFF else [problem]
 
 
 def _encoding_problem(source: str | bytes, error: UnicodeError) -> Problem:

@@ -16,14 +16,14 @@ def compile_template(template: Template, names: Names) -> Evaluate:
 
     A part without expressions is built once: nobody changes a value, so all executions can share it.
     """
+    if isinstance(template, Constant):
+        return constant(template.value)
+    if isinstance(template, Evaluated):
+        return compile_expression(template.expression, names)
     value = constant_value(template)
     if value is not UNSET:
         return constant(value)
     match template:
-        case Constant():
-            return constant(template.value)
-        case Evaluated():
-            return compile_expression(template.expression, names)
         case ListTemplate():
             items = [compile_template(item, names) for item in template.items]
             return lambda frame: [item(frame) for item in items]

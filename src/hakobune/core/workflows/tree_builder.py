@@ -135,7 +135,7 @@ class TreeBuilder:
         if self._nodes > limits.SOURCE_NODES:
             raise SourceRefused(
                 Problem(
-                    rule="limit",
+                    rule="bound",
                     message=f"the source stands for more than {limits.SOURCE_NODES} values",
                     position=self._source.position(at),
                     remedy="use fewer aliases (*name): each one counts as all that its anchor holds",
@@ -146,7 +146,7 @@ class TreeBuilder:
         if depth > limits.NESTING_DEPTH:
             raise SourceRefused(
                 Problem(
-                    rule="limit",
+                    rule="bound",
                     message=f"maps and lists stand more than {limits.NESTING_DEPTH} levels deep in one another",
                     position=self._source.position(at),
                     remedy="move inner steps to a subworkflow, or inner data to a variable",

@@ -25,6 +25,11 @@ class _Mistake:
 _TAB: Final = _Mistake(
     "", "a tab stands where YAML wants spaces", "indent with spaces only; most editors can turn tabs into spaces"
 )
+_TEXT_BEHIND_QUOTE: Final = _Mistake(
+    "",
+    "text stands behind the quote that closes a quoted text",
+    "put the value as a whole into quotes: '\"a\" b' or \"'a' b\"; or make it one expression",
+)
 _MISTAKES: Final = (
     _Mistake(
         "mapping values are not allowed",
@@ -53,18 +58,18 @@ _MISTAKES: Final = (
         "begin each entry of the list with '- ' at the same column, or indent the line further",
     ),
     _Mistake(
-        "block sequence entries are not allowed",
+        "sequence entries are not allowed",
         "a list cannot begin here",
         "begin the list on a line of its own, below its key",
     ),
     _Mistake(
-        "did not find expected ',' or ']'",
+        "expected ',' or ']'",
         "a '[' is not closed, or a ',' is missing between its items",
         "close the list with ']', and quote items that hold brackets, braces or commas",
         is_at_context=True,
     ),
     _Mistake(
-        "did not find expected ',' or '}'",
+        "expected ',' or '}'",
         "a '{' is not closed, or a ',' is missing between its entries",
         "close the map with '}', and quote values that hold brackets, braces or commas",
         is_at_context=True,
@@ -87,7 +92,7 @@ _MISTAKES: Final = (
         "write \\\\ for a backslash, or use single quotes",
     ),
     _Mistake(
-        "hexdecimal number",
+        "decimal number",
         "an escape with a code needs hexadecimal digits: \\x41, \\u0041 or \\U00000041",
         "write all digits of the code, or \\\\ for a backslash",
     ),
@@ -102,12 +107,7 @@ _MISTAKES: Final = (
         "quote the text",
     ),
     _Mistake(
-        "did not find expected <document start>",
-        "text stands behind the end of the definition, or a line is indented less than the ones above it",
-        "indent the line as the lines that it belongs to",
-    ),
-    _Mistake(
-        "expected <document start>",
+        "<document start>",
         "text stands behind the end of the definition, or a line is indented less than the ones above it",
         "indent the line as the lines that it belongs to",
     ),
@@ -116,8 +116,15 @@ _MISTAKES: Final = (
         "a '&' or '*' at the beginning of a text needs a name of letters and digits",
         "quote a text that begins with '&' or '*'",
     ),
+    _Mistake(
+        "node content",
+        "a ']', '}' or ',' stands where a value must be",
+        "remove it, or quote a text that begins with it",
+    ),
 )
 _INDENTATION: Final = re.compile(r" *\t")
+_BEHIND_QUOTE: Final = re.compile(r"(?:.*[:\-,\[{ ] *)?([\"']).*\1[ \t]*")
+_BLOCK_END_SIGNS: Final = ("expected key", "expected <block end>")
 
 
 def problem_of(error: yaml.YAMLError, source: SourceText) -> Problem:
@@ -129,6 +136,9 @@ def problem_of(error: yaml.YAMLError, source: SourceText) -> Problem:
     place = source.position(min(mark.index, len(source.text)) if mark is not None else 0)
     if _INDENTATION.match(source.line(place.line)):
         return _problem(_TAB, own_words, place)
+    before = source.line(place.line)[: place.column - 1]
+    if any(sign in own_words for sign in _BLOCK_END_SIGNS) and _BEHIND_QUOTE.fullmatch(before):
+        return _problem(_TEXT_BEHIND_QUOTE, own_words, place)
     for mistake in _MISTAKES:
         if mistake.sign in own_words:
             if mistake.is_at_context and error.context_mark is not None:

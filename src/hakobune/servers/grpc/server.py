@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
+from hakobune.servers.front import FrontDoor
 from hakobune.servers.ports import listening
+from hakobune.wire.codec import BODY_MAX_BYTES
 
 if TYPE_CHECKING:
     import grpc
@@ -22,11 +24,11 @@ _log = logging.getLogger("hakobune.grpc")
 
 def _imported() -> bool:
     try:
-        import grpc
-        import grpc.aio
+        from hakobune.servers.grpc import pool, services
     except ImportError:
         return False
-    return grpc is not None and grpc.aio is not None
+    pool.pool()
+    return services is not None
 
 
 class GrpcServer:
@@ -35,17 +37,20 @@ class GrpcServer:
     def __init__(self) -> None:
         self._server: grpc.aio.Server | None = None
 
-    async def listen(self, host: str, port: int) -> bool:
-        """Listen on `host:port`; False if grpcio is not installed. Raises OSError if the port is taken."""
+    async def listen(self, host: str, port: int, front: FrontDoor) -> bool:
+        """Listen on `host:port` and lead calls through the front door; False if grpcio is not installed. Raises OSError
+        if the port is taken."""
         if not await anyio.to_thread.run_sync(_imported):
             _log.warning("the gRPC port is closed: install hakobune[grpc] for clients that speak gRPC")
             return False
         import grpc.aio
 
         from hakobune.servers.grpc.missing import MissingServices
+        from hakobune.servers.grpc.services import Services
 
         server = grpc.aio.server(
-            handlers=[MissingServices()], options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1)]
+            handlers=[Services(front), MissingServices()],
+            options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", BODY_MAX_BYTES)],
         )
         # Taken for an instant by a socket of our own: gRPC has no patience, and writes its refusals to stderr itself.
         (await listening(host, port, backlog=1)).close()

@@ -7,7 +7,7 @@ how the arguments of a call are bound, what an expression of number literals giv
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NoReturn, Protocol, TypeAlias, assert_never, cast
+from typing import Protocol, TypeAlias, assert_never, cast
 
 from hakobune.core.errors import HakobuneError
 from hakobune.core.workflows.elements import get_index, get_member
@@ -260,10 +260,10 @@ def _call(node: CallOf, names: Names) -> Evaluate:
     if function is None or function.kind is Kind.BLOCKING:
         raise Unresolved(f"the call of '{node.path}' cannot be made inside an expression")
     arguments = [_compiled(argument, names) for argument in node.arguments]
-    tail = _defaults(function, len(arguments))
-    if tail is None:
-        return lambda frame: _refused(function, [argument(frame) for argument in arguments])
     run = cast("Callable[..., Value]", function.run)
+    tail = _defaults(function, len(arguments))
+    if tail is None:  # the binding raises, after the arguments were evaluated
+        return lambda frame: run(*bind_positional(function, [argument(frame) for argument in arguments]))
     if function.kind is Kind.CONTEXT:
         return lambda frame: run(frame.context, *[argument(frame) for argument in arguments], *tail)
     match arguments:
@@ -282,9 +282,3 @@ def _defaults(function: LibraryFunction, given: int) -> tuple[Value | Missing, .
         return None
     more: tuple[Value, ...] = ({},) if function.is_open else ()
     return (*(parameter.default for parameter in rest), *more)
-
-
-def _refused(function: LibraryFunction, arguments: list[Value]) -> NoReturn:
-    """The error of a call with a wrong number of arguments, after these were evaluated."""
-    bind_positional(function, arguments)
-    raise Unresolved(f"the arguments of {function.name} were refused and could be bound")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from hakobune.core.workflows.expr.nodes import (
     Binary,
@@ -75,23 +75,26 @@ def paths_read(root: Expression) -> Iterator[tuple[Name, str]]:
     waiting = [root]
     while waiting:
         node = waiting.pop()
-        path = dotted_path(node)
-        if path is not None:
-            while isinstance(node, Member):
-                node = node.of
-            if isinstance(node, Name):
-                yield node, path
-        else:
+        found = _path(node)
+        if found is None:
             waiting.extend(reversed(children(node)))
+        else:
+            yield found
 
 
 def dotted_path(node: Expression) -> str | None:
     """`a.b.c` for a name and members of it; None for anything else."""
+    found = _path(node)
+    return None if found is None else found[1]
+
+
+def _path(node: Expression) -> tuple[Name, str] | None:
+    """The name that a dotted path begins with, and the whole path."""
     keys: list[str] = []
     while isinstance(node, Member):
         keys.append(node.key)
         node = node.of
-    return ".".join([node.name, *reversed(keys)]) if isinstance(node, Name) else None
+    return (node, ".".join([node.name, *reversed(keys)])) if isinstance(node, Name) else None
 
 
 def height(root: Expression) -> int:
@@ -109,9 +112,9 @@ def rebuilt(node: Expression, change: Callable[[Expression], Expression]) -> Exp
 
     A node whose parts stay the same is not copied.
     """
-    parts = children(node)
-    if not parts:
+    if isinstance(node, Literal | Name | Held):
         return change(node)
+    parts = children(node)
     changed: list[Expression] = []
     for part in parts:
         changed.append(rebuilt(part, change))  # noqa: PERF401 - a comprehension is a level of the stack before 3.12
@@ -119,11 +122,12 @@ def rebuilt(node: Expression, change: Callable[[Expression], Expression]) -> Exp
     return change(node if same else _with_children(node, changed))
 
 
-def _with_children(node: Expression, parts: Sequence[Expression]) -> Expression:
+_Parent: TypeAlias = Member | Index | Not | Sign | Binary | Logic | ListOf | MapOf | CallOf
+
+
+def _with_children(node: _Parent, parts: Sequence[Expression]) -> Expression:
     """The node with these parts in place of its own, as many of them."""
     match node:
-        case Literal() | Name() | Held():
-            return node
         case Member():
             return replace(node, of=parts[0])
         case Index():

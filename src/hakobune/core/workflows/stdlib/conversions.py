@@ -44,10 +44,13 @@ def to_int(x: Value) -> Value:
         raise unsupported("int", x)
     if not _INTEGER.fullmatch(x):
         raise value_error(f"could not convert string to int: {_quoted(x)}")
-    digits = x.lstrip("+-").lstrip("0")
-    if len(digits) > _INTEGER_DIGITS_MAX or not INT64_MIN <= int(x) <= INT64_MAX:
+    # Python refuses to read very long texts of digits, leading zeros too.
+    digits = x.lstrip("+-").lstrip("0") or "0"
+    size = int(digits) if len(digits) <= _INTEGER_DIGITS_MAX else INT64_MAX + 2
+    value = -size if x.startswith("-") else size
+    if not INT64_MIN <= value <= INT64_MAX:
         raise value_error(f"integer out of range: {_quoted(x)}")
-    return int(x)
+    return value
 
 
 def _truncated(x: float) -> int:

@@ -64,7 +64,7 @@ def instant(function: str, timestamp: str) -> float:
     """Seconds since the epoch. Raises Failure (ValueError)."""
     try:
         return round(timestamp_from_text(timestamp), 6)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise value_error(f'{function}: not an RFC 3339 timestamp: "{timestamp[:60]}"') from error
 
 

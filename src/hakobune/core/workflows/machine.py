@@ -1,0 +1,511 @@
+"""Runs a plan: events in, commands out.
+
+The machine is fed the journal's events, one after the other. Each is handled until nothing can go on any more: every
+branch waits for an answer, or the execution is over. Branches that can run do so in a fixed order, each until it waits
+or ends; where a slice of work was used up, the same branch goes on in the next slice. So the order of everything that
+happens follows from the journal alone: the same events give the same commands, under the same call ids.
+
+    machine = Machine(plan, limits=RunLimits())
+    machine.feed(stamped)              # appended to the journal before
+    while not machine.advance(1_000):  # in slices, so that the caller stays responsive
+        ...
+    for command in machine.take_commands():
+        ...                            # carry it out; its answer comes back as an event
+
+After a crash `resume` folds the journal. What was asked for and has no answer is in `waiting`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final, TypeAlias, assert_never
+from urllib.parse import urlsplit
+
+from hakobune.core.errors import CorruptJournal
+from hakobune.core.workflows.assembly import Plan
+from hakobune.core.workflows.branches import HALT, Branch, Fork, Halt, Halted, Raised, Recorder
+from hakobune.core.workflows.effects import (
+    Answer,
+    AwaitCallback,
+    CallbackRequest,
+    Done,
+    Effect,
+    HttpRequest,
+    HttpResponse,
+    NoResponse,
+    Wait,
+    WriteLog,
+)
+from hakobune.core.workflows.events import (
+    Answered,
+    CallbackArrived,
+    CallId,
+    CancelRequested,
+    Command,
+    Event,
+    Expired,
+    Moved,
+    Stamped,
+    Started,
+)
+from hakobune.core.workflows.failures import Failure, resource_limit, timeout_error, value_error
+from hakobune.core.workflows.frames import RunFrame
+from hakobune.core.workflows.limits import RunLimits
+from hakobune.core.workflows.memory import Memory
+from hakobune.core.workflows.model import CurrentStep, ExecutionError, StackFrame, StepCounts
+from hakobune.core.workflows.raising import describe
+from hakobune.core.workflows.values import to_json, utf8_length
+from hakobune.core.workflows.world import Callback, World
+
+# Hosts whose calls count as internal steps. Source: Workflows pricing page.
+_INTERNAL_DOMAINS: Final = (".googleapis.com", ".run.app", ".cloudfunctions.net", ".appspot.com", ".cloud.goog")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Succeeded:
+    """The execution is over; `result` is JSON text."""
+
+    result: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """An error was not handled, or a limit was reached."""
+
+    error: ExecutionError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled:
+    """Somebody cancelled the execution."""
+
+
+Outcome: TypeAlias = Succeeded | Failed | Cancelled
+
+_ANSWERS: Final[Mapping[type[Effect], tuple[type[Answer], ...]]] = {
+    HttpRequest: (HttpResponse, NoResponse),
+    Wait: (Done,),
+    WriteLog: (Done, NoResponse),
+    AwaitCallback: (Done, CallbackRequest),
+}
+
+
+class Machine:
+    """One execution."""
+
+    def __init__(self, plan: Plan, *, limits: RunLimits, recorder: Recorder | None = None) -> None:
+        self.outcome: Outcome | None = None
+        self.waiting: dict[CallId, Command] = {}
+        self._plan = plan
+        self._limits = limits
+        self._recorder = recorder
+        self._world = World()
+        self._memory = Memory(limits, self._frames)
+        self._inbox: deque[Stamped] = deque()
+        self._is_started = False
+        self._ready: deque[Branch] = deque()
+        self._alive: dict[str, Branch] = {}
+        self._waiters: dict[CallId, Branch] = {}
+        self._forks: list[Fork] = []  # those with threads that did not begin, the newest last
+        self._running = 0  # branches and iterations that count against the limit on concurrent ones
+        self._unhandled = 0
+        self._commands: list[Command] = []
+        self._steps = 0
+        self._external = 0
+        self._last_steps: tuple[CurrentStep, ...] = ()
+
+    # -- what the runtime sees ----------------------------------------------------------------------------------
+
+    def feed(self, stamped: Stamped) -> None:
+        """An event happened. It is handled by `advance`, after those that were fed before."""
+        self._inbox.append(stamped)
+
+    def advance(self, budget_steps: int) -> bool:
+        """Go on for at most so many steps. True: there is nothing more to do until the next event.
+
+        Raises CorruptJournal where an event cannot belong to this execution.
+        """
+        while self.outcome is None:
+            if self._ready:
+                if budget_steps <= 0:
+                    return False
+                budget_steps -= self._run(self._ready.popleft(), budget_steps)
+            elif self._inbox:
+                self._handle(self._inbox.popleft())
+            else:
+                return True
+        self._inbox.clear()
+        return True
+
+    def take_commands(self) -> list[Command]:
+        """What is to be carried out, as far as it was not taken yet."""
+        commands, self._commands = self._commands, []
+        return commands
+
+    @property
+    def callbacks(self) -> Mapping[str, Callback]:
+        """The callback endpoints of the execution, by id."""
+        return self._world.callbacks
+
+    @property
+    def current_steps(self) -> tuple[CurrentStep, ...]:
+        """The steps being executed, one for each branch; those executed last, once the execution is over."""
+        if self.outcome is not None:
+            return self._last_steps
+        return self._standing()
+
+    @property
+    def steps(self) -> StepCounts:
+        """The steps executed so far. Source: Workflows pricing page (internal and external steps)."""
+        return StepCounts(internal=self._steps - self._external, external=self._external)
+
+    # -- events -------------------------------------------------------------------------------------------------
+
+    def _handle(self, stamped: Stamped) -> None:
+        event: Event = stamped.event
+        if isinstance(event, Started) == self._is_started:
+            raise CorruptJournal("a journal begins with Started, and has it once")
+        self._world.begin(stamped)
+        if self._recorder is not None:
+            self._recorder.happened(stamped)
+        match event:
+            case Started():
+                self._start(event)
+            case Answered():
+                self._answered(event)
+            case CallbackArrived():
+                self._callback_arrived(event)
+            case CancelRequested():
+                self._end(Cancelled())
+            case Expired():
+                self._fail_at(self._root(), timeout_error("the execution lasted longer than it may"))
+            case Moved():
+                pass  # the world took note
+            case _:
+                assert_never(event)
+
+    def _start(self, event: Started) -> None:
+        self._is_started = True
+        main = self._plan.main
+        frame = RunFrame(main.shape, self._world)
+        if main.parameters and (event.argument is not None or main.parameters[0] in main.required):
+            frame.slots[0] = event.argument
+        root = self._branch("0", frame, main.entry.address)
+        self._alive[root.path] = root
+        self._ready.append(root)
+        self._memory_opened(root)
+
+    def _branch(self, path: str, frame: RunFrame, entry: int) -> Branch:
+        return Branch(path, frame, entry, self._memory, self._limits, self._recorder)
+
+    def _memory_opened(self, branch: Branch) -> None:
+        try:
+            self._memory.open(branch.frame)
+        except Failure as failure:
+            self._fail_at(branch, failure)
+
+    def _root(self) -> Branch:
+        return self._alive["0"]
+
+    def _answered(self, event: Answered) -> None:
+        command = self.waiting.get(event.call)
+        if command is None:
+            return
+        if not isinstance(event.answer, _ANSWERS[type(command.effect)]):
+            raise CorruptJournal(
+                f"call {event.call} is {type(command.effect).__name__}, its answer {type(event.answer).__name__}"
+            )
+        if isinstance(command.effect, AwaitCallback):
+            self._world.callbacks[command.effect.callback].waiters.remove(event.call)
+        self._wake(event.call, event.answer)
+
+    def _callback_arrived(self, event: CallbackArrived) -> None:
+        callback = self._world.callbacks.get(event.callback)
+        if callback is None:
+            raise CorruptJournal(f"a request to callback {event.callback}, which this execution did not open")
+        if callback.waiters:
+            self._wake(callback.waiters.pop(0), event.request)
+        else:
+            callback.requests.append(event.request)
+
+    def _wake(self, call: CallId, answer: Answer) -> None:
+        del self.waiting[call]
+        branch = self._waiters.pop(call)
+        branch.answer = answer
+        self._ready.append(branch)
+
+    # -- running ------------------------------------------------------------------------------------------------
+
+    def _run(self, branch: Branch, budget: int) -> int:
+        """Run a branch until it stops, or to the beginning of the step after the last one of the budget.
+
+        Gives the number of steps executed. Two loops: the first one counts; when the budget is used up, the second one
+        goes on to where the next step begins.
+        """
+        ops, counts, marks = self._plan.ops, self._plan.counts, self._plan.marks
+        recorder = self._recorder
+        budget = left = min(budget, self._limits.steps - self._steps)
+        pc = branch.pc
+        while True:
+            try:
+                if branch.halt is not None:
+                    pc = self._settle(branch, branch.halt)
+                if recorder is None:
+                    while left > 0:
+                        left -= counts[pc]
+                        pc = ops[pc](branch)
+                    while not counts[pc]:
+                        pc = ops[pc](branch)
+                else:
+                    while left > 0 or not counts[pc]:
+                        left -= counts[pc]
+                        mark = marks[pc]
+                        if mark is not None:
+                            recorder.begin(branch, mark)
+                        pc = ops[pc](branch)
+                if self._steps + budget >= self._limits.steps:
+                    raise resource_limit(f"more than {self._limits.steps} steps were executed")
+                branch.pc = pc
+                self._ready.appendleft(branch)
+                break
+            except Halted:
+                if branch.halt is None:
+                    break
+                pc = branch.pc
+            except Failure as failure:
+                pc = branch.unwind(self._raised(branch, pc, failure))
+            except RecursionError:
+                deep = resource_limit("a value or an expression is nested too deeply")
+                pc = branch.unwind(self._raised(branch, pc, deep))
+        self._steps += budget - left
+        return budget - left
+
+    def _settle(self, branch: Branch, halt: Halt) -> int:
+        """Do what the branch stopped for. Gives where it goes on, or HALT: it waits, or is over.
+
+        Raises Failure (the error of a procedure, or a result that cannot be one).
+        """
+        branch.halt = None
+        match halt:
+            case Halt.WAIT:
+                return self._drive(branch)
+            case Halt.FORK:
+                return self._fork(branch)
+            case Halt.END:
+                if branch.origin is None:
+                    result = self._result(branch)
+                    self._thread_ended(branch, None)
+                    self._end(Succeeded(result=result))
+                else:
+                    self._thread_ended(branch, None)
+                return HALT
+            case Halt.FAIL:
+                self._thread_ended(branch, branch.take_raised())
+                return HALT
+            case _:
+                assert_never(halt)
+
+    def _result(self, branch: Branch) -> str:
+        result = to_json(branch.take_value())
+        if utf8_length(result) > self._limits.result_bytes:
+            raise resource_limit(f"the result is longer than {self._limits.result_bytes} bytes")
+        return result
+
+    # -- procedures and their effects ---------------------------------------------------------------------------
+
+    def _drive(self, branch: Branch) -> int:
+        """Let a procedure go on with its answer, to its next effect or to its end."""
+        procedure = branch.procedure
+        assert procedure is not None
+        answer, branch.answer = branch.answer, None
+        while True:
+            try:
+                effect = next(procedure) if answer is None else procedure.send(answer)
+                answer = self._issue(branch, effect)
+            except StopIteration as stop:
+                branch.procedure = None
+                branch.value = stop.value
+                return branch.pc + 1
+            except Failure:
+                branch.procedure = None
+                raise
+            if answer is None:
+                return HALT
+
+    def _issue(self, branch: Branch, effect: Effect) -> Answer | None:
+        """Ask for an effect under the next call id. Gives the answer where it is there already."""
+        branch.sequence += 1
+        branch.requests += 1
+        call = CallId(f"{branch.path}#{branch.sequence}")
+        if isinstance(effect, HttpRequest):
+            self._count(effect, branch.requests)
+        elif isinstance(effect, AwaitCallback):
+            callback = self._world.callbacks.get(effect.callback)
+            if callback is None:
+                raise value_error("events.await_callback: the callback is not one of this execution")
+            self._external += 1
+            if callback.requests:
+                return callback.requests.pop(0)
+            callback.waiters.append(call)
+        source = self._plan.sources[branch.pc]
+        command = Command(
+            call=call,
+            effect=effect,
+            step="" if source is None else source.step,
+            routine="" if source is None else source.routine,
+        )
+        self.waiting[call] = command
+        self._waiters[call] = branch
+        self._commands.append(command)
+        return None
+
+    def _count(self, request: HttpRequest, number: int) -> None:
+        """A connector's polls are steps of their own; a call to a foreign host is an external step."""
+        if request.service:
+            self._steps += number > 1
+        elif number == 1 and not _is_internal(request.url):
+            self._external += 1
+
+    # -- branches -----------------------------------------------------------------------------------------------
+
+    def _fork(self, branch: Branch) -> int:
+        """Begin a `parallel` step. The branch itself does not count as running while it waits for its threads."""
+        fork = branch.fork
+        assert fork is not None
+        if fork.width == 0:
+            return branch.pc
+        if branch.origin is not None:
+            self._running -= 1
+        self._forks.append(fork)
+        self._start_threads()
+        return HALT
+
+    def _start_threads(self) -> None:
+        """Begin as many threads as may run. Those of the newest fork come first: so little is alive at once."""
+        for fork in reversed(tuple(self._forks)):
+            while (
+                self.outcome is None
+                and self._running < self._limits.concurrent_branches
+                and fork.running < fork.limit
+                and fork.started < fork.width
+            ):
+                self._start_thread(fork)
+            if fork.started == fork.width:
+                self._forks.remove(fork)
+
+    def _start_thread(self, fork: Fork) -> None:
+        thread = next(fork.threads)
+        parent = fork.parent
+        frame = RunFrame(thread.shape, self._world, parent.frame)
+        for slot, value in thread.values:
+            frame.slots[slot] = value
+        branch = self._branch(f"{fork.path}.{fork.started}", frame, thread.entry)
+        branch.depth = parent.depth + 1
+        branch.calls_outside = parent.calls_outside + len(parent.calls)
+        branch.index = fork.started
+        branch.id = thread.id
+        branch.origin = fork
+        fork.started += 1
+        fork.running += 1
+        self._running += 1
+        self._alive[branch.path] = branch
+        self._ready.append(branch)
+        if self._recorder is not None:
+            self._recorder.begin(branch, thread.mark, fork.started, fork.width)
+        self._memory_opened(branch)
+
+    def _thread_ended(self, branch: Branch, raised: Raised | None) -> None:
+        """A branch is over, with an error or without."""
+        fork = branch.origin
+        if raised is not None and (fork is None or not raised.is_catchable):
+            self._fail(branch, raised)
+            return
+        if self._recorder is not None:
+            self._recorder.ended(branch, raised)
+        if fork is None:
+            return
+        del self._alive[branch.path]
+        fork.running -= 1
+        self._running -= 1
+        if raised is not None:
+            fork.errors.append((branch.index, branch.id, raised))
+            self._unhandled += 1
+            if self._unhandled > self._limits.unhandled_exceptions:
+                limit = self._limits.unhandled_exceptions
+                self._fail_at(branch, resource_limit(f"more than {limit} branches ended with an unhandled error"))
+                return
+        if fork.running == 0 and fork.started == fork.width:
+            self._running += fork.parent.origin is not None
+            self._ready.append(fork.parent)
+        self._start_threads()
+
+    # -- errors and the end -------------------------------------------------------------------------------------
+
+    def _raised(self, branch: Branch, pc: int, failure: Failure) -> Raised:
+        return Raised(value=failure.value, trace=tuple(self._trace(branch, pc)), is_catchable=failure.is_catchable)
+
+    def _trace(self, branch: Branch, pc: int) -> Iterator[StackFrame]:
+        """One frame for each active call of a routine, innermost first."""
+        addresses = [pc, *(call.site for call in reversed(branch.calls))]
+        while branch.origin is not None:  # the step that forked stands in the same call as the branch begins in
+            branch = branch.origin.parent
+            addresses.extend(call.site for call in reversed(branch.calls))
+        sources = map(self._plan.sources.__getitem__, addresses)
+        return (source for source in sources if source is not None)
+
+    def _fail_at(self, branch: Branch, failure: Failure) -> None:
+        self._fail(branch, self._raised(branch, branch.pc, failure))
+
+    def _fail(self, branch: Branch, raised: Raised) -> None:
+        if self._recorder is not None:
+            self._recorder.ended(branch, raised)
+        self._end(Failed(error=describe(raised)))
+
+    def _end(self, outcome: Outcome) -> None:
+        self._last_steps = self._standing()
+        self.outcome = outcome
+        if self._recorder is not None:
+            self._recorder.finished(is_cancelled=isinstance(outcome, Cancelled))
+        for container in (self.waiting, self._waiters, self._alive):
+            container.clear()
+        for sequence in (self._ready, self._forks, self._commands):
+            sequence.clear()
+
+    def _standing(self) -> tuple[CurrentStep, ...]:
+        """Where each branch is that does not wait for branches of its own."""
+        standing: list[CurrentStep] = []
+        for branch in self._alive.values():
+            if branch.fork is None:
+                frame = next(self._trace(branch, branch.pc), None)
+                if frame is not None:
+                    standing.append(CurrentStep(routine=frame.routine, step=frame.step))
+        return tuple(standing)
+
+    def _frames(self) -> Iterator[RunFrame]:
+        """All frames that are alive, for the measuring of their variables."""
+        return chain.from_iterable(
+            (branch.frame, *(call.frame for call in branch.calls)) for branch in self._alive.values()
+        )
+
+
+def resume(plan: Plan, journal: Iterable[Stamped], limits: RunLimits, recorder: Recorder | None = None) -> Machine:
+    """The machine of an execution, as its journal has it. What is to be done again is in its `waiting`.
+
+    Raises CorruptJournal where the journal does not fit the plan.
+    """
+    machine = Machine(plan, limits=limits, recorder=recorder)
+    for stamped in journal:
+        machine.feed(stamped)
+        while not machine.advance(limits.steps):
+            pass
+    machine.take_commands()
+    return machine
+
+
+def _is_internal(url: str) -> bool:
+    """Whether a call of this URL is an internal step."""
+    host = (urlsplit(url).hostname or "").lower()
+    return f".{host}".endswith(_INTERNAL_DOMAINS)

@@ -1,0 +1,387 @@
+"""Steps and their bodies: the step itself, `assign`, `call`, `switch`, `raise`, `return`, `next` and nested `steps`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Final
+
+from hakobune.core.workflows import limits
+from hakobune.core.workflows.parse_blocks import BlockParser
+from hakobune.core.workflows.parse_values import expression, is_expression, literal_text, target, template
+from hakobune.core.workflows.reading import Reading
+from hakobune.core.workflows.syntax import (
+    Arguments,
+    Assign,
+    Assignment,
+    Body,
+    Call,
+    Case,
+    Goto,
+    Group,
+    Jump,
+    Raise,
+    Return,
+    Step,
+    Switch,
+    Template,
+)
+from hakobune.core.workflows.tree import Entry, Map, Node, Scalar, Sequence, kind_of
+
+_COMPANIONS: Final[dict[str, frozenset[str]]] = {
+    "assign": frozenset({"next"}),
+    "call": frozenset({"args", "result", "next"}),
+    "for": frozenset({"next"}),
+    "parallel": frozenset({"next"}),
+    "raise": frozenset(),
+    "return": frozenset(),
+    "steps": frozenset({"next"}),
+    "switch": frozenset({"next"}),
+    "try": frozenset({"retry", "except", "next"}),
+}
+"""The main key of a step, and what may stand beside it. Source: syntax cheat sheet; the published JSON schema."""
+
+_OWNERS: Final = {"args": "call", "result": "call", "retry": "try", "except": "try"}
+_JUMP_TARGETS: Final = frozenset({"end", "break", "continue"})
+_USUAL_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_FUNCTION: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
+
+
+class Home(StrEnum):
+    """What a body stands in."""
+
+    STEP = "step"
+    CASE = "switch entry"
+    TRY = "try"
+
+
+class StepParser:
+    """Reads the steps of one source."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._blocks = BlockParser(reading, self.steps, self._body_of_try, self.name)
+        self._parsers: dict[str, Callable[[Map, Entry], Body | None]] = {
+            "assign": lambda _, main: self._assign(main),
+            "call": self._call,
+            "for": lambda _, main: self._blocks.loop(main),
+            "parallel": lambda _, main: self._blocks.parallel(main),
+            "raise": lambda _, main: Raise(template(reading, main.value, "raise value")),
+            "return": lambda _, main: Return(template(reading, main.value, "return value")),
+            "steps": lambda _, main: Group(self.steps(main.value, "steps")),
+            "switch": lambda _, main: self._switch(main),
+            "try": self._blocks.attempt,
+        }
+
+    def steps(self, node: Node, owner: str) -> tuple[Step, ...]:
+        """The steps of a list; those that are wrong are left out and noted."""
+        reading = self._reading
+        if not isinstance(node, Sequence):
+            reading.complain(
+                "steps-shape",
+                f"{owner} must be a list of steps, it is {kind_of(node)}",
+                node,
+                remedy="begin each step with '- name:' on a line of its own",
+            )
+            return ()
+        if not node.items:
+            reading.complain("steps-shape", f"{owner} has no steps", node, remedy="write at least one step")
+        outer_step = reading.step
+        found: list[Step] = []
+        for item in node.items:
+            step = self._step(item)
+            if step is not None:
+                found.append(step)
+            reading.step = outer_step
+        return tuple(found)
+
+    def name(self, entry: Entry, kind: str) -> str:
+        """The name of a step or a branch, checked; what is wrong with it is noted."""
+        reading = self._reading
+        name = entry.key
+        if not name or _CONTROL.search(name):
+            reading.complain(
+                "step-name", f"the name of a {kind} must be a text without control characters", entry, remedy="name it"
+            )
+        elif name in _JUMP_TARGETS:
+            reading.complain(
+                "step-name",
+                f"'{name}' is a target of 'next', not a name for a {kind}",
+                entry,
+                remedy=f"choose another name, such as '{name}_step'",
+            )
+        elif not _USUAL_NAME.fullmatch(name):
+            reading.warn(
+                "step-name",
+                f"the name '{name}' has unusual characters",
+                entry,
+                remedy="use letters, digits, '_' and '-'",
+            )
+        position = reading.position_of(entry)
+        first = reading.first_use(name, position)
+        if first is not None:
+            reading.complain(
+                "duplicate-step",
+                f"step name '{name}' is used twice in routine '{reading.routine}': in line {first.line} and in line "
+                f"{position.line}",
+                entry,
+                remedy="names of steps and branches are unique in a routine, also in nested blocks: rename one",
+            )
+        return name
+
+    def _step(self, node: Node) -> Step | None:
+        reading = self._reading
+        if not isinstance(node, Map) or len(node.entries) != 1:
+            self._complain_of_step_shape(node)
+            return None
+        entry = node.entries[0]
+        reading.step = entry.key
+        name = self.name(entry, "step")
+        if not isinstance(entry.value, Map):
+            detail = f"a step must be a map with a key such as 'call' or 'assign', it is {kind_of(entry.value)}"
+            reading.complain("step-shape", detail, entry, remedy=_body_remedy(entry.value))
+            return None
+        body, jump = self._body(entry.value, entry, Home.STEP)
+        return None if body is None else Step(name, body, jump, reading.position_of(entry))
+
+    def _complain_of_step_shape(self, node: Node) -> None:
+        if not isinstance(node, Map):
+            detail, remedy = f"a step must be a map of one name, it is {kind_of(node)}", _body_remedy(node)
+        elif any(entry.key in _COMPANIONS for entry in node.entries[1:]):
+            detail = f"a step must be a map of one name, it has {len(node.entries)} keys"
+            remedy = "indent the lines of its body further than its name"
+        elif not node.entries:
+            detail, remedy = "a step must be a map of one name, it is empty", "write '- name:' and its body below"
+        else:
+            detail = f"a step must be a map of one name, it has {len(node.entries)} keys"
+            remedy = "begin each step with '- '"
+        self._reading.complain("step-shape", detail, node, remedy=remedy)
+
+    # -- bodies -------------------------------------------------------------------------------------------------
+
+    def _body_of_try(self, node: Map, entry: Entry) -> Body | None:
+        return self._body(node, entry, Home.TRY)[0]
+
+    def _body(self, node: Map, owner: Entry | Map, home: Home) -> tuple[Body | None, Jump | None]:
+        """The one thing that a step, an entry of a switch or a `try` does, and where it goes then."""
+        reading = self._reading
+        mains = [entry for entry in node.entries if entry.key in _COMPANIONS]
+        own_keys = {"condition"} if home is Home.CASE else set[str]()
+        jump_keys = set[str]() if home is Home.TRY else {"next"}
+        reading.check_keys(node, {*_COMPANIONS, *_OWNERS, *own_keys, *jump_keys}, f"a {home}")
+        next_entry = node.entry("next") if jump_keys else None
+        jump = None if next_entry is None else self._jump(next_entry.value)
+        if not mains:
+            for entry in node.entries:
+                if entry.key in _OWNERS:
+                    self._complain_of_companion(entry, None)
+            if next_entry is None and home is not Home.CASE:
+                reading.complain(
+                    "missing-key",
+                    f"a {home} needs one of {', '.join(sorted(_COMPANIONS))}" + (" or next" if jump_keys else ""),
+                    owner,
+                    remedy="write what it does",
+                )
+            return (Goto() if jump is not None and home is Home.STEP else None), jump
+        main = mains[0]
+        for other in mains[1:]:
+            reading.complain(
+                "conflicting-keys",
+                f"a {home} does one thing, this one has both '{main.key}' and '{other.key}'",
+                other,
+                remedy="make two steps of it",
+            )
+        for entry in node.entries:
+            if entry.key in _OWNERS and entry.key not in _COMPANIONS[main.key]:
+                self._complain_of_companion(entry, main)
+        if next_entry is not None and "next" not in _COMPANIONS[main.key]:
+            reading.warn(  # published samples of the service have it, so it is no error
+                "unreachable-next",
+                f"nothing comes after '{main.key}': 'next' is never used",
+                next_entry,
+                remedy="remove 'next'",
+            )
+        return self._parsers[main.key](node, main), jump
+
+    def _complain_of_companion(self, entry: Entry, main: Entry | None) -> None:
+        owner = _OWNERS[entry.key]
+        self._reading.complain(
+            "conflicting-keys",
+            f"'{entry.key}' belongs to '{owner}'" + (f", not to '{main.key}'" if main else ""),
+            entry,
+            remedy=f"write it beside '{owner}', in the same map",
+        )
+
+    def _jump(self, node: Node) -> Jump | None:
+        reading = self._reading
+        text = literal_text(reading, node, "next")
+        if text is None:
+            return None
+        if text.strip().startswith("${"):
+            reading.complain(
+                "next",
+                "the target of 'next' cannot be an expression",
+                node,
+                remedy="name a step; use a 'switch' to choose one while running",
+            )
+            return None
+        return Jump(text, reading.position_of(node))
+
+    # -- assign -------------------------------------------------------------------------------------------------
+
+    def _assign(self, main: Entry) -> Assign | None:
+        reading = self._reading
+        node = main.value
+        if not isinstance(node, Sequence) or not node.items:
+            reading.complain(
+                "assign-shape",
+                f"assign must be a list of at least one assignment, it is {kind_of(node)}",
+                main,
+                remedy="write each assignment as '- name: value'",
+            )
+            return None
+        reading.check_limit(
+            "assignments in one step",
+            len(node.items),
+            limits.ASSIGNMENTS_PER_STEP,
+            main,
+            remedy="split the step in two",
+        )
+        found = (self._assignment(item) for item in node.items)
+        return Assign(tuple(assignment for assignment in found if assignment is not None))
+
+    def _assignment(self, node: Node) -> Assignment | None:
+        reading = self._reading
+        if not isinstance(node, Map) or len(node.entries) != 1:
+            count = f"a map of {len(node.entries)} keys" if isinstance(node, Map) else kind_of(node)
+            reading.complain(
+                "assign-shape",
+                f"an assignment must be a map of one variable, it is {count}",
+                node,
+                remedy="write each assignment as '- name: value', with a space behind the colon",
+            )
+            return None
+        entry = node.entries[0]
+        left = target(reading, entry.key, entry.key_node, "assignment")
+        value = template(reading, entry.value, "assignment")
+        return None if left is None else Assignment(left, value, reading.position_of(entry))
+
+    # -- call ---------------------------------------------------------------------------------------------------
+
+    def _call(self, node: Map, main: Entry) -> Call | None:
+        reading = self._reading
+        arguments = self._arguments(node.entry("args"))
+        result_entry = node.entry("result")
+        result = None
+        if result_entry is not None:
+            text = literal_text(reading, result_entry.value, "result")
+            if text is not None:
+                assert isinstance(result_entry.value, Scalar)
+                result = target(reading, text, result_entry.value, "result")
+        function = literal_text(reading, main.value, "call")
+        if function is None:
+            return None
+        if not _FUNCTION.fullmatch(function):
+            reading.complain(
+                "call",
+                f"'{function}' is not the name of a function or a subworkflow",
+                main.value,
+                remedy="write the name alone, such as 'http.get'; arguments go to 'args'",
+            )
+            return None
+        return Call(function, reading.position_of(main.value), arguments, result)
+
+    def _arguments(self, entry: Entry | None) -> Arguments:
+        """`args`; an empty one is as good as none."""
+        if entry is None:
+            return Arguments()
+        reading = self._reading
+        node = entry.value
+        position = reading.position_of(node)
+        if isinstance(node, Map):
+            named: list[tuple[str, Template]] = []
+            for argument in node.entries:
+                if is_expression(argument.key_node):
+                    reading.complain(
+                        "args",
+                        "the name of an argument cannot be an expression",
+                        argument,
+                        remedy="write the name, or give 'args' as one expression that makes a map",
+                    )
+                named.append((argument.key, template(reading, argument.value, "args")))
+            return Arguments(named=tuple(named), position=position)
+        if isinstance(node, Sequence):
+            return Arguments(
+                positional=tuple(template(reading, item, "args") for item in node.items), position=position
+            )
+        if is_expression(node):
+            return Arguments(dynamic=expression(reading, node, "args"), position=position)
+        if node.value is not None:
+            reading.complain(
+                "args",
+                f"args must be a map, a list or one expression, it is {kind_of(node)}",
+                node,
+                remedy="write 'name: value' for each argument below 'args:'",
+            )
+        return Arguments()
+
+    # -- switch -------------------------------------------------------------------------------------------------
+
+    def _switch(self, main: Entry) -> Switch | None:
+        reading = self._reading
+        node = main.value
+        if not isinstance(node, Sequence) or not node.items:
+            reading.complain(
+                "switch-shape",
+                f"switch must be a list of at least one condition, it is {kind_of(node)}",
+                main,
+                remedy="begin each entry with '- condition: ${…}'",
+            )
+            return None
+        reading.check_limit(
+            "conditions in one switch",
+            len(node.items),
+            limits.CONDITIONS_PER_SWITCH,
+            main,
+            remedy="split the step in two",
+        )
+        found = (self._case(item) for item in node.items)
+        return Switch(tuple(case for case in found if case is not None))
+
+    def _case(self, node: Node) -> Case | None:
+        reading = self._reading
+        if not isinstance(node, Map):
+            reading.complain(
+                "switch-shape",
+                f"an entry of a switch must be a map with a condition, it is {kind_of(node)}",
+                node,
+                remedy="write '- condition: ${…}' and what to do below it",
+            )
+            return None
+        body, jump = self._body(node, node, Home.CASE)
+        condition = node.get("condition")
+        if condition is None:
+            reading.complain(
+                "missing-key",
+                "an entry of a switch needs 'condition'",
+                node,
+                remedy="write 'condition: ${…}'; 'condition: true' holds always",
+            )
+            return None
+        read = template(reading, condition, "condition")
+        if not is_expression(condition) and not (isinstance(condition, Scalar) and isinstance(condition.value, bool)):
+            reading.warn(
+                "condition",
+                f"the condition is never a boolean, it is {kind_of(condition)}: it will raise a TypeError",
+                condition,
+                remedy="write an expression: ${…}",
+            )
+        return Case(read, body, jump, reading.tree.source.position(node.start))
+
+
+def _body_remedy(node: Node) -> str:
+    if isinstance(node, Scalar) and isinstance(node.value, str) and ":" in node.value:
+        return "write a space behind the colon: 'key: value'"
+    return "write '- name:' and below it, indented further, what the step does"

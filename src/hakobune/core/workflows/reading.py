@@ -1,0 +1,109 @@
+"""One reading of a source: where it is, what it found wrong, and the numbers it gives to blocks."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from hakobune.core.workflows.limits import Strictness
+from hakobune.core.workflows.positions import Position, Problem, Severity
+from hakobune.core.workflows.tree import Entry, Map, Scalar, Sequence, SourceTree
+
+Place: TypeAlias = Scalar | Sequence | Map | Entry | Position
+
+
+class Reading:
+    """What the chapters of the parser share. `routine` and `step` are the names of what is being read."""
+
+    def __init__(self, tree: SourceTree, strictness: Strictness) -> None:
+        self.tree = tree
+        self.strictness = strictness
+        self.problems: list[Problem] = []
+        self.routine = ""
+        self.step = ""
+        self._blocks = 0
+        self._step_names: dict[str, Position] = {}
+
+    def begin_routine(self, name: str) -> None:
+        """From here on everything belongs to this routine."""
+        self.routine = name
+        self.step = ""
+        self._step_names = {}
+
+    def first_use(self, step_name: str, position: Position) -> Position | None:
+        """Where this routine has a step of the name already; if nowhere, it is noted."""
+        first = self._step_names.setdefault(step_name, position)
+        return None if first is position else first
+
+    def new_block(self) -> int:
+        """A number that no other block of the source has."""
+        self._blocks += 1
+        return self._blocks
+
+    def position_of(self, place: Place) -> Position:
+        """Where a node is; of an entry, its key."""
+        match place:
+            case Position():
+                return place
+            case Entry():
+                return self.tree.position_of(place.key_node)
+            case _:
+                return self.tree.position_of(place)
+
+    def complain(
+        self,
+        rule: str,
+        detail: str,
+        place: Place,
+        *,
+        remedy: str = "",
+        what: str = "",
+        severity: Severity = Severity.ERROR,
+    ) -> None:
+        """Note a problem. `what` is what could not be evaluated, if it is a value: "return value", "args", …"""
+        message = f"error evaluating {what}: {detail}" if what else detail
+        home = f"step {self.step}" if self.step else f"routine {self.routine}" if self.routine else ""
+        if home:
+            message = f"error in {home}: {message}" if severity is Severity.ERROR else f"in {home}: {message}"
+        self.problems.append(
+            Problem(
+                rule=rule,
+                message=message,
+                position=self.position_of(place),
+                remedy=remedy,
+                severity=severity,
+                routine=self.routine,
+                step=self.step,
+            )
+        )
+
+    def warn(self, rule: str, detail: str, place: Place, *, remedy: str = "") -> None:
+        """Note something that is allowed and most likely not meant."""
+        self.complain(rule, detail, place, remedy=remedy, severity=Severity.WARNING)
+
+    def check_limit(self, what: str, count: int, allowed: int, place: Place, *, remedy: str = "") -> None:
+        """Note a count above a limit of the service, as strictly as limits are kept. `what` names it in the plural."""
+        if count <= allowed or self.strictness is Strictness.OFF:
+            return
+        severity = Severity.ERROR if self.strictness is Strictness.STRICT else Severity.WARNING
+        self.complain("limit", f"{count} {what}, the limit is {allowed}", place, remedy=remedy, severity=severity)
+
+    def check_keys(self, found: Map, allowed: Iterable[str], owner: str) -> None:
+        """Note keys that do not belong here, each with the one that may have been meant."""
+        known = sorted(allowed)
+        for entry in found.entries:
+            if entry.key not in known:
+                self.complain(
+                    "unknown-key",
+                    f"unknown key '{entry.key}' in {owner}",
+                    entry,
+                    remedy=_did_you_mean(entry.key, known),
+                )
+
+
+def _did_you_mean(key: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(key, known, n=1)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    return f"allowed here: {', '.join(known)}"
