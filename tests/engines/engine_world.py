@@ -140,10 +140,15 @@ class ProcessWorld:
     def supervisor_log(self) -> str:
         return (self.directory / "supervisor" / "log").read_text()
 
+    @property
+    def runtime_id(self) -> str:
+        """What marks the processes of this directory. Raises OSError if there is none yet."""
+        return (self.directory / "supervisor" / "id").read_text().split()[0]
+
     def marked_pids(self) -> list[int]:
         """Processes of attempts (and preloaded interpreters) of this directory."""
         try:
-            entry = f"HAKOBUNE_RUNTIME={(self.directory / 'supervisor' / 'id').read_text().strip()}".encode()
+            entry = f"HAKOBUNE_RUNTIME={self.runtime_id}".encode()
         except OSError:
             return []
         return [pid for pid in all_pids() if entry in environment(pid)]
@@ -169,7 +174,7 @@ class ProcessWorld:
     def _remove_control_groups(self) -> None:
         """A killed supervisor leaves its group; only the next one of the same directory would remove it."""
         try:
-            name = f"hakobune-{(self.directory / 'supervisor' / 'id').read_text().strip()}"
+            name = f"hakobune-{self.runtime_id}"
         except OSError:
             return
         for group in Path("/sys/fs/cgroup").rglob(name):

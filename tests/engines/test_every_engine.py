@@ -193,20 +193,42 @@ async def test_given_no_working_directory_when_attempts_run_then_each_finds_an_e
     await soon(lambda: not any(Path(place).exists() for place in places.read_text().split()))
 
 
-async def test_given_a_source_when_attempts_run_then_each_directory_begins_with_links_to_it(
+async def test_given_a_source_when_attempts_write_into_it_then_no_other_attempt_sees_it(
     watch: Watch, tmp_path: Path
 ) -> None:
     source = tmp_path / "source"
     (source / "package").mkdir(parents=True)
     (source / "main.sh").write_text("echo ran >> $1")
+    (source / "package" / "state").write_text("0")
+    (source / "package" / "state").chmod(0o444)
     log = tmp_path / "log"
-    script = f"sh main.sh {log}; ls | sort | tr '\\n' ' ' >> {log}; rm main.sh; ln -s /bin/false main.sh"
+    script = (
+        f"sh main.sh {log}; {{ ls | sort; ls package; cat package/state; }} | tr '\\n' ' ' >> {log};"
+        "echo 1 >> package/state; touch package/left; rm main.sh; ln -s /bin/false main.sh"
+    )
     wanted = attempts(3)
-    await watch.engine.start(a_shell(script, width=1, links_from=str(source)), wanted)
+    await watch.engine.start(a_shell(script, width=1, source=str(source)), wanted)
     ended = await watch.all_ended(wanted)
     assert [one.exit_code for one in ended] == [0, 0, 0]
-    assert log.read_text() == "ran\nmain.sh package " * 3
+    assert log.read_text() == "ran\nmain.sh package state 0" * 3
     assert (source / "main.sh").read_text() == "echo ran >> $1"
+    assert (source / "package" / "state").read_text() == "0"
+    assert [entry.name for entry in (source / "package").iterdir()] == ["state"]
+
+
+async def test_given_attempts_whose_source_is_being_copied_when_they_are_stopped_then_they_end_and_nothing_is_left(
+    watch: Watch, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for number in range(3000):
+        (source / f"{number}").write_text("x")
+    wanted = attempts(4)
+    lane = a_shell("sleep 600", source=str(source))
+    await watch.engine.start(lane, wanted)
+    await watch.engine.stop(lane.uid)
+    ended = await watch.all_ended(wanted)
+    assert {one.kind for one in ended} == {EndKind.STOPPED}
 
 
 async def test_given_an_attempt_when_it_runs_then_it_leads_a_session_and_reads_nothing(

@@ -60,7 +60,7 @@ CASES: dict[str, tuple[Callable[[Path], Lane], list[str]]] = {
         ["working directory", "not a directory"],
     ),
     "missing source": (
-        lambda folder: a_lane("/bin/true", links_from=str(folder / "gone")),
+        lambda folder: a_lane("/bin/true", source=str(folder / "gone")),
         ["source directory", "gone", "does not exist"],
     ),
     "NUL in an argument": (lambda _: a_lane("/bin/echo", "a\0b"), ["not valid", "null byte"]),

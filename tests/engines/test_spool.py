@@ -94,3 +94,22 @@ def test_given_a_spool_that_was_recovered_when_it_goes_on_then_old_and_new_recor
     second.acknowledge(1)
     second.close()
     assert recovered(tmp_path) == [following]
+
+
+def test_given_a_disk_that_refuses_a_write_and_its_sync_when_there_is_room_again_then_nothing_follows_a_torn_line(
+    tmp_path: Path,
+) -> None:
+    spool = Spool(str(tmp_path))
+    spool.recover()
+    spool.append([a_record(1)])
+    full = os.open("/dev/full", os.O_WRONLY)  # no write fits, and it cannot be synced
+    kept = os.dup(spool._fd)
+    os.write(kept, b"a torn li")
+    os.dup2(full, spool._fd)
+    os.close(full)
+    with pytest.raises(OSError, match=r"Invalid argument|No space"):
+        spool.append([a_record(2)])
+    os.close(kept)
+    spool.append([a_record(2), a_record(3)])
+    spool.sync()
+    assert recovered(tmp_path) == [1, 2, 3]

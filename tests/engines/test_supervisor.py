@@ -7,6 +7,9 @@ import resource
 import shutil
 import signal
 import socket
+import subprocess
+import threading
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -29,7 +32,7 @@ from engine_world import (
 )
 
 from hakobune.engines.api import Ended, EndKind, Started
-from hakobune.engines.process import wireformat
+from hakobune.engines.process import supervisor, wireformat
 from hakobune.engines.process.wireformat import Frames, encode
 
 pytestmark = pytest.mark.anyio
@@ -261,3 +264,67 @@ async def test_given_waiting_attempts_when_many_end_then_their_reports_travel_to
     await watch.engine.start(a_lane("/bin/true", width=8), wanted)
     await watch.all_ended(wanted)
     assert len(watch.batches) < 100
+
+
+async def test_given_a_copy_of_a_data_directory_when_it_is_opened_then_the_tasks_of_the_original_go_on(
+    world: ProcessWorld, watch: Watch, tmp_path: Path
+) -> None:
+    attempt = an_attempt()
+    await watch.engine.start(a_shell("sleep 600", memory_limit_bytes=64 * MIB), [attempt])
+    pid = (await watch.start_of(attempt)).pid
+    shutil.copytree(world.directory, tmp_path / "copy", symlinks=True, ignore=lambda _, names: {"socket"} & set(names))
+    copy = ProcessWorld(tmp_path / "copy")
+    other = Watch(copy.engine())
+    try:
+        assert await other.engine.open() == []
+        assert copy.runtime_id != world.runtime_id
+        assert is_running(pid)
+        assert (await other.run(a_shell("exit 3"))).exit_code == 3
+    finally:
+        await other.engine.close(stop_attempts=True)
+    assert is_running(pid)
+
+
+async def test_given_a_directory_when_a_supervisor_follows_another_then_it_has_the_same_identity(
+    world: ProcessWorld, watch: Watch
+) -> None:
+    first = world.runtime_id
+    attempt = an_attempt()
+    await watch.engine.start(a_shell("sleep 600"), [attempt])
+    pid = (await watch.start_of(attempt)).pid
+    world.kill_supervisor()
+    await until_lost(watch.engine)
+    await watch.engine.open()
+    assert world.runtime_id == first
+    assert not is_running(pid)
+
+
+def test_given_processes_that_never_end_when_leftovers_are_killed_then_it_gives_up_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(supervisor, "LEFTOVERS_GONE_WITHIN_S", 0.3)
+    entry = f"HAKOBUNE_RUNTIME=left-{os.getpid()}"
+    name, _, value = entry.partition("=")
+    is_over = threading.Event()
+
+    def come_again() -> None:
+        """As one dies, the next is there: to the one who kills them, as good as immortal."""
+        while not is_over.is_set():
+            with subprocess.Popen(["/bin/sleep", "60"], env={name: value}) as process:
+                while process.poll() is None and not is_over.is_set():
+                    time.sleep(0.001)
+                process.kill()
+
+    threads = [threading.Thread(target=come_again) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        began_s = time.monotonic()
+        left = supervisor._kill_leftovers(entry.encode())
+        assert time.monotonic() - began_s < 3.0
+        assert left
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+    assert supervisor._kill_leftovers(entry.encode()) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from hakobune.engines.process import copies
 from hakobune.engines.process.workdirs import WorkDirs
 
 
@@ -22,10 +23,10 @@ def finish(dirs: WorkDirs) -> None:
 
 def test_given_an_untouched_directory_when_it_comes_back_then_the_lane_gets_it_again(tmp_path: Path) -> None:
     dirs, _ = work_dirs(tmp_path / "work")
-    first = dirs.take("lane", None)
+    first = dirs.take("lane")
     dirs.give_back("lane", first)
-    assert dirs.take("lane", None) == first
-    assert dirs.take("lane", None) != first
+    assert dirs.take("lane") == first
+    assert dirs.take("lane") != first
 
 
 def test_given_a_used_directory_when_it_comes_back_then_it_is_removed(tmp_path: Path) -> None:
@@ -36,7 +37,7 @@ def test_given_a_used_directory_when_it_comes_back_then_it_is_removed(tmp_path: 
         lambda path: os.rmdir(path),
         lambda path: (os.rmdir(path), os.symlink("/", path)),
     ):
-        taken = dirs.take("lane", None)
+        taken = dirs.take("lane")
         use(taken)
         dirs.give_back("lane", taken)
         finish(dirs)
@@ -45,23 +46,98 @@ def test_given_a_used_directory_when_it_comes_back_then_it_is_removed(tmp_path: 
     assert os.path.isdir("/")
 
 
-def test_given_links_when_one_was_changed_then_the_directory_is_not_used_again(tmp_path: Path) -> None:
+def a_source(folder: Path) -> Path:
+    """Files, folders, programs and links, as a snapshot holds them."""
+    (folder / "lib" / "deep").mkdir(parents=True)
+    (folder / "lib" / "deep" / "data").write_bytes(bytes(range(256)) * 10)
+    (folder / "empty").mkdir()
+    (folder / "run").write_text("#!/bin/sh\n")
+    (folder / "run").chmod(0o555)
+    (folder / "main.py").write_text("print(1)")
+    (folder / "main.py").chmod(0o444)
+    (folder / "link").symlink_to("lib/deep/data")
+    (folder / "out").symlink_to("/etc/passwd")
+    (folder / "node_modules" / "left-pad").mkdir(parents=True)
+    return folder
+
+
+def copied(dirs: WorkDirs, source: Path) -> Path:
+    path, steps = dirs.take_copy(os.fsencode(source))
+    for _ in steps:
+        pass
+    return Path(os.fsdecode(path))
+
+
+def test_given_a_source_when_it_is_copied_then_all_is_there_and_may_be_written(tmp_path: Path) -> None:
+    source = a_source(tmp_path / "source")
+    dirs, _ = work_dirs(tmp_path / "work")
+    copy = copied(dirs, source)
+    assert sorted(entry.name for entry in copy.iterdir()) == sorted(entry.name for entry in source.iterdir())
+    assert (copy / "lib" / "deep" / "data").read_bytes() == (source / "lib" / "deep" / "data").read_bytes()
+    assert (copy / "link").readlink() == Path("lib/deep/data")
+    assert (copy / "out").readlink() == Path("/etc/passwd")
+    assert (copy / "main.py").stat().st_mode & 0o777 == 0o644
+    assert (copy / "run").stat().st_mode & 0o777 == 0o755
+    assert (copy / "node_modules").readlink() == source / "node_modules"  # built, not copied
+
+
+def test_given_a_copy_when_it_is_written_to_then_neither_the_source_nor_another_copy_changes(tmp_path: Path) -> None:
+    source = a_source(tmp_path / "source")
+    before = (source / "lib" / "deep" / "data").read_bytes()
+    dirs, said = work_dirs(tmp_path / "work")
+    first, second = copied(dirs, source), copied(dirs, source)
+    for name in ("lib/deep/data", "main.py", "link"):
+        with open(first / name, "ab") as file:
+            file.write(b"written by a task")
+    (first / "lib" / "new").write_text("x")
+    (first / "lib" / "deep" / "data").unlink()
+    assert (source / "lib" / "deep" / "data").read_bytes() == (second / "lib" / "deep" / "data").read_bytes() == before
+    assert not (source / "lib" / "new").exists()
+    assert (source / "main.py").read_text() == (second / "main.py").read_text() == "print(1)"
+    for copy in (first, second):
+        dirs.give_back("lane", os.fsencode(copy))
+    finish(dirs)
+    assert (said, os.listdir(tmp_path / "work")) == ([], [])
+    assert (source / "node_modules" / "left-pad").is_dir()
+
+
+def test_given_a_copy_when_it_comes_back_untouched_then_no_other_attempt_gets_it(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    dirs, _ = work_dirs(tmp_path / "work")
+    copy = copied(dirs, tmp_path / "source")
+    dirs.give_back("lane", os.fsencode(copy))
+    assert dirs.take("lane") != os.fsencode(copy)
+
+
+def test_given_a_large_file_when_it_is_copied_then_its_content_is_there(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
-    (source / "a").write_text("a")
-    (source / "b").mkdir()
+    for name, size in (("large", copies.COPIED_MAX_BYTES), ("larger", copies.COPIED_MAX_BYTES + 1)):
+        with open(source / name, "wb") as file:
+            file.write(b"begin")
+            file.truncate(size)
     dirs, _ = work_dirs(tmp_path / "work")
-    taken = dirs.take("lane", os.fsencode(source))
-    assert sorted(os.listdir(taken)) == [b"a", b"b"]
-    dirs.give_back("lane", taken)
-    again = dirs.take("lane", os.fsencode(source))
-    assert again == taken
-    os.unlink(os.path.join(again, b"a"))
-    os.symlink("/etc/passwd", os.path.join(again, b"a"))
-    dirs.give_back("lane", again)
+    copy = copied(dirs, source)
+    assert not (copy / "large").is_symlink()
+    for name in ("large", "larger"):  # the larger one is a link where blocks cannot be shared
+        assert (copy / name).stat().st_size == (source / name).stat().st_size
+        with open(copy / name, "rb") as file:
+            assert file.read(5) == b"begin"
+
+
+def test_given_many_files_when_they_are_copied_then_it_is_done_little_by_little(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for number in range(300):
+        (source / f"{number}").write_text("x")
+    dirs, _ = work_dirs(tmp_path / "work")
+    path, steps = dirs.take_copy(os.fsencode(source))
+    next(steps)
+    assert len(os.listdir(path)) < 10
+    steps.close()  # type: ignore[attr-defined]  # the attempt is told to end meanwhile
+    dirs.give_back("lane", path)
     finish(dirs)
-    assert not os.path.lexists(again)
-    assert (source / "a").read_text() == "a"
+    assert not os.path.exists(path)
 
 
 def test_given_links_out_and_locked_and_deep_folders_when_they_are_removed_then_nothing_outside_is_touched(
@@ -71,7 +147,7 @@ def test_given_links_out_and_locked_and_deep_folders_when_they_are_removed_then_
     (outside / "kept").mkdir(parents=True)
     (outside / "kept" / "file").write_text("kept")
     dirs, said = work_dirs(tmp_path / "work")
-    path = dirs.take("lane", None)
+    path = dirs.take("lane")
     os.symlink(outside, os.path.join(path, b"link"))
     os.makedirs(os.path.join(path, b"locked", b"below"))
     os.symlink(outside / "kept", os.path.join(path, b"locked", b"below", b"link"))
@@ -93,7 +169,7 @@ def test_given_links_out_and_locked_and_deep_folders_when_they_are_removed_then_
 
 def test_given_many_files_when_they_are_removed_then_it_is_done_little_by_little(tmp_path: Path) -> None:
     dirs, _ = work_dirs(tmp_path / "work")
-    taken = dirs.take("lane", None)
+    taken = dirs.take("lane")
     for number in range(3000):
         open(os.path.join(taken, b"%d" % number), "w").close()
     dirs.give_back("lane", taken)
@@ -105,10 +181,10 @@ def test_given_many_files_when_they_are_removed_then_it_is_done_little_by_little
 
 def test_given_what_a_dead_supervisor_left_when_the_next_opens_then_it_is_removed(tmp_path: Path) -> None:
     first, _ = work_dirs(tmp_path / "work")
-    left = first.take("lane", None)
+    left = first.take("lane")
     open(os.path.join(left, b"file"), "w").close()
     second, _ = work_dirs(tmp_path / "work")
-    new = second.take("lane", None)
+    new = second.take("lane")
     finish(second)
     assert not os.path.lexists(left)
     assert os.path.isdir(new)
@@ -116,7 +192,7 @@ def test_given_what_a_dead_supervisor_left_when_the_next_opens_then_it_is_remove
 
 def test_given_a_lane_that_is_forgotten_when_its_spares_are_removed_then_the_root_is_empty(tmp_path: Path) -> None:
     dirs, _ = work_dirs(tmp_path / "work")
-    taken = [dirs.take("lane", None) for _ in range(3)]
+    taken = [dirs.take("lane") for _ in range(3)]
     for one in taken:
         dirs.give_back("lane", one)
     dirs.forget("lane")

@@ -222,7 +222,7 @@ async def test_given_a_declaration_that_is_replaced_while_it_is_prepared_then_it
     tmp_path: Path, source: Path
 ) -> None:
     async with a_house(tmp_path / "data") as house:
-        house.threads.held = "_outcome"
+        house.threads.held = "take"
         first = await house.ok("POST", f"{JOBS}?jobId=one", declared(source=source))
         await house.threads.is_waiting.wait()
         second = await house.ok("PATCH", f"{JOBS}/one", declared(source=source, tasks=2))

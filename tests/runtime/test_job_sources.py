@@ -25,12 +25,12 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
-async def links(house: House, execution: Any) -> Path:
+async def snapshot_of(house: House, execution: Any) -> Path:
     """What the attempts of an execution find in their directory, as a runtime that has just started would say."""
     programs = house.runtime.programs
     await programs.forget_execution("none", "none", "none", "none")
     programs._lanes.clear()
-    found = (await programs.lane(execution)).links_from
+    found = (await programs.lane(execution)).source
     assert found is not None
     return Path(found)
 
@@ -48,8 +48,8 @@ async def test_given_the_same_declaration_with_new_content_when_deployed_then_ru
         assert (old.job_generation, new.job_generation) == (1, 2)
         await house.crash()
         await house.start()
-        assert (await links(house, old) / "main.py").read_text() == "print(1)"
-        assert (await links(house, new) / "main.py").read_text() == "print(2)"
+        assert (await snapshot_of(house, old) / "main.py").read_text() == "print(1)"
+        assert (await snapshot_of(house, new) / "main.py").read_text() == "print(2)"
 
 
 async def test_given_the_same_content_when_deployed_again_then_the_generation_stays(
@@ -80,7 +80,7 @@ async def test_given_a_source_being_copied_when_the_job_is_declared_anew_then_th
         await house.done(second)
         found = await house.ok("GET", f"{JOBS}/one/executions")
         assert [item["name"].rpartition("/")[2] for item in found["executions"]] == ["one-t2"]
-        assert (await links(house, await house.run("one")) / "main.py").read_text() == "print('other')"
+        assert (await snapshot_of(house, await house.run("one")) / "main.py").read_text() == "print('other')"
 
 
 async def test_given_a_source_being_copied_when_the_job_is_deleted_then_nothing_of_it_comes_back(
@@ -124,7 +124,7 @@ async def test_given_a_runtime_that_dies_while_it_copies_when_it_starts_again_th
         await house.crash()
         await house.start()
         assert "response" in await house.done(created)
-        assert (await links(house, await house.run("one")) / "main.py").exists()
+        assert (await snapshot_of(house, await house.run("one")) / "main.py").exists()
 
 
 async def test_given_a_source_that_cannot_be_prepared_when_deployed_then_the_job_says_why_and_heals(
@@ -155,7 +155,7 @@ async def test_given_an_execution_of_an_old_generation_when_it_is_re_run_then_it
         await house.runtime.programs._sweep()
         again = await house.ok("POST", f"/v2/{old.name}:rerun", {})
         execution = await house.execution(again["metadata"]["name"])
-        assert (await links(house, execution) / "main.py").read_text() == "print(1)"
+        assert (await snapshot_of(house, execution) / "main.py").read_text() == "print(1)"
 
 
 async def test_given_snapshots_when_swept_then_those_in_use_stay_and_the_others_go(
@@ -186,4 +186,4 @@ async def test_given_a_snapshot_that_the_store_does_not_know_yet_when_swept_then
             await anyio.sleep(1)
             house.threads.go.set()
         await house.done(created)
-        assert (await links(house, await house.run("one")) / "main.py").exists()
+        assert (await snapshot_of(house, await house.run("one")) / "main.py").exists()

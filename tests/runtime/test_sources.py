@@ -6,11 +6,16 @@ import os
 import shutil
 import socket
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Event, Thread
+from typing import Any
 
 import pytest
 
-from hakobune.core.errors import FailedPrecondition
+from hakobune.core.errors import FailedPrecondition, Unavailable
+from hakobune.runtime import sources as sources_module
 from hakobune.runtime.sources import Sources
 
 NOBODY = 65534
@@ -183,14 +188,16 @@ def test_given_a_file_that_changes_while_it_is_copied_when_taken_then_the_digest
     tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sources = Sources(tmp_path / "data")
-    copyfile = shutil.copyfile
+    chunks, looks = sources_module._chunks, 0
 
-    def changing(source_file: str, target: Path) -> None:
-        if source_file.endswith("main.py"):
-            Path(source_file).write_text("print('changed')")
-        copyfile(source_file, target)
+    def changing(path: str, stopped: Event) -> Iterator[bytes]:
+        nonlocal looks
+        looks += path == str(source / "main.py")
+        if looks == 2:  # the first look was for the digest, this one is the copy
+            Path(path).write_text("print('changed')")
+        return chunks(path, stopped)
 
-    monkeypatch.setattr(shutil, "copyfile", changing)
+    monkeypatch.setattr(sources_module, "_chunks", changing)
     digest = sources.take(source)
     monkeypatch.undo()
     assert (sources.path(digest) / "main.py").read_text() == "print('changed')"
@@ -207,3 +214,46 @@ def test_given_snapshots_when_only_some_are_kept_then_the_others_and_half_ones_g
     sources.keep_only({second})
     assert not sources.path(first).exists()
     assert [entry.name for entry in (tmp_path / "data" / "sources").iterdir()] == [second]
+
+
+def test_given_a_snapshot_when_it_is_taken_then_its_files_may_not_be_written(tmp_path: Path, source: Path) -> None:
+    sources = Sources(tmp_path / "data")
+    snapshot = sources.path(sources.take(source))
+    assert (snapshot / "main.py").stat().st_mode & 0o777 == 0o444
+    assert (snapshot / "run").stat().st_mode & 0o777 == 0o555
+
+
+def test_given_a_large_source_when_the_runtime_stops_then_the_copy_ends_at_once_and_nothing_half_is_left(
+    tmp_path: Path, source: Path
+) -> None:
+    with open(source / "large", "wb") as file:
+        file.truncate(8 * 1024**3)  # a hole: it costs no room, and reading it takes many seconds
+    sources = Sources(tmp_path / "data", bytes_max=16 * 1024**3)
+    stopped = Event()
+    caught: list[Any] = []
+
+    def take() -> None:
+        try:
+            sources.take(source, stopped)
+        except Unavailable as error:
+            caught.append(error)
+
+    thread = Thread(target=take)
+    thread.start()
+    stopped.set()
+    began_s = time.monotonic()
+    thread.join(30)
+    assert (len(caught), time.monotonic() - began_s < 2.0) == (1, True)
+    assert not (tmp_path / "data" / "sources").exists()
+
+
+def test_given_folders_too_deep_when_taken_then_they_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "source" / "/".join(["d"] * 150)).mkdir(parents=True)
+    with pytest.raises(FailedPrecondition, match="folders within each other"):
+        Sources(tmp_path / "data").take(tmp_path / "source")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "/".join(["y" * 200] * 30)])
+def test_given_a_path_that_no_file_can_have_when_taken_then_it_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(FailedPrecondition, match="cannot be copied"):
+        Sources(tmp_path / "data").take(tmp_path / name)

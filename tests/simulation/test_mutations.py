@@ -178,6 +178,24 @@ def a_rerun_runs_everything(patch: Patch) -> None:
     patch.setattr(jobs, "_carried", carried)
 
 
+def an_error_of_a_performer_ends_the_wheel(patch: Patch) -> None:
+    from hakobune.runtime.rooms import Rooms
+
+    async def judge(self: Rooms, command: object, error: Exception, failures: int) -> None:
+        raise error
+
+    patch.setattr(Rooms, "judge", judge)
+
+
+def what_cannot_be_performed_is_forgotten(patch: Patch) -> None:
+    from hakobune.runtime.rooms import Rooms, Verdict
+
+    async def judge(self: Rooms, command: object, error: Exception, failures: int) -> Verdict:
+        return Verdict.SETTLED
+
+    patch.setattr(Rooms, "judge", judge)
+
+
 MUTATIONS: list[Callable[[Patch], None]] = [
     no_filter_on_repeated_starts,
     acknowledgements_race_repeated_starts,
@@ -196,6 +214,8 @@ MUTATIONS: list[Callable[[Patch], None]] = [
     keys_are_not_kept,
     a_deleted_job_keeps_its_executions,
     a_rerun_runs_everything,
+    an_error_of_a_performer_ends_the_wheel,
+    what_cannot_be_performed_is_forgotten,
 ]
 
 

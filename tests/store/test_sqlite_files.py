@@ -102,6 +102,28 @@ async def test_given_no_directory_when_opened_then_it_is_made_for_its_owner_only
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
 
 
+async def test_given_a_new_store_when_opened_then_nobody_else_may_read_its_files_and_its_folders_are_there(
+    tmp_path: Path,
+) -> None:
+    directory = tmp_path / "above" / "data"
+    store = await SqliteStore.open(directory, folders=("logs",))
+    await store.write(lambda tx: tx.set_meta("key", "value"))
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    modes = {entry.name: stat.S_IMODE(entry.stat().st_mode) for entry in directory.iterdir()}
+    assert modes.keys() >= {"state.sqlite3", "state.sqlite3-wal", "lock", "logs"}
+    assert all(not mode & 0o077 for mode in modes.values()), modes
+    await store.close()
+
+
+async def test_given_a_file_that_others_may_read_when_opened_then_it_is_taken_from_them(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path)
+    await store.close()
+    (tmp_path / "state.sqlite3").chmod(0o644)
+    store = await SqliteStore.open(tmp_path)
+    assert stat.S_IMODE((tmp_path / "state.sqlite3").stat().st_mode) == 0o600
+    await store.close()
+
+
 async def test_given_a_file_where_the_directory_should_be_when_opened_then_the_error_says_so(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
     with pytest.raises(FailedPrecondition, match="cannot be used"):

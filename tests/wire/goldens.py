@@ -7,10 +7,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pictured_workflows
 from pictured import EXECUTIONS, OPERATIONS, TASKS, a_full_job, a_job, named
 
 from hakobune.wire import run_v1, run_v2
-from hakobune.wire.operations import run_operation_to_json
+from hakobune.wire.executions_v1 import View, execution_to_json
+from hakobune.wire.executions_v1_parts import callback_to_json, step_entries_to_json, step_entry_to_json
+from hakobune.wire.operations import any_operation_to_json, run_operation_to_json
+from hakobune.wire.workflows_v1 import workflow_to_json
 
 FOLDER = Path(__file__).parent / "golden"
 
@@ -34,6 +38,26 @@ def _makers() -> dict[str, Callable[[], object]]:
         makers[f"v1_task_{name}"] = lambda found=task, over=over: run_v1.task_to_v1(over, found)
     for name, operation in OPERATIONS.items():
         makers[f"v2_operation_{name}"] = lambda found=operation: run_operation_to_json(found)
+    return makers | _workflow_makers()
+
+
+def _workflow_makers() -> dict[str, Callable[[], object]]:
+    execution = pictured_workflows.EXECUTION
+    makers: dict[str, Callable[[], object]] = {}
+    for name, workflow in pictured_workflows.WORKFLOWS.items():
+        makers[f"workflows_workflow_{name}"] = lambda found=workflow: workflow_to_json(found)
+    for name, run in pictured_workflows.EXECUTIONS.items():
+        makers[f"workflows_execution_{name}"] = lambda found=run: execution_to_json(found)
+        makers[f"workflows_basic_{name}"] = lambda found=run: execution_to_json(found, View.BASIC)
+    for name, operation in pictured_workflows.OPERATIONS.items():
+        makers[f"workflows_operation_{name}"] = lambda found=operation: any_operation_to_json(found)
+    for name, entry in pictured_workflows.STEP_ENTRIES.items():
+        makers[f"workflows_entry_{name}"] = lambda found=entry: step_entry_to_json(execution, found)
+    for name, callback in pictured_workflows.CALLBACKS.items():
+        makers[f"workflows_callback_{name}"] = lambda found=callback: callback_to_json(execution, found)
+    entries = list(pictured_workflows.STEP_ENTRIES.values())
+    makers["workflows_entries_list"] = lambda: step_entries_to_json(execution, entries[:1], "t0k3n", 3)
+    makers["workflows_entries_none"] = lambda: step_entries_to_json(execution, [], "", 0)
     return makers
 
 

@@ -53,8 +53,8 @@ class Flag:
         hidden: bool = False,
         opposite: str = "",
     ) -> None:
-        """`opposite` says what `--no-NAME` of a switch means, where that is not just its absence. `note` is printed once
-        when the flag is given and makes no difference here; `refusal` ends the command."""
+        """`opposite` says what `--no-NAME` of a switch means, where that is not just its absence. `note` is printed
+        once when the flag is given and makes no difference here; `refusal` ends the command."""
         self.name = name
         self.kind = kind
         self.text = text

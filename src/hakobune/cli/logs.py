@@ -79,7 +79,10 @@ def _tail_execution(session: Session, arguments: Arguments) -> None:
 
 
 def _logs(session: Session, arguments: Arguments) -> object:
-    return _tail_any(session, arguments) if arguments.switch("follow") else _read_any(session, arguments)
+    if not arguments.switch("follow"):
+        return _read_any(session, arguments)
+    _tail_any(session, arguments)
+    return None
 
 
 def _read_any(session: Session, arguments: Arguments) -> object:

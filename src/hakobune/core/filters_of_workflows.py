@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from hakobune.core.filters import Field, Fields, FieldType, Single, TextMap
+from hakobune.core.workflows.history import StepEntry, StepState
+from hakobune.core.workflows.marks import StepType
 from hakobune.core.workflows.model import CallLogLevel, ExecutionState, HistoryLevel, Workflow, WorkflowExecution
 
 T = TypeVar("T")
@@ -52,9 +54,7 @@ EXECUTION_FIELDS: Fields[WorkflowExecution] = {
     "endTime": _instant(lambda execution: execution.end_s),
     "duration": Field(type=FieldType.DURATION, values=_duration_s),
     "workflowRevisionId": _text(lambda execution: execution.revision_id),
-    "stepName": Field(
-        type=FieldType.TEXT, values=lambda execution: [step.step for step in execution.current_steps]
-    ),
+    "stepName": Field(type=FieldType.TEXT, values=lambda execution: [step.step for step in execution.current_steps]),
     "label": _LABELS,
     "labels": _LABELS,
     "disableConcurrencyQuotaOverflowBuffering": Field(
@@ -78,3 +78,15 @@ WORKFLOW_FIELDS: Fields[Workflow] = {
     "labels": TextMap(texts=lambda workflow: workflow.labels),
 }
 WORKFLOW_ORDERS = tuple(name for name, field in WORKFLOW_FIELDS.items() if isinstance(field, Field))
+
+STEP_ENTRY_FIELDS: Fields[StepEntry] = {
+    "entryId": Field(type=FieldType.INTEGER, values=lambda entry: (entry.entry_id,)),
+    "createTime": _instant(lambda entry: entry.create_s),
+    "updateTime": _instant(lambda entry: entry.update_s),
+    "routine": _text(lambda entry: entry.routine),
+    "step": _text(lambda entry: entry.step),
+    "stepType": _choice(lambda entry: entry.type, StepType),
+    "parent": Field(type=FieldType.INTEGER, values=lambda entry: _known(entry.parent or None)),
+    "state": _choice(lambda entry: entry.state, StepState),
+}
+STEP_ENTRY_ORDERS = tuple(name for name in STEP_ENTRY_FIELDS if name != "parent")

@@ -52,7 +52,7 @@ class Lane:
     env: Mapping[str, str]  # the complete environment, but for what slot and attempt add
     slot_variables: tuple[str, ...] = ()  # variables that the slot of an attempt may overlay (the user set the others)
     working_dir: str | None  # None: a fresh directory for each attempt, removed after it
-    links_from: str | None = None  # a fresh directory begins with a symbolic link to each entry of this one
+    source: str | None = None  # a fresh directory begins as a copy of this one
     timeout_s: float
     grace_s: float  # between SIGTERM and SIGKILL
     memory_limit_bytes: int | None  # resident memory of all processes of an attempt; None: not enforced

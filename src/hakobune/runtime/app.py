@@ -9,11 +9,11 @@ from anyio.abc import TaskStatus
 
 from hakobune.core.client_environment import ClientFiles, client_environment
 from hakobune.engines.api import Engine, Gate
-from hakobune.runtime import executions
+from hakobune.runtime import executions, workflow_driver
 from hakobune.runtime.attempts import Attempts
 from hakobune.runtime.clock import Clock, Identifiers
 from hakobune.runtime.credentials import Credentials
-from hakobune.runtime.http_client import Transport
+from hakobune.runtime.http_client import AiohttpTransport, Transport
 from hakobune.runtime.job_commands import JobCommands
 from hakobune.runtime.jobs import JobsRoom
 from hakobune.runtime.logs import LogsRoom
@@ -25,6 +25,10 @@ from hakobune.runtime.slots import Listen, Slots
 from hakobune.runtime.telemetry import Telemetry
 from hakobune.runtime.threads import Threads
 from hakobune.runtime.wheel import Interceptor, Wheel
+from hakobune.runtime.workflow_calls import FrontDoorCall, WorkflowCalls
+from hakobune.runtime.workflow_executions import WorkflowExecutions
+from hakobune.runtime.workflow_plans import Plans
+from hakobune.runtime.workflows import WorkflowsRoom
 from hakobune.store.api import Store
 
 _STOP_S = 18.0  # an orderly stop takes less than 20 s, whatever the attempts do
@@ -66,6 +70,16 @@ class Runtime:
         self.logs = LogsRoom(outside.store, settings.directory / "logs", outside.clock, outside.identifiers)
         commands = JobCommands(self.wheel, self.attempts, self.programs, self.slots, runs)
         self.wheel.add_room(executions.ROOM, commands, commands.give_up)
+        self.transport = outside.transport or AiohttpTransport(allowed_hosts=settings.http_allowed_hosts)
+        self._calls = WorkflowCalls(settings, outside.clock, self.credentials, self.logs, self.transport)
+        plans = Plans(settings.limits)
+        driven = WorkflowExecutions(self.wheel, settings, outside.identifiers, plans, self._calls)
+        self.workflows = WorkflowsRoom(self.wheel, outside.identifiers, plans, driven)
+        self.wheel.add_room(workflow_driver.ROOM, driven)
+
+    def connect(self, front_door: FrontDoorCall) -> None:
+        """How calls of workflows to Google's hosts reach our own front door."""
+        self._calls.front_door = front_door
 
     def variables(self, port: int) -> dict[str, str]:
         """What leads clients here, through the main port or an attempt's own."""

@@ -10,7 +10,7 @@ import re
 import shutil
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -154,13 +154,17 @@ class Programs:
             finally:
                 stopped.set()
 
+        digest, problem = "", None
         async with anyio.create_task_group() as group:
             group.start_soon(watch)
-            outcome = await self._threads.run(_outcome, self._sources.take, source, stopped)
+            try:
+                digest = await self._threads.run(self._sources.take, source, stopped)
+            except Exception as error:  # noqa: BLE001 - raised below: what crosses a task group comes out as a group
+                problem = error
             group.cancel_scope.cancel()
-        if isinstance(outcome, str):
-            return outcome
-        raise outcome
+        if problem is not None:
+            raise problem
+        return digest
 
     def settled(self, digest: str) -> None:
         """What `prepare` returned is in the store now, or will never be."""
@@ -226,7 +230,7 @@ class Programs:
         template = ExecutionTemplate(annotations=execution.annotations, template=execution.template)
         source = self._source(template)
         build = Build()
-        links_from = None
+        copied = None
         if source is None:
             if container.image != LOCAL_IMAGE:
                 raise FailedPrecondition(f"Image '{container.image}' is not mapped to a source any more.")
@@ -248,7 +252,7 @@ class Programs:
                 argv = await self._threads.run(_argv, container, source, snapshot)
             except OSError as error:
                 raise _unreadable(error, execution) from error
-            links_from = str(snapshot)
+            copied = str(snapshot)
         checkpoints = {CHECKPOINT_VARIABLE: str(self._checkpoints(execution.job_uid))}
         variables = {**self._variables, **checkpoints, **dict(build.env)}
         env = task_environment(execution, container, home=self._home, runtime=variables, secrets={})
@@ -262,7 +266,7 @@ class Programs:
             env=env,
             slot_variables=tuple(sorted(set(self._variables) - by_user)),
             working_dir=container.working_dir or None,
-            links_from=links_from,
+            source=copied,
             timeout_s=execution.template.timeout_s,
             grace_s=limits.GRACE_S,
             memory_limit_bytes=_memory_limit(container),
@@ -295,14 +299,6 @@ class Programs:
     async def forget_job(self, job_uid: str) -> None:
         """Remove what is left of a job that is gone: the checkpoints that its executions shared."""
         await self._remove(self._checkpoints(job_uid))
-
-
-def _outcome(take: Callable[[Path, threading.Event], str], source: Path, stopped: threading.Event) -> str | Exception:
-    """What `take` returns or raises: an error that crosses a task group comes out of it as a group."""
-    try:
-        return take(source, stopped)
-    except Exception as error:  # noqa: BLE001 - the caller raises it
-        return error
 
 
 def source_key(job_uid: str, generation: int) -> str:

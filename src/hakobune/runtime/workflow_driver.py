@@ -157,8 +157,9 @@ class Driver:
             accepted.append(letter)
         commands = self.machine.take_commands()
         is_over = self.machine.outcome is not None
-        if entries:
-            rests_until_s = self._rest_instant(commands)
+        rests_until_s = self._rest_instant(commands)
+        # What was folded may have come to its end, or to rest, without a new event.
+        if entries or is_over or rests_until_s is not None:
             if not await self._commit(entries, rests_until_s):
                 self.is_abandoned = True
                 for letter in accepted:
@@ -171,7 +172,7 @@ class Driver:
         for command in commands:
             self._start(group, command, is_repeat=False)
         self._stop_answered()
-        return not self._mailbox.letters and self._rest_instant([]) is not None
+        return rests_until_s is not None and not self._mailbox.letters
 
     async def _advance(self) -> None:
         while not self.machine.advance(SLICE_STEPS):

@@ -150,8 +150,7 @@ class WorkflowExecutions:
             except Exception as error:  # one execution's trouble must not stop the others
                 if self._wheel.is_closing:
                     raise
-                _log.exception("execution %s stopped", driver.execution.name)
-                await self._set_aside(driver.execution, HakobuneError(f"Internal error: {error!r}."))
+                await self._set_aside(driver.execution, error)
                 driver.is_abandoned = True
             if driver.is_abandoned or driver.machine.outcome is not None or not mailbox.letters:
                 return
@@ -179,7 +178,7 @@ class WorkflowExecutions:
         try:
             journaled = [journal.decode(entry) for entry in entries]
             machine = self.fold(execution, revision, journaled)
-        except HakobuneError as error:
+        except Exception as error:  # noqa: BLE001 - also a bug of ours: one execution must not stop the others
             await self._set_aside(execution, error)
             return None
         if len(journaled) == 1:
@@ -208,10 +207,11 @@ class WorkflowExecutions:
         """The plan that an execution runs."""
         return self._plans.plan(execution.workflow_uid, revision)
 
-    async def _set_aside(self, execution: WorkflowExecution, error: HakobuneError) -> None:
+    async def _set_aside(self, execution: WorkflowExecution, error: Exception) -> None:
         """An execution that this version cannot go on with is not failed: it waits, and says why."""
-        _log.error("execution %s cannot go on: %s", execution.name, error.message)
-        stuck = replace(execution, state=ExecutionState.UNAVAILABLE, state_detail=error.message)
+        detail = error.message if isinstance(error, HakobuneError) else f"Internal error: {error!r}."
+        _log.error("execution %s cannot go on: %s", execution.name, detail, exc_info=error)
+        stuck = replace(execution, state=ExecutionState.UNAVAILABLE, state_detail=detail)
         await self._wheel.persist(lambda turn: turn.tx.workflows.save_execution(stuck))
 
     def _seed(self) -> int:

@@ -29,7 +29,7 @@ from hakobune.core.workflows.drafts import ExecutionDraft, WorkflowDraft
 from hakobune.core.workflows.effects import CallbackRequest
 from hakobune.core.workflows.events import CallbackArrived
 from hakobune.core.workflows.history import StepEntry, fold_history
-from hakobune.core.workflows.machine import CallbackEndpoint, Machine
+from hakobune.core.workflows.machine import Machine
 from hakobune.core.workflows.model import (
     CallLogLevel,
     ExecutionState,
@@ -39,6 +39,7 @@ from hakobune.core.workflows.model import (
     WorkflowExecution,
 )
 from hakobune.core.workflows.plan import Plan
+from hakobune.core.workflows.world import Callback
 from hakobune.runtime.clock import Identifiers
 from hakobune.runtime.wheel import Turn, Wheel
 from hakobune.runtime.workflow_executions import WorkflowExecutions
@@ -333,7 +334,7 @@ class WorkflowsRoom:
 
     # -- callbacks ----------------------------------------------------------------------------------------------
 
-    async def list_callbacks(self, name: WorkflowExecutionName) -> dict[str, CallbackEndpoint]:
+    async def list_callbacks(self, name: WorkflowExecutionName) -> dict[str, Callback]:
         """Open endpoints of an active execution by id. Raises NotFound."""
         execution = await self.get_execution(name)
         if execution.state is not ExecutionState.ACTIVE:

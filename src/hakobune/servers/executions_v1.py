@@ -110,6 +110,7 @@ def _order(text: str) -> ExecutionOrder:
     orders = orders_from_text(text, tuple(ExecutionField))
     if not orders:
         return ExecutionOrder()
-    if len(orders) > 1:
+    first, *others = orders
+    if others:
         raise InvalidArgument("Executions are ordered by one field: leave the others out of 'orderBy'.")
-    return ExecutionOrder(field=ExecutionField(orders[0].field), is_falling=orders[0].is_falling)
+    return ExecutionOrder(field=ExecutionField(first.field), is_falling=first.is_falling)

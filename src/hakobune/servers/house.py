@@ -46,9 +46,10 @@ async def serve(settings: Settings, *, stop: anyio.Event, ready: Callable[[Runti
     """Run until `stop` is set, then end in order. Raises DataDirectoryInUse, CorruptStore, OSError (port taken)."""
     raise_file_limit()
     sys.setswitchinterval(_SWITCH_S)
-    (settings.directory / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)  # `open` makes its name last
     telemetry = Telemetry()
-    store = await SqliteStore.open(settings.directory, durability=settings.durability, interceptor=telemetry)
+    store = await SqliteStore.open(
+        settings.directory, durability=settings.durability, folders=("logs",), interceptor=telemetry
+    )
     engine = ProcessEngine(settings.directory, capacity=settings.max_running)
     outside = Outside(
         store=store,
@@ -94,5 +95,5 @@ async def _write_client_files(runtime: Runtime) -> None:
     start does not wait for it; `hakobune env` writes them again."""
     try:
         await runtime.credentials.write_client_files()
-    except HakobuneError as error:
-        _log.warning("clients will miss their token and settings files: %s", error.message)
+    except (HakobuneError, OSError) as error:
+        _log.warning("clients will miss their token and settings files: %s", error)

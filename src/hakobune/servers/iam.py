@@ -1,4 +1,4 @@
-"""IAM policies of jobs and workflows: kept and given back, with etags. Whether they are enforced is the auth mode's business."""
+"""IAM policies of jobs and workflows: kept and given back, with etags. The auth mode says whether they count."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hakobune.servers.http.router import Router
 from hakobune.servers.query import number, only
 from hakobune.servers.run_v2 import body_of, job_name
 from hakobune.servers.workflows_v1 import workflow_name
-from hakobune.store.api import ReadTx
+from hakobune.store.api import ReadTx, WriteTx
 from hakobune.wire.iam_v1 import EMPTY_POLICY, PolicyRequest, permissions_from_json, policy_request_from_json
 
 _VERSIONS = (0, 1, 3)
@@ -75,7 +75,7 @@ def _resource(request: Request) -> Resource:
     return job_name(request) if "job" in request.parameters else workflow_name(request)
 
 
-def _stored(tx: ReadTx, name: Resource) -> str | None:
+def _stored(tx: ReadTx | WriteTx, name: Resource) -> str | None:
     """The policy of a resource, None if it was never set. Raises NotFound for a resource that is not there."""
     if isinstance(name, JobName):
         if tx.jobs.find_job(name) is None:

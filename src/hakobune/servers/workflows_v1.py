@@ -133,10 +133,11 @@ class WorkflowsV1:
         self, project: str, location: str | None, matches: Matches, orders: Sequence[Order], page: Page
     ) -> list[Workflow]:
         """The page begins at the place that its token names. All that match are sorted without their sources."""
-        found: list[Workflow] = []
-        async for workflow in self._all(project, location):
-            if matches is None or matches(workflow):
-                found.append(replace(workflow, revision=replace(workflow.revision, source_contents="")))
+        found = [
+            replace(workflow, revision=replace(workflow.revision, source_contents=""))
+            async for workflow in self._all(project, location)
+            if matches is None or matches(workflow)
+        ]
         sort(found, orders, WORKFLOW_FIELDS)
         start = _start(page)
         whole: list[Workflow] = []

@@ -8,6 +8,7 @@ from hakobune.core.jobs.model import Execution, ResultKind, Task
 from hakobune.core.jobs.states import FINAL_EXECUTION_STATES, FINAL_TASK_STATES, ExecutionState, TaskState
 from hakobune.core.names import JobName
 from hakobune.engines.api import EndKind
+from hakobune.runtime.rooms import PAUSE_MAX_S
 from hakobune.store.api import Page, Store
 from hakobune.testing.engine import Run
 from hakobune.testing.plans import LOCATION, PROJECT, Declaration, JobPlan, RunPlan, Scenario
@@ -48,7 +49,8 @@ async def check(world: World, scenario: Scenario) -> None:
         tasks = await _tasks(store, execution)
         declared = run.job.declarations[execution.job_generation - 1]
         _check_books(declared, execution, tasks)
-        _check_truth(run, declared, execution, tasks, by_lane[execution.uid])
+        is_cursed = execution.uid in world.luck.cursed_subjects
+        _check_truth(run, declared, execution, tasks, by_lane[execution.uid], is_cursed=is_cursed)
         _check_bounds(run, declared, by_lane[execution.uid])
     for job in scenario.jobs:
         await _check_job(store, job)
@@ -79,7 +81,8 @@ def _check_stop(world: World, run: RunPlan, runs: list[Run]) -> None:
     """Nothing of a stopped execution runs on: counted from the answer, or from when the world became kind."""
     stopped = [at_s for at_s in (run.stopped_at_s, run.job.deleted_at_s) if at_s is not None]
     if stopped:
-        last_s = max(min(stopped), world.kind_since_s) + _STOP_WITHIN_S
+        pause_s = PAUSE_MAX_S if world.luck.cursed_subjects else 0.0
+        last_s = max(min(stopped), world.kind_since_s) + _STOP_WITHIN_S + pause_s
         late = [item.index for item in runs if item.end_s is None or item.end_s > last_s]
         _demand(not late, f"{run.execution}: stopped, and indexes {late} ran on")
 
@@ -108,8 +111,10 @@ def _check_books(declared: Declaration, execution: Execution, tasks: list[Task])
         _demand(declared.max_failed is not None and counts.failed > declared.max_failed, f"{name}: cut without a cause")
 
 
-def _check_truth(run: RunPlan, declared: Declaration, execution: Execution, tasks: list[Task], runs: list[Run]) -> None:
-    """Outcomes agree with what the processes did."""
+def _check_truth(
+    run: RunPlan, declared: Declaration, execution: Execution, tasks: list[Task], runs: list[Run], *, is_cursed: bool
+) -> None:
+    """Outcomes agree with what the processes did. A task fails unstarted only where a command was cursed."""
     name = execution.name.execution
     by_index: dict[int, list[Run]] = defaultdict(list)
     for item in runs:
@@ -128,14 +133,17 @@ def _check_truth(run: RunPlan, declared: Declaration, execution: Execution, task
             _demand(len(good) - len(forgotten) <= 1, f"{where}: {len(good)} successes in one life of the engine")
         if task.state is TaskState.FAILED:
             _demand(len(good) == len(forgotten), f"{where}: failed, though a process ended with 0")
-            kinds = (ResultKind.EXIT, ResultKind.SIGNAL, ResultKind.TIMEOUT, ResultKind.LOST)
+            kinds = {ResultKind.EXIT, ResultKind.SIGNAL, ResultKind.TIMEOUT, ResultKind.LOST}
+            if is_cursed:
+                kinds.add(ResultKind.START_FAILED)
             _demand(task.result is not None and task.result.kind in kinds, f"{where}: failed without a cause")
         if execution.cancel_reason == "" and task.state is TaskState.CANCELLED:
             raise Violation(f"{where}: cancelled, and nobody asked")
         failures = [item for item in mine if item.ended is not None and _is_users_failure(item)]
         allowed = declared.max_retries + 1 + task.lost
         _demand(len(failures) <= allowed, f"{where}: failed {len(failures)} times, {allowed} allowed")
-        if task.result is not None and task.state is TaskState.FAILED and task.result.kind is not ResultKind.LOST:
+        unearned = (ResultKind.LOST, ResultKind.START_FAILED)
+        if task.result is not None and task.state is TaskState.FAILED and task.result.kind not in unearned:
             _demand(len(failures) > declared.max_retries, f"{where}: given up after {len(failures)} failures")
         numbers = [item.number for item in mine]
         _demand(numbers == sorted(set(numbers)), f"{where}: attempt numbers {numbers} do not rise")

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import anyio
 
-from hakobune.core.errors import ResourceExhausted, Unavailable
+from hakobune.core.errors import FailedPrecondition, NotFound, ResourceExhausted, Unavailable
 from hakobune.store.api import CommitInfo, OutboxCommand
 from hakobune.testing.engine import Mischief
 
 _NO_MISCHIEF = Mischief()
+# What a performer should not raise, and might: a bug, a machine that is short of something, a refusal of ours.
+_ANYTHING = (KeyError, ValueError, RuntimeError, RecursionError, MemoryError, OSError, FailedPrecondition, NotFound)
 
 
 class Crash(BaseException):
@@ -25,6 +27,7 @@ class Faults:
     crash_at_commit: float = 0.0
     refuse_command: float = 0.0
     lose_command_answer: float = 0.0
+    curse_command: float = 0.0  # performing it raises anything, again and again
     slow_disk: float = 0.0
     full_disk: float = 0.0  # one write is refused
     disk_stays_full: float = 0.0  # all writes are refused for a long time
@@ -57,6 +60,12 @@ def draw(rng: random.Random) -> Faults:
     )
 
 
+def draw_curses(rng: random.Random) -> float:
+    """How often a command is cursed: in a third of the seeds. Drawn apart from the rest, so that older seeds stay what
+    they were."""
+    return rng.uniform(0.01, 0.1) if rng.random() < 0.33 else 0.0
+
+
 class Luck:
     """Draws from one stream, until the world is told to be kind again."""
 
@@ -67,9 +76,25 @@ class Luck:
         self.stops = 0
         self.is_disk_full = False
 
+        self._curses = random.Random(repr(faults))  # apart from the rest, as in `draw_curses`
+        self._cursed: dict[int, Exception | None] = {}  # by command id: what performing it raises, in every life
+        self.cursed_subjects: set[str] = set()
+
     def happens(self, chance: float) -> bool:
         """One throw."""
         return chance > 0 and self.rng.random() < chance
+
+    def curse_of(self, command: OutboxCommand) -> Exception | None:
+        """What performing this command raises, if anything."""
+        if not self.faults.curse_command:
+            return None
+        if command.id not in self._cursed:
+            is_cursed = self._curses.random() < self.faults.curse_command
+            self._cursed[command.id] = self._curses.choice(_ANYTHING)("cursed") if is_cursed else None
+        found = self._cursed[command.id]
+        if found is not None:
+            self.cursed_subjects.add(command.subject)
+        return found
 
 
 class Life:
@@ -115,8 +140,10 @@ class Life:
         return luck.rng.uniform(0.01, 2.0) if luck.happens(faults.slow_disk) else 0.0
 
     async def before_perform(self, command: OutboxCommand) -> None:
-        """May refuse a command: nothing happens."""
-        del command
+        """May refuse a command, or raise what no performer should: nothing happens."""
+        curse = self._luck.curse_of(command)
+        if curse is not None:
+            raise curse
         if self._luck.happens(self._luck.faults.refuse_command):
             raise Unavailable("refused")
 

@@ -53,6 +53,8 @@ async def _simulate(seed: int, is_quiet: bool) -> Outcome:
     rng = random.Random(seed)
     plan = plans.draw(rng)
     ills = faults.draw(rng)
+    if not plan.is_plain:  # a command that is given up changes how a task ends
+        ills = replace(ills, curse_command=faults.draw_curses(random.Random(seed ^ 0xBAD)))
     if is_quiet:
         ills = replace(faults.QUIET)
     fate_luck = random.Random(seed ^ 0x5EED)

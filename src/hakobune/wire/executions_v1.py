@@ -23,7 +23,7 @@ from hakobune.core.workflows.model import (
     WorkflowExecution,
 )
 from hakobune.core.workflows.values import from_json
-from hakobune.wire.schema import Choice, Json, Message, Reader
+from hakobune.wire.schema import Json, Message, Reader
 from hakobune.wire.violations import Violations
 from hakobune.wire.workflows_v1_rules import check_labels
 from hakobune.wire.workflows_v1_schema import (
@@ -47,20 +47,19 @@ class View(StrEnum):
     FULL = "FULL"
 
 
-_VIEW = Choice("type.googleapis.com/google.cloud.workflows.executions.v1.ExecutionView", tuple(View))
+_VIEW_TYPE = "type.googleapis.com/google.cloud.workflows.executions.v1.ExecutionView"
 
 
 def view_from_text(text: str, default: View) -> View:
     """The `view` of a query, by name or number. Raises InvalidArgument."""
     found = Violations()
-    names: dict[str, str] = {name: name for name in View} | {str(number): name for number, name in enumerate(View)}
-    name = names.get(text or View.UNSPECIFIED)
-    if name is None:
-        line = f"Invalid value at 'view' ({_VIEW.type_name}), {json.dumps(text[:40])}"
+    names = {spelling: view for number, view in enumerate(View) for spelling in (view.value, str(number))}
+    view = names.get(text) if text else View.UNSPECIFIED
+    if view is None:
+        line = f"Invalid value at 'view' ({_VIEW_TYPE}), {json.dumps(text[:40])}"
         found.add_line("view", line, line)
     found.check()
-    view = View(name or default)
-    return default if view is View.UNSPECIFIED else view
+    return default if view is None or view is View.UNSPECIFIED else view
 
 
 def execution_to_json(execution: WorkflowExecution, view: View = View.FULL) -> Json:
@@ -188,9 +187,11 @@ def pubsub_draft_from_json(value: object, workflow: str, now_s: float) -> Execut
     """
     found = Violations()
     tree = Reader(found=found).message(TRIGGER_PUBSUB_EXECUTION_REQUEST, value, "")
-    for name in ("subscription", "message", "GCPCloudEventsMode"):
-        if not tree.get(name):
+    for name in ("subscription", "GCPCloudEventsMode"):
+        if name not in tree:
             found.add(name, "must not be empty")
+    if "message" not in tree:
+        found.add("message", "must be given")
     if tree.get("workflow", workflow) != workflow:
         found.add("workflow", f"contradicts the name in the path, {workflow}")
     message = cast("Json", tree.get("message", {}))

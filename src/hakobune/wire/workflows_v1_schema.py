@@ -140,7 +140,9 @@ TRIGGER_PUBSUB_EXECUTION_REQUEST = Message(
     fields={
         "GCPCloudEventsMode": _TEXT,
         "deliveryAttempt": Scalar.INT32,
-        "message": Message(type_name="type.googleapis.com/google.pubsub.v1.PubsubMessage", fields=_PUBSUB_MESSAGE_FIELDS),
+        "message": Message(
+            type_name="type.googleapis.com/google.pubsub.v1.PubsubMessage", fields=_PUBSUB_MESSAGE_FIELDS
+        ),
         "subscription": _TEXT,
         "workflow": _TEXT,  # stands in the path, too
     },

@@ -199,6 +199,16 @@ _FAILED = "Task thumbs-x7k2p-task0 failed with exit code: 1 and message: The con
             ("Started", "SUCCEEDED", "", ""),
             ("Completed", "RECONCILING", "Waiting for retry 1 of 3.", ""),
         ),
+        (  # handed over again, and not started yet
+            a_task(TaskState.RUNNING, start_time_s=101.0, retried=1, result=EXIT_1),
+            ("Started", "SUCCEEDED", "", ""),
+            ("Completed", "RECONCILING", "Waiting for retry 1 of 3.", ""),
+        ),
+        (
+            a_task(TaskState.RUNNING, start_time_s=101.0, retried=1, result=EXIT_1, is_running=True),
+            ("Started", "SUCCEEDED", "", ""),
+            ("Completed", "RECONCILING", "Waiting for task to complete.", ""),
+        ),
         (
             a_task(TaskState.SUCCEEDED, result=OK, **_TIMES),
             ("Started", "SUCCEEDED", "", ""),

@@ -80,11 +80,13 @@ class GuardMode(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TryPlan:
-    """The addresses of a `try`. `left` are the slots of the loops and `except` blocks within its body."""
+    """The addresses of a `try`. `left` are the slots of the loops and `except` blocks within its body, whose mark is
+    `mark`."""
 
     handler: int | None
     decide: int | None
     left: tuple[int, ...]
+    mark: Mark
 
 
 @dataclass(slots=True, eq=False)
@@ -150,19 +152,23 @@ class Recorder(Protocol):
         """The step that the branch is in will have so many iterations or branches."""
         ...
 
+    def left(self, branch: Branch, mark: Mark) -> None:
+        """A block of the branch is done without an error; its variables still have their values."""
+        ...
+
     def returned(self, branch: Branch) -> None:
         """The branch came back from a call."""
         ...
 
     def caught(self, branch: Branch, raised: Raised) -> None:
-        """An error was handled by a guard of the branch, whose frame and calls are the guard's again."""
+        """The innermost guard of the branch got an error; frame and calls of the branch are the guard's again."""
         ...
 
     def ended(self, branch: Branch, raised: Raised | None) -> None:
         """The branch is over."""
         ...
 
-    def finished(self, *, is_cancelled: bool) -> None:
+    def finished(self) -> None:
         """The execution is over, and with it whatever is still open."""
         ...
 

@@ -125,9 +125,10 @@ class Jumps:
         """The steps by name, each with the region it stands in."""
         return self._regions
 
-    def region_of_block(self, block: int) -> Region:
-        """The region of a block that has variables of its own. Raises KeyError for a block of another routine."""
-        return self._blocks[block]
+    @property
+    def blocks(self) -> Mapping[int, Region]:
+        """The blocks that have variables of their own, each with its region, in the order of the text."""
+        return self._blocks
 
     def refused(self) -> list[RefusedJump]:
         """All jumps that are not allowed, in the order of the text."""

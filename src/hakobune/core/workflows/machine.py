@@ -19,14 +19,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
-from typing import Final, TypeAlias, assert_never
+from typing import Final, assert_never
 from urllib.parse import urlsplit
 
 from hakobune.core.errors import CorruptJournal
 from hakobune.core.workflows.assembly import Plan
-from hakobune.core.workflows.branches import HALT, Branch, Fork, Halt, Halted, Raised, Recorder
+from hakobune.core.workflows.branches import HALT, Branch, Fork, Halt, Halted, Raised, Recorder, Thread
 from hakobune.core.workflows.effects import (
     Answer,
     AwaitCallback,
@@ -52,38 +51,21 @@ from hakobune.core.workflows.events import (
     Started,
 )
 from hakobune.core.workflows.failures import Failure, resource_limit, timeout_error, value_error
+from hakobune.core.workflows.forks import Forks
 from hakobune.core.workflows.frames import RunFrame
 from hakobune.core.workflows.limits import RunLimits
 from hakobune.core.workflows.memory import Memory
-from hakobune.core.workflows.model import CurrentStep, ExecutionError, StackFrame, StepCounts
+from hakobune.core.workflows.model import CurrentStep, StackFrame, StepCounts
+from hakobune.core.workflows.outcomes import Cancelled, Failed, Outcome, Succeeded
 from hakobune.core.workflows.raising import describe
 from hakobune.core.workflows.values import to_json, utf8_length
 from hakobune.core.workflows.world import Callback, World
 
+__all__ = ["Cancelled", "Failed", "Machine", "Outcome", "Succeeded", "resume"]
+
 # Hosts whose calls count as internal steps. Source: Workflows pricing page.
 _INTERNAL_DOMAINS: Final = (".googleapis.com", ".run.app", ".cloudfunctions.net", ".appspot.com", ".cloud.goog")
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Succeeded:
-    """The execution is over; `result` is JSON text."""
-
-    result: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
-    """An error was not handled, or a limit was reached."""
-
-    error: ExecutionError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancelled:
-    """Somebody cancelled the execution."""
-
-
-Outcome: TypeAlias = Succeeded | Failed | Cancelled
 
 _ANSWERS: Final[Mapping[type[Effect], tuple[type[Answer], ...]]] = {
     HttpRequest: (HttpResponse, NoResponse),
@@ -109,9 +91,7 @@ class Machine:
         self._ready: deque[Branch] = deque()
         self._alive: dict[str, Branch] = {}
         self._waiters: dict[CallId, Branch] = {}
-        self._forks: list[Fork] = []  # those with threads that did not begin, the newest last
-        self._running = 0  # branches and iterations that count against the limit on concurrent ones
-        self._unhandled = 0
+        self._forks = Forks(limits)
         self._commands: list[Command] = []
         self._steps = 0
         self._external = 0
@@ -235,6 +215,7 @@ class Machine:
         del self.waiting[call]
         branch = self._waiters.pop(call)
         branch.answer = answer
+        branch.halt = Halt.WAIT
         self._ready.append(branch)
 
     # -- running ------------------------------------------------------------------------------------------------
@@ -276,8 +257,10 @@ class Machine:
                     break
                 pc = branch.pc
             except Failure as failure:
+                branch.pc = pc
                 pc = branch.unwind(self._raised(branch, pc, failure))
             except RecursionError:
+                branch.pc = pc
                 deep = resource_limit("a value or an expression is nested too deeply")
                 pc = branch.unwind(self._raised(branch, pc, deep))
         self._steps += budget - left
@@ -377,44 +360,29 @@ class Machine:
         assert fork is not None
         if fork.width == 0:
             return branch.pc
-        if branch.origin is not None:
-            self._running -= 1
-        self._forks.append(fork)
+        self._forks.begin(fork)
         self._start_threads()
         return HALT
 
     def _start_threads(self) -> None:
-        """Begin as many threads as may run. Those of the newest fork come first: so little is alive at once."""
-        for fork in reversed(tuple(self._forks)):
-            while (
-                self.outcome is None
-                and self._running < self._limits.concurrent_branches
-                and fork.running < fork.limit
-                and fork.started < fork.width
-            ):
-                self._start_thread(fork)
-            if fork.started == fork.width:
-                self._forks.remove(fork)
+        while self.outcome is None and (begun := self._forks.next_thread()) is not None:
+            self._start_thread(*begun)
 
-    def _start_thread(self, fork: Fork) -> None:
-        thread = next(fork.threads)
+    def _start_thread(self, fork: Fork, index: int, thread: Thread) -> None:
         parent = fork.parent
         frame = RunFrame(thread.shape, self._world, parent.frame)
         for slot, value in thread.values:
             frame.slots[slot] = value
-        branch = self._branch(f"{fork.path}.{fork.started}", frame, thread.entry)
+        branch = self._branch(f"{fork.path}.{index}", frame, thread.entry)
         branch.depth = parent.depth + 1
         branch.calls_outside = parent.calls_outside + len(parent.calls)
-        branch.index = fork.started
+        branch.index = index
         branch.id = thread.id
         branch.origin = fork
-        fork.started += 1
-        fork.running += 1
-        self._running += 1
         self._alive[branch.path] = branch
         self._ready.append(branch)
         if self._recorder is not None:
-            self._recorder.begin(branch, thread.mark, fork.started, fork.width)
+            self._recorder.begin(branch, thread.mark, index + 1, fork.width)
         self._memory_opened(branch)
 
     def _thread_ended(self, branch: Branch, raised: Raised | None) -> None:
@@ -428,17 +396,12 @@ class Machine:
         if fork is None:
             return
         del self._alive[branch.path]
-        fork.running -= 1
-        self._running -= 1
-        if raised is not None:
-            fork.errors.append((branch.index, branch.id, raised))
-            self._unhandled += 1
-            if self._unhandled > self._limits.unhandled_exceptions:
-                limit = self._limits.unhandled_exceptions
-                self._fail_at(branch, resource_limit(f"more than {limit} branches ended with an unhandled error"))
-                return
-        if fork.running == 0 and fork.started == fork.width:
-            self._running += fork.parent.origin is not None
+        try:
+            is_last = self._forks.ended(fork, branch, raised)
+        except Failure as failure:
+            self._fail_at(branch, failure)
+            return
+        if is_last:
             self._ready.append(fork.parent)
         self._start_threads()
 
@@ -468,10 +431,10 @@ class Machine:
         self._last_steps = self._standing()
         self.outcome = outcome
         if self._recorder is not None:
-            self._recorder.finished(is_cancelled=isinstance(outcome, Cancelled))
+            self._recorder.finished()
         for container in (self.waiting, self._waiters, self._alive):
             container.clear()
-        for sequence in (self._ready, self._forks, self._commands):
+        for sequence in (self._ready, self._commands):
             sequence.clear()
 
     def _standing(self) -> tuple[CurrentStep, ...]:

@@ -15,6 +15,7 @@ from hakobune.core.workflows.assembly import Assembler, Label, Plan, RoutinePlan
 from hakobune.core.workflows.expr.compile import Evaluate, Unresolved
 from hakobune.core.workflows.frames import FrameShape
 from hakobune.core.workflows.plan_calls import write_call, write_call_in_expression, write_defaults
+from hakobune.core.workflows.plan_expressions import Around, Exit
 from hakobune.core.workflows.plan_loops import write_for
 from hakobune.core.workflows.plan_parallel import write_parallel
 from hakobune.core.workflows.plan_steps import (
@@ -28,7 +29,7 @@ from hakobune.core.workflows.plan_steps import (
     write_switch,
 )
 from hakobune.core.workflows.plan_tries import write_try
-from hakobune.core.workflows.plan_writer import Around, Exit, Writer, source_of
+from hakobune.core.workflows.plan_writer import Writer, source_of
 from hakobune.core.workflows.scopes import build_scopes
 from hakobune.core.workflows.syntax import (
     Assign,
@@ -157,6 +158,6 @@ class _RoutineWriter(Writer):
             case _:
                 assert_never(body)
 
-    def call_in_expression(self, routine: RoutinePlan, arguments: Sequence[Evaluate]) -> None:
-        """Write the call of a routine with arguments by position; it comes back to the next op."""
-        write_call_in_expression(self, routine, arguments)
+    def call_in_expression(self, path: str, arguments: Sequence[Evaluate]) -> None:
+        """Write a call with arguments by position; it comes back to the next op with its value."""
+        write_call_in_expression(self, path, arguments)

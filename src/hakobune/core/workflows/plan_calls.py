@@ -16,8 +16,9 @@ from hakobune.core.workflows.expr.compile import Evaluate, Unresolved
 from hakobune.core.workflows.expr.nodes import Held
 from hakobune.core.workflows.failures import system_error, type_error
 from hakobune.core.workflows.frames import UNSET, Context, Frame, Place, RunFrame
+from hakobune.core.workflows.plan_expressions import Around, hold_result
 from hakobune.core.workflows.plan_steps import write_assign
-from hakobune.core.workflows.plan_writer import Around, Store, Writer, hold_result, variable_store
+from hakobune.core.workflows.plan_writer import Store, Writer, variable_store
 from hakobune.core.workflows.stdlib import library
 from hakobune.core.workflows.stdlib.registry import (
     Kind,
@@ -26,7 +27,7 @@ from hakobune.core.workflows.stdlib.registry import (
     bind_named,
     bind_positional,
 )
-from hakobune.core.workflows.syntax import Assign, Assignment, Call, Evaluated, Target
+from hakobune.core.workflows.syntax import Assign, Assignment, Call, Evaluated, Target, Template
 from hakobune.core.workflows.values import Value, type_name
 
 # What a call passes: by position or by name.
@@ -36,18 +37,27 @@ Gather: TypeAlias = Callable[[Frame], Given]
 
 def write_call(writer: Writer, call: Call, around: Around, after: Label) -> None:
     """A `call` step: to a routine, else to the library."""
-    gather = _gather(writer, call, around)
-    routine = writer.routines.get(call.function)
-    function = None if routine is not None else library.find(call.function)
+    _write_function(writer, call.function, _gather(writer, call, around))
+    _write_result(writer, call.result, around, after)
+
+
+def write_call_in_expression(writer: Writer, path: str, arguments: Sequence[Evaluate]) -> None:
+    """A call with arguments by position; it comes back to the next op with its value."""
+    _write_function(writer, path, lambda frame: [argument(frame) for argument in arguments])
+
+
+def _write_function(writer: Writer, path: str, gather: Gather) -> None:
+    """The ops of a call, whatever it calls: the op after them finds its value in the branch."""
+    routine = writer.routines.get(path)
+    function = None if routine is not None else library.find(path)
     if routine is not None:
         writer.assembler.emit(lambda here: _enter(routine, gather, here))
     elif function is None:
-        writer.assembler.emit(lambda _: _unknown(call.function))
+        writer.assembler.emit(lambda _: _unknown(path))
     elif function.kind is Kind.BLOCKING:
         writer.assembler.emit(lambda here: _begin_procedure(function, gather, here))
     else:
         writer.assembler.emit(lambda here: _run(function, gather, here + 1))
-    _write_result(writer, call.result, around, after)
 
 
 def _write_result(writer: Writer, result: Target | None, around: Around, after: Label) -> None:
@@ -106,11 +116,6 @@ def _map_or_list(function: str, value: Value) -> Given:
 # -- routines ---------------------------------------------------------------------------------------------------
 
 
-def write_call_in_expression(writer: Writer, routine: RoutinePlan, arguments: Sequence[Evaluate]) -> None:
-    """The call of a routine with arguments by position; it comes back to the next op."""
-    writer.assembler.emit(lambda here: _enter(routine, lambda frame: [argument(frame) for argument in arguments], here))
-
-
 def _enter(routine: RoutinePlan, gather: Gather, here: int) -> Op:
     def op(branch: Branch) -> int:
         return enter(branch, routine, gather(branch.frame), here + 1, here)
@@ -151,14 +156,17 @@ def _bind_named(routine: RoutinePlan, given: Mapping[str, Value], frame: RunFram
 def write_defaults(writer: Writer, around: Around) -> None:
     """The beginning of a routine: parameters that were not passed get their defaults, left to right."""
     for slot, parameter in enumerate(writer.routine.parameters):
-        if parameter.default is None:
-            continue
-        done = Label()
-        store = variable_store(Place(0, slot))
-        writer.assembler.emit(lambda here, slot=slot, done=done: _skip_if_passed(slot, done.address, here + 1))
-        evaluate = writer.evaluate(parameter.default, around)
-        writer.assembler.emit(lambda here, store=store, evaluate=evaluate: _default(store, evaluate, here + 1))
-        writer.assembler.place(done)
+        if parameter.default is not None:
+            _write_default(writer, slot, parameter.default, around)
+
+
+def _write_default(writer: Writer, slot: int, default: Template, around: Around) -> None:
+    done = Label()
+    writer.assembler.emit(lambda here: _skip_if_passed(slot, done.address, here + 1))
+    evaluate = writer.evaluate(default, around)
+    store = variable_store(Place(0, slot))
+    writer.assembler.emit(lambda here: _default(store, evaluate, here + 1))
+    writer.assembler.place(done)
 
 
 def _skip_if_passed(slot: int, done: int, after: int) -> Op:

@@ -17,7 +17,8 @@ from hakobune.core.workflows.failures import type_error, value_error
 from hakobune.core.workflows.frames import NO_ITEMS, UNSET, Frame, forget
 from hakobune.core.workflows.marks import Mark, StepType
 from hakobune.core.workflows.memory import HEAVY
-from hakobune.core.workflows.plan_writer import Around, Exit, Writer
+from hakobune.core.workflows.plan_expressions import Around, Exit
+from hakobune.core.workflows.plan_writer import Writer
 from hakobune.core.workflows.syntax import Evaluated, For, Range
 from hakobune.core.workflows.values import Value, type_name
 
@@ -49,7 +50,7 @@ def write_for(writer: Writer, loop: For, around: Around, after: Label) -> None:
 
     writer.assembler.emit(next_item)
     writer.assembler.place(leave)
-    writer.assembler.emit(lambda _: _leave(at, tuple(own.values()), after.address))
+    writer.assembler.emit(lambda _: _leave(at, tuple(own.values()), mark, after.address))
     inside = Around(
         scope=scope,
         guards=around.guards,
@@ -130,13 +131,13 @@ def _next_item(at: int, value: int, fresh: tuple[int, ...], mark: Mark, body: in
         item = next(frame.loops[at], UNSET)
         if item is UNSET:
             return leave
+        if branch.recorder is not None:  # before the variables change: those of the last iteration are still there
+            branch.recorder.begin(branch, mark)
         frame.slots[value] = item
         for slot in fresh:
             frame.slots[slot] = UNSET
         if type(item) in HEAVY:
             branch.memory.charge(item)
-        if branch.recorder is not None:
-            branch.recorder.begin(branch, mark)
         return body
 
     return op
@@ -152,8 +153,10 @@ def _next_item_and_index(next_item: Op, counter: int, index: int, leave: int) ->
     return op
 
 
-def _leave(at: int, own: tuple[int, ...], after: int) -> Op:
+def _leave(at: int, own: tuple[int, ...], mark: Mark, after: int) -> Op:
     def op(branch: Branch) -> int:
+        if branch.recorder is not None:
+            branch.recorder.left(branch, mark)
         branch.frame.loops[at] = NO_ITEMS
         forget(branch.frame, own)
         return after

@@ -16,9 +16,10 @@ from hakobune.core.workflows.expr.compile import Evaluate
 from hakobune.core.workflows.failures import failure, value_error
 from hakobune.core.workflows.frames import UNSET, Frame, FrameShape, Place
 from hakobune.core.workflows.marks import Mark, StepType
+from hakobune.core.workflows.plan_expressions import Around, Exit
 from hakobune.core.workflows.plan_loops import write_items
 from hakobune.core.workflows.plan_steps import write_end
-from hakobune.core.workflows.plan_writer import Around, Exit, Writer, frame_at
+from hakobune.core.workflows.plan_writer import Writer, frame_at
 from hakobune.core.workflows.raising import unhandled_branches
 from hakobune.core.workflows.syntax import Branch as BranchSyntax
 from hakobune.core.workflows.syntax import For, Parallel, Step

@@ -10,7 +10,8 @@ from hakobune.core.workflows.expr.compile import Evaluate
 from hakobune.core.workflows.failures import Failure, type_error
 from hakobune.core.workflows.marks import Mark, StepType
 from hakobune.core.workflows.memory import HEAVY
-from hakobune.core.workflows.plan_writer import Around, Store, Writer, go_to
+from hakobune.core.workflows.plan_expressions import Around
+from hakobune.core.workflows.plan_writer import Store, Writer, go_to
 from hakobune.core.workflows.syntax import (
     Assign,
     Assignment,

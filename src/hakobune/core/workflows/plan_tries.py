@@ -28,8 +28,9 @@ from hakobune.core.workflows.frames import Context, Frame, forget
 from hakobune.core.workflows.marks import Mark, StepType
 from hakobune.core.workflows.memory import HEAVY
 from hakobune.core.workflows.plan_calls import call_library, enter
+from hakobune.core.workflows.plan_expressions import Around
 from hakobune.core.workflows.plan_steps import write_inline
-from hakobune.core.workflows.plan_writer import Around, Writer
+from hakobune.core.workflows.plan_writer import Writer
 from hakobune.core.workflows.stdlib import library
 from hakobune.core.workflows.stdlib.registry import Kind
 from hakobune.core.workflows.stdlib.retries import DEFAULT_INITIAL_DELAY_S, DEFAULT_MAX_DELAY_S, DEFAULT_MULTIPLIER
@@ -52,15 +53,15 @@ def write_try(writer: Writer, body: Try, around: Around, after: Label) -> None:
                 handler=None if body.handler is None else handler.address,
                 decide=None if body.retry is None else decide.address,
                 left=left,
+                mark=mark,
             ),
-            mark,
             inside.address,
         )
     )
     assembler.place(inside)
     write_inline(writer, body.body, replace(around, guards=around.guards + 1, mark=mark), end)
     assembler.place(end)
-    assembler.emit(lambda _: _release(after.address))
+    assembler.emit(lambda _: _release(mark, after.address))
     if body.retry is not None:
         assembler.place(decide)
         is_inline = not isinstance(body.body, Group)
@@ -94,19 +95,21 @@ def _slots_within(writer: Writer, body: Body) -> tuple[int, ...]:
     return tuple(slots)
 
 
-def _protect(plan: TryPlan, mark: Mark, inside: int) -> Op:
+def _protect(plan: TryPlan, inside: int) -> Op:
     def op(branch: Branch) -> int:
         branch.guards.append(Guard(plan, branch.frame, len(branch.calls)))
         if branch.recorder is not None:
-            branch.recorder.begin(branch, mark)
+            branch.recorder.begin(branch, plan.mark)
         return inside
 
     return op
 
 
-def _release(after: int) -> Op:
+def _release(mark: Mark, after: int) -> Op:
     def op(branch: Branch) -> int:
         branch.guards.pop()
+        if branch.recorder is not None:
+            branch.recorder.left(branch, mark)
         return after
 
     return op
@@ -124,7 +127,7 @@ def _write_handler(writer: Writer, handler: Except, around: Around, after: Label
     writer.assembler.emit(lambda here: _handle(bound, own, mark, here + 1))
     writer.steps(handler.steps, replace(around, scope=scope, mark=mark), end)
     writer.assembler.place(end)
-    writer.assembler.emit(lambda _: _handled(own, after.address))
+    writer.assembler.emit(lambda _: _handled(own, mark, after.address))
 
 
 def _handle(bound: int | None, own: tuple[int, ...], mark: Mark, after: int) -> Op:
@@ -143,8 +146,10 @@ def _handle(bound: int | None, own: tuple[int, ...], mark: Mark, after: int) -> 
     return op
 
 
-def _handled(own: tuple[int, ...], after: int) -> Op:
+def _handled(own: tuple[int, ...], mark: Mark, after: int) -> Op:
     def op(branch: Branch) -> int:
+        if branch.recorder is not None:
+            branch.recorder.left(branch, mark)
         forget(branch.frame, own)
         return after
 

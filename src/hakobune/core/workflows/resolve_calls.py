@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from hakobune.core.workflows.connectors import table
 from hakobune.core.workflows.expr.nodes import CallOf
 from hakobune.core.workflows.positions import Position, Severity
 from hakobune.core.workflows.resolve_findings import Findings, Rule, position_in
@@ -15,6 +16,7 @@ from hakobune.core.workflows.syntax import Call, Evaluated, Routine, Target
 
 _MAIN = "main"
 _ARGS = "args"
+_CONNECTOR = f"{library.CONNECTORS}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,16 +74,7 @@ class Calls:
             self._check_positional(signature, places, position, _ARGS)
             return
         named = {name: value.position for name, value in call.arguments.named or ()}
-        for name, place in named.items():
-            if name not in signature.parameters and not signature.is_open:
-                near = self._findings.guess(name, signature.parameters)
-                self._findings.add(
-                    Rule.UNKNOWN_ARGUMENT,
-                    f"'{signature.name}' has no argument '{name}'",
-                    place,
-                    remedy=f"did you mean '{near}'?" if near else f"it takes {signature.shown}",
-                    what=_ARGS,
-                )
+        self._check_known(signature, named)
         self._check_required(signature, named.keys(), position, _ARGS)
 
     def check_expression(self, call: CallOf, origin: Evaluated | Target, what: str, scope: Scope) -> None:
@@ -117,15 +110,12 @@ class Calls:
         return signature
 
     def _complain_of_unknown(self, path: str, position: Position, what: str, scope: Scope) -> None:
-        if path.startswith(f"{library.CONNECTORS}."):
-            self._findings.add(
-                Rule.UNKNOWN_CONNECTOR,
-                f"connector '{path}' is not known here",
-                position,
-                remedy="check its name; the call is tried when it runs",
-                what=what,
-                severity=Severity.WARNING,
-            )
+        # Source of the wording: an error as published ("error in step create_callback: symbol 'events' not found").
+        detail = f"symbol '{path}' not found"
+        if path.startswith(_CONNECTOR):
+            near = self._findings.guess_by(path, table.suggestion)
+            remedy = f"did you mean '{near}'?" if near else "call its API by http.request, with 'auth: {type: OAuth2}'"
+            self._findings.add(Rule.UNKNOWN_CONNECTOR, detail, position, remedy=remedy, what=what)
             return
         first, _, rest = path.partition(".")
         near = self._findings.guess(path, [*library.names(), *self._routines])
@@ -137,10 +127,24 @@ class Calls:
             remedy = f"'{first}' is a variable and holds no function: write {first}[…] to read an element"
         else:
             remedy = f"add a subworkflow '{path}' to this source, or call a function of the library"
-        # Source of the wording: an error as published ("error in step create_callback: symbol 'events' not found").
-        self._findings.add(Rule.UNKNOWN_FUNCTION, f"symbol '{path}' not found", position, remedy=remedy, what=what)
+        self._findings.add(Rule.UNKNOWN_FUNCTION, detail, position, remedy=remedy, what=what)
 
     # -- arguments ----------------------------------------------------------------------------------------------
+
+    def _check_known(self, signature: Signature, named: Mapping[str, Position]) -> None:
+        """Connectors of the service take arguments that the descriptions of their APIs do not tell: a warning there."""
+        for name, place in named.items():
+            if name in signature.parameters or signature.is_open:
+                continue
+            near = self._findings.guess(name, signature.parameters)
+            self._findings.add(
+                Rule.UNKNOWN_ARGUMENT,
+                f"'{signature.name}' has no argument '{name}'",
+                place,
+                remedy=f"did you mean '{near}'?" if near else f"it takes {signature.shown}",
+                what=_ARGS,
+                severity=Severity.WARNING if signature.name.startswith(_CONNECTOR) else Severity.ERROR,
+            )
 
     def _check_positional(
         self, signature: Signature, places: Sequence[Position], position: Position, what: str
@@ -174,7 +178,7 @@ def _of_library(function: LibraryFunction) -> Signature:
         parameters=tuple(parameter.name for parameter in function.parameters),
         required=frozenset(parameter.name for parameter in function.parameters if parameter.is_required),
         is_open=function.is_open,
-        is_blocking=function.kind is Kind.BLOCKING,
+        is_blocking=function.kind is Kind.BLOCKING and not function.is_expression_allowed,
     )
 
 

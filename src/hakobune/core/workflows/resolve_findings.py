@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -41,7 +41,7 @@ RULES: Final[dict[str, str]] = {
     Rule.NOT_SHARED: "A parallel branch writes a variable of the code around it only if 'shared' lists it.",
     Rule.UNASSIGNED_SHARED: "Each variable that 'shared' lists is assigned somewhere, before the step or in it.",
     Rule.UNKNOWN_FUNCTION: "Only functions of the library and subworkflows of the same source can be called.",
-    Rule.UNKNOWN_CONNECTOR: "A connector that is not known here may fail when it is called.",
+    Rule.UNKNOWN_CONNECTOR: "Connectors are methods of the services whose APIs are known here.",
     Rule.CALL_OF_MAIN: "The routine 'main' is where an execution starts; it cannot be called.",
     Rule.HIDDEN_FUNCTION: "A subworkflow with the name of a library function takes its place in the whole source.",
     Rule.MISSING_ARGUMENT: "A call gives all arguments that its function or subworkflow requires.",
@@ -64,6 +64,9 @@ _TOLD_ONCE: Final = frozenset({Rule.UNKNOWN_SYMBOL, Rule.OUT_OF_SCOPE})
 _GUESSES: Final = 50  # names to guess for: more problems than that are not read, and each costs time
 _CANDIDATES: Final = 2_000  # names to compare with, for each
 _LENGTH_DIFFERENCE: Final = 4
+_GUESSED_FROM: Final = 3  # characters: a shorter name is near to everything
+_NEAR: Final = 0.6  # how alike two names are that may be mistaken: what difflib takes
+_NEAR_PATH: Final = 0.75  # for dotted names, of which the first part is the same already
 _TWO_QUOTES: Final = 2
 
 
@@ -75,7 +78,7 @@ class Findings:
         self.step = ""
         self._problems: list[Problem] = []
         self._told: set[tuple[str, str, str, Position | None]] = set()
-        self._guesses = _GUESSES
+        self._guesses: dict[tuple[str, str, str], str] = {}
 
     def add(
         self,
@@ -116,13 +119,25 @@ class Findings:
         return sorted(self._problems, key=lambda problem: (problem.position.line, problem.position.column))
 
     def guess(self, name: str, known: Iterable[str]) -> str:
-        """The known name that may have been meant, or ""."""
-        if self._guesses <= 0:
+        """The known name that may have been meant at this step, or ""."""
+        if len(name) < _GUESSED_FROM:
             return ""
-        self._guesses -= 1
-        candidates = [word for word in known if abs(len(word) - len(name)) <= _LENGTH_DIFFERENCE]
-        found = difflib.get_close_matches(name, candidates[:_CANDIDATES], n=1)
-        return found[0] if found else ""
+        return self.guess_by(name, lambda word: _nearest(word, known))
+
+    def guess_by(self, name: str, search: Callable[[str], str | None]) -> str:
+        """What a search finds for a name that is wrong at this step, or "". Only the first names are searched for."""
+        place = (self.routine, self.step, name)
+        if place not in self._guesses:
+            if len(self._guesses) >= _GUESSES:
+                return ""
+            self._guesses[place] = search(name) or ""
+        return self._guesses[place]
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    candidates = [word for word in known if abs(len(word) - len(name)) <= _LENGTH_DIFFERENCE]
+    cutoff = _NEAR_PATH if "." in name else _NEAR
+    return next(iter(difflib.get_close_matches(name, candidates[:_CANDIDATES], n=1, cutoff=cutoff)), None)
 
 
 def position_in(origin: Evaluated | Target, at: int, symbol: str) -> Position:

@@ -7,6 +7,8 @@ was assigned to it is an error of the execution.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Final
 
 from hakobune.core.workflows.jumps import Jumps, Region, RegionKind
 from hakobune.core.workflows.positions import Position
@@ -14,6 +16,8 @@ from hakobune.core.workflows.resolve_findings import Findings, Rule
 from hakobune.core.workflows.scopes import FRAME_KINDS, RoutineScopes, Scope
 from hakobune.core.workflows.stdlib import library
 from hakobune.core.workflows.syntax import Parallel, Routine, Target
+
+_NULL_ELSEWHERE: Final = frozenset({"null", "none", "nil"})
 
 
 class Symbols:
@@ -38,17 +42,30 @@ class Symbols:
     def complain_of(self, path: str, position: Position, what: str, scope: Scope) -> None:
         """Note that a dotted path begins with no variable and is nothing of the library."""
         name, _, rest = path.partition(".")
-        regions = [self._jumps.region_of_block(block) for block in self._scopes.blocks_with(name)]
-        symbol = path if rest and not regions and library.is_module(name) else name
+        block = self._first_blocks.get(name)
+        symbol = path if rest and block is None and library.is_module(name) else name
         self._findings.add(
-            Rule.OUT_OF_SCOPE if regions else Rule.UNKNOWN_SYMBOL,
+            Rule.UNKNOWN_SYMBOL if block is None else Rule.OUT_OF_SCOPE,
             f"symbol '{symbol}' is neither a variable nor a sub-workflow name",
             position,
-            remedy=_outliving(name, regions[0]) if regions else self._meant(symbol, scope),
+            remedy=self._meant(symbol, scope) if block is None else _outliving(name, self._jumps.blocks[block]),
             what=what,
         )
 
+    @cached_property
+    def _first_blocks(self) -> dict[str, int]:
+        """For each variable of the routine the first block that has it of its own."""
+        found: dict[str, int] = {}
+        for block in self._jumps.blocks:
+            for name in self._scopes.scope(block).own_names:
+                found.setdefault(name, block)
+        return found
+
     def _meant(self, symbol: str, scope: Scope) -> str:
+        if symbol in self._jumps.steps:
+            return f"'{symbol}' is a step: give its call a 'result', and read that variable"
+        if symbol.lower() in _NULL_ELSEWHERE:
+            return "write null"
         if "." in symbol:
             near = self._findings.guess(symbol, library.names())
         elif library.is_module(symbol):
@@ -75,7 +92,7 @@ class Symbols:
             self._assigned.add((owner.block, target.name))
         unshared = _barriers(target.name, scope, owner)
         if unshared:
-            steps = ", ".join(f"'{self._jumps.region_of_block(block).step}'" for block in unshared)
+            steps = ", ".join(f"'{self._jumps.blocks[block].step}'" for block in unshared)
             self._findings.add(
                 Rule.NOT_SHARED,
                 f"variable '{target.name}' is written in a parallel branch and is not shared",

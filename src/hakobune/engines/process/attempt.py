@@ -35,12 +35,12 @@ class Lane:
         "held",
         "index_variable",
         "is_queued",
-        "links_from",
         "log",
         "memory_limit_bytes",
         "program",
         "running",
         "slot_variables",
+        "source",
         "timeout_s",
         "uid",
         "waiting",
@@ -64,8 +64,8 @@ class Lane:
         self.attempt_variable = os.fsencode(definition["attempt_variable"])
         working_dir: str | None = definition["working_dir"]
         self.working_dir = None if working_dir is None else encode_text(working_dir)
-        links_from: str | None = definition["links_from"]
-        self.links_from = None if links_from is None else os.fsencode(links_from)
+        source: str | None = definition["source"]
+        self.source = None if source is None else os.fsencode(source)  # what the directory of an attempt begins with
         self.timeout_s: float = definition["timeout_s"]
         self.grace_s: float = definition["grace_s"]
         self.memory_limit_bytes: int | None = definition["memory_limit_bytes"]

@@ -353,7 +353,7 @@ def _definition(lane: Lane) -> dict[str, object]:
         "env": dict(lane.env),
         "slot_variables": lane.slot_variables,
         "working_dir": lane.working_dir,
-        "links_from": lane.links_from,
+        "source": lane.source,
         "timeout_s": lane.timeout_s,
         "grace_s": lane.grace_s,
         "memory_limit_bytes": lane.memory_limit_bytes,

@@ -120,13 +120,16 @@ class Spool:
         self._is_folder_synced = False
 
     def _retire(self) -> None:
-        if not self._is_synced:
-            os.fdatasync(self._fd)
-            self._is_synced = True
-        os.close(self._fd)
-        self._fd = -1
+        """The next write begins a new segment, whatever the disk says to the end of this one. Raises OSError."""
+        fd, self._fd = self._fd, -1
         self._size = 0
         self._full.append((self._path, self._last_cursor))
+        try:
+            if not self._is_synced:
+                os.fdatasync(fd)
+                self._is_synced = True
+        finally:
+            os.close(fd)
 
     def _drop(self, cursor: int) -> None:
         while self._full and self._full[0][1] <= cursor:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 
 from hakobune.engines.process.attempt import FOREVER_S, RUNNING, STARTING, Attempt, Lane
 from hakobune.engines.process.endings import NOT_STARTED, Endings
@@ -21,6 +22,7 @@ from hakobune.engines.process.zygotes import Zygotes
 _STARTS_PER_TURN = 16  # a spawn takes about 0.3 ms: pipes, exits and deadlines are looked at in between
 _EXHAUSTED_PAUSE_S = 0.25
 _EXHAUSTED_STARTS_MAX = 40  # 10 s without room for another process is no passing trouble
+_COPY_BUDGET_S = 0.002  # of a turn: as above
 _MARK = ATTEMPT_MARK.encode()
 
 
@@ -48,6 +50,7 @@ class Starts:
         self._endings = endings
         self._log = log
         self._reports: Reports | None = None
+        self._copying: deque[tuple[Attempt, Iterator[None]]] = deque()  # their directories are being filled
         self._paused_until_s = 0.0
         self._may_have_more = False
 
@@ -58,6 +61,8 @@ class Starts:
     def fill(self, now_s: float, capacity: int) -> None:
         """Start what may start while fewer than `capacity` attempts run, but not too many at once."""
         self._may_have_more = False
+        if self._copying:
+            self._copy(now_s)
         for _ in range(_STARTS_PER_TURN):
             if len(self._roster.running) >= capacity:
                 return
@@ -71,6 +76,8 @@ class Starts:
 
     def due_s(self, now_s: float) -> float:
         """When `fill` may start more (monotonic) if nothing happens."""
+        if self._copying:
+            return now_s
         return max(now_s, self._paused_until_s) if self._may_have_more else FOREVER_S
 
     def run(self, attempt: Attempt, pid: int) -> None:
@@ -89,15 +96,50 @@ class Starts:
         self._roster.running[attempt.uid] = attempt
         attempt.deadline_s = now_s + lane.timeout_s
         self._roster.expect(attempt.deadline_s)
+        if lane.working_dir is not None or lane.source is None:
+            self._launch(attempt, now_s)
+            return
+        try:
+            attempt.directory, steps = self._workdirs.take_copy(lane.source)
+        except OSError as error:
+            self._put_back(attempt, now_s, str(error))
+            return
+        self._copying.append((attempt, steps))
+
+    def _copy(self, now_s: float) -> None:
+        """Go on with the copies, for a moment, and launch the attempts whose copies are whole."""
+        for attempt, steps in list(self._copying):
+            if attempt.cause:  # it was told to end meanwhile
+                self._copying.remove((attempt, steps))
+                self._endings.finish(attempt, attempt.cause, attempt.detail)
+        end_s = time.monotonic() + _COPY_BUDGET_S
+        while self._copying and time.monotonic() < end_s:
+            attempt, steps = self._copying[0]
+            try:
+                if next(steps, self) is not self:
+                    continue
+            except FileNotFoundError as error:
+                self._copying.popleft()
+                self._endings.finish(attempt, NOT_STARTED, _missing(attempt.lane, error))
+                continue
+            except OSError as error:
+                self._copying.popleft()
+                self._put_back(attempt, now_s, str(error))
+                continue
+            self._copying.popleft()
+            attempt.deadline_s = time.monotonic() + attempt.lane.timeout_s
+            self._launch(attempt, now_s)
+
+    def _launch(self, attempt: Attempt, now_s: float) -> None:
+        """Start the main process."""
+        lane = attempt.lane
         slot_env = self._slots.take(attempt)
         writers: tuple[int, ...] = ()
         try:
             env = _environment(attempt, slot_env)
-            if lane.working_dir is None:
-                attempt.directory = self._take_directory(lane)
-                enter(attempt.directory)
-            else:
-                enter(lane.working_dir)
+            if lane.working_dir is None and attempt.directory is None:
+                attempt.directory = self._workdirs.take(lane.uid)
+            enter(lane.working_dir or attempt.directory or b"")
             program = _program(lane, env)
             writers = self._outputs.make_pipes(attempt)
             if lane.warm_modules:
@@ -121,13 +163,6 @@ class Starts:
         self._roster.children[pid] = attempt
         self.run(attempt, pid)
 
-    def _take_directory(self, lane: Lane) -> bytes:
-        """Raises CannotStartError or OSError."""
-        source = lane.links_from
-        if source is not None and not os.path.isdir(source):
-            raise CannotStartError(f"The source directory {os.fsdecode(source)!r} does not exist.")
-        return self._workdirs.take(lane.uid, source)
-
     def _put_back(self, attempt: Attempt, now_s: float, detail: str) -> None:
         """The machine has no room for another process now: try again soon, but not for ever."""
         attempt.failed_starts += 1
@@ -141,6 +176,13 @@ class Starts:
         self._lanes.enqueue(attempt, is_first=True)
         attempt.slot = None
         self._paused_until_s = now_s + _EXHAUSTED_PAUSE_S
+
+
+def _missing(lane: Lane, error: FileNotFoundError) -> str:
+    source = lane.source or b""
+    if not os.path.isdir(source):
+        return f"The source directory {os.fsdecode(source)!r} does not exist."
+    return f"The source directory {os.fsdecode(source)!r} is not whole any more: {error}."
 
 
 def _environment(attempt: Attempt, slot_env: Mapping[bytes, bytes] | None) -> dict[bytes, bytes]:

@@ -30,6 +30,7 @@ from hakobune.engines.process.workdirs import WorkDirs
 
 OPEN_FILES_MAX = 25_000  # of a task; source: container runtime contract, spec/run.md 4.7
 STOP_GRACE_MAX_S = 12.0  # of an orderly stop, whatever the lanes say: `up` must end within 20 s
+LEFTOVERS_GONE_WITHIN_S = 5.0  # after SIGKILL: what is left then waits for a dead device
 EXIT_LOCKED = 3  # another supervisor has the directory
 _TIDY_EVERY_S = 2.0
 _WORKDIRS_BUDGET_S = 0.002
@@ -51,7 +52,7 @@ class Supervisor:
         self._watch_signals()
         strays.become_subreaper()
         runtime_id = _runtime_id(self._folder)
-        _kill_leftovers(f"{RUNTIME_MARK}={runtime_id}".encode())
+        left = _kill_leftovers(f"{RUNTIME_MARK}={runtime_id}".encode())
         self._memory = memory.choose(runtime_id, log, is_watching_forced=options["is_memory_watched"])
         self._workdirs = WorkDirs(f"{directory}/work", log)
         self._workdirs.open()
@@ -65,13 +66,16 @@ class Supervisor:
         )
         self._reports = Reports(Spool(self._folder), log, self._hands.sync_logs)
         self._hands.report_to(self._reports)
+        facts = {"memory limits": self._memory.describe()}
+        if left:
+            facts["left behind"] = f"processes of a former supervisor that cannot be killed: {left}"
         self._server = Server(
             loop=self._loop,
             hands=self._hands,
             reports=self._reports,
             logs_folder=f"{directory}/logs",
             runtime_id=runtime_id,
-            facts={"memory limits": self._memory.describe()},
+            facts=facts,
             configure=self._configure,
             quit_in_order=self._stop,
             log=log,
@@ -213,28 +217,42 @@ def _raise_open_files() -> None:
 
 
 def _runtime_id(folder: str) -> str:
-    """The random identity of this data directory."""
+    """The random identity of this data directory. A copy of a directory is another one: its tasks are not those of the
+    original, which may be alive. So the identity counts only in the folder that it was made in."""
     path = f"{folder}/id"
+    found = os.stat(folder)
+    place = f"{found.st_dev}:{found.st_ino}"
     try:
         with open(path) as file:
-            found = file.read().strip()
-        if found:
-            return found
+            words = file.read().split()
     except FileNotFoundError:
-        pass
-    made = os.urandom(8).hex()
+        words = []
+    if words[1:] == [place]:
+        return words[0]
+    # One without a place was made by a version before, which may have left processes here.
+    made = words[0] if len(words) == 1 else os.urandom(8).hex()
     with open(path + ".new", "w") as file:
-        file.write(made)
+        file.write(f"{made} {place}\n")
         file.flush()
         os.fsync(file.fileno())
     os.replace(path + ".new", path)
     return made
 
 
-def _kill_leftovers(entry: bytes) -> None:
-    """End all processes of a supervisor that died. They must be gone before anybody is told that they are lost."""
+def _kill_leftovers(entry: bytes) -> list[int]:
+    """End all processes of a supervisor that died. They must be gone before anybody is told that they are lost; but
+    one that cannot die (it waits for a dead device) must not keep the runtime from starting. Returns the pids of those
+    that are left after a while."""
+    end_s = time.monotonic() + LEFTOVERS_GONE_WITHIN_S
+    told: set[int] = set()
     while pids := strays.marked(entry):
-        log(f"processes left by a dead supervisor are killed: {pids}")
+        if not told.issuperset(pids):
+            log(f"processes left by a dead supervisor are killed: {pids}")
+            told.update(pids)
+        if time.monotonic() >= end_s:
+            log(f"processes left by a dead supervisor cannot be killed, and go on: {pids}")
+            return pids
         for pid in pids:
             strays.send(pid, signal.SIGKILL)
         time.sleep(0.005)
+    return []

@@ -1,10 +1,10 @@
 """Working directories of attempts that were given none: as new when an attempt begins, removed after it.
 
-A new directory is empty, or holds a symbolic link to each entry of the lane's source. It serves the next attempt of
-its lane if it is of the same mode and holds just that: making and
-removing one for each of 10,000 short tasks costs more than looking. Others are removed little by little, so that a
-task which left a million files does not hold up the deadlines of the rest. Everything happens below one root, by
-descriptors: symbolic links are removed, never followed, and no depth of folders is too deep.
+A new directory is empty, or a copy of the lane's source. An empty one serves the next attempt of its lane if it is
+still empty and of the same mode: making and removing one for each of 10,000 short tasks costs more than looking. Others
+are removed little by little, so that a task which left a million files does not hold up the deadlines of the rest.
+Everything happens below one root, by descriptors: symbolic links are removed, never followed, and no depth of folders
+is too deep.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import os
 import stat
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+
+from hakobune.engines.process import copies
 
 _MODE = 0o755
 _SPARES_MAX = 256
@@ -27,7 +29,7 @@ class WorkDirs:
         self._root = root
         self._log = log
         self._spares: dict[str, list[bytes]] = {}  # by lane uid
-        self._links: dict[str, dict[bytes, bytes]] = {}  # lane uid -> what a new directory of it holds
+        self._copies: set[bytes] = set()  # directories that began with a source
         self._spare_count = 0
         self._doomed: deque[bytes] = deque()
         self._removal: Iterator[None] | None = None
@@ -39,27 +41,32 @@ class WorkDirs:
         os.makedirs(self._root, mode=0o711, exist_ok=True)
         self._doomed.extend(os.fsencode(f"{self._root}/{name}") for name in os.listdir(self._root))
 
-    def take(self, lane_uid: str, links_from: bytes | None) -> bytes:
-        """A new directory, with links to the entries of `links_from`. Raises OSError."""
+    def take(self, lane_uid: str) -> bytes:
+        """An empty directory. Raises OSError."""
         spares = self._spares.get(lane_uid)
         if spares:
             self._spare_count -= 1
             return spares.pop()
-        links = self._links.get(lane_uid)
-        if links is None:
-            names = [] if links_from is None else os.listdir(links_from)
-            links = {name: os.path.join(links_from or b"", name) for name in names}
-            self._links[lane_uid] = links
+        return self._make()
+
+    def take_copy(self, source: bytes) -> tuple[bytes, Iterator[None]]:
+        """A directory, and what fills it with a copy of `source`, step by step. Raises OSError, and so do the steps."""
+        path = self._make()
+        self._copies.add(path)
+        return path, copies.copy(source, path)
+
+    def _make(self) -> bytes:
         self._serial += 1
         path = os.fsencode(f"{self._root}/{self._name}-{self._serial}")
         os.mkdir(path, _MODE)
-        for name, target in links.items():
-            os.symlink(target, os.path.join(path, name))
         return path
 
     def give_back(self, lane_uid: str, directory: bytes) -> None:
         """The attempt is over, and no process of it is left."""
-        if self._spare_count < _SPARES_MAX and self._is_as_new(directory, self._links.get(lane_uid, {})):
+        if directory in self._copies:
+            self._copies.discard(directory)
+            self._doomed.append(directory)
+        elif self._spare_count < _SPARES_MAX and _is_as_new(directory):
             self._spares.setdefault(lane_uid, []).append(directory)
             self._spare_count += 1
         else:
@@ -67,7 +74,6 @@ class WorkDirs:
 
     def forget(self, lane_uid: str) -> None:
         """The lane has no attempts any more."""
-        self._links.pop(lane_uid, None)
         spares = self._spares.pop(lane_uid, ())
         self._spare_count -= len(spares)
         self._doomed.extend(spares)
@@ -86,18 +92,6 @@ class WorkDirs:
             if next(self._removal, self) is self:
                 self._removal = None
 
-    def _is_as_new(self, path: bytes, links: Mapping[bytes, bytes]) -> bool:
-        try:
-            found = os.lstat(path)
-            return (
-                stat.S_ISDIR(found.st_mode)
-                and stat.S_IMODE(found.st_mode) == _MODE
-                and len(names := os.listdir(path)) == len(links)
-                and all(os.readlink(os.path.join(path, name)) == links.get(name) for name in names)
-            )
-        except OSError:
-            return False
-
     def _remove(self, path: bytes) -> Iterator[None]:
         try:
             if not stat.S_ISDIR(os.lstat(path).st_mode):
@@ -112,6 +106,14 @@ class WorkDirs:
             return
         except OSError as error:
             self._log(f"{os.fsdecode(path)!r} could not be removed: {error}")
+
+
+def _is_as_new(path: bytes) -> bool:
+    try:
+        found = os.lstat(path)
+        return stat.S_ISDIR(found.st_mode) and stat.S_IMODE(found.st_mode) == _MODE and not os.listdir(path)
+    except OSError:
+        return False
 
 
 def _empty(path: bytes) -> Iterator[None]:

@@ -1,8 +1,8 @@
 """The protobuf messages that gRPC clients of ours speak: names, numbers and types of their fields.
 
-A field is written `number name type`: `8 labels map` (text to text), `1 workflows repeated Workflow`. A type is a scalar,
-a message or enum of the same package (nested ones by their dotted name), or a full name with `google.` in front. What
-the package googleapis-common-protos has (operations, locations, statuses) is taken from there.
+A field is written `number name type`: `8 labels map` (text to text), `1 workflows repeated Workflow`. A type is a
+scalar, a message or enum of the same package (nested ones by their dotted name), or a full name with `google.` in
+front. What the package googleapis-common-protos has (operations, locations, statuses) is taken from there.
 
 Source: the protobuf definitions of the services at https://github.com/googleapis/googleapis; a test compares these
 tables with Google's own client libraries.

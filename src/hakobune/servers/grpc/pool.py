@@ -1,33 +1,32 @@
-"""The tables of `messages` as classes of protobuf, in a pool of their own: Google's client libraries, which describe the
-same messages, may be loaded into the same process."""
+"""The tables of `messages` as classes of protobuf, in a pool of their own: Google's client libraries, which describe
+the same messages, may be loaded into the same process."""
 
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
+from typing import cast
 
-from google.longrunning import operations_pb2
-from google.cloud.location import locations_pb2
-from google.protobuf import any_pb2, descriptor_pb2, duration_pb2, empty_pb2, field_mask_pb2, timestamp_pb2
+from google.protobuf import descriptor_pb2
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from google.rpc import error_details_pb2, status_pb2
-from google.type import expr_pb2
 
 from hakobune.servers.grpc.messages import PACKAGES, Package
 
+# Modules of protobuf and of googleapis-common-protos; what they build on comes with them.
 _LIBRARY = (
-    any_pb2,
-    duration_pb2,
-    empty_pb2,
-    error_details_pb2,
-    expr_pb2,
-    field_mask_pb2,
-    locations_pb2,
-    operations_pb2,
-    status_pb2,
-    timestamp_pb2,
+    "google.cloud.location.locations_pb2",
+    "google.longrunning.operations_pb2",
+    "google.protobuf.any_pb2",
+    "google.protobuf.duration_pb2",
+    "google.protobuf.empty_pb2",
+    "google.protobuf.field_mask_pb2",
+    "google.protobuf.timestamp_pb2",
+    "google.rpc.error_details_pb2",
+    "google.rpc.status_pb2",
+    "google.type.expr_pb2",
 )
 _Field = descriptor_pb2.FieldDescriptorProto
 _SCALARS = {
@@ -43,8 +42,8 @@ def pool() -> DescriptorPool:
     """All messages that are spoken here. Made once: it takes some milliseconds."""
     made = DescriptorPool()
     seen: set[str] = set()
-    for module in _LIBRARY:
-        _add_library(made, module.DESCRIPTOR, seen)
+    for name in _LIBRARY:
+        _add_library(made, cast("FileDescriptor", import_module(name).DESCRIPTOR), seen)
     for package in PACKAGES:
         made.Add(_file(package))
     return made

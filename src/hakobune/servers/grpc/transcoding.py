@@ -59,17 +59,18 @@ def _tree(method: Method, content: bytes) -> Json:
     """The request as JSON: camelCase, enums by name."""
     try:
         message = message_class(method.request).FromString(content)
-        return cast("Json", json_format.MessageToDict(message, descriptor_pool=pool()))
+        return json_format.MessageToDict(message, descriptor_pool=pool())
     except (DecodeError, json_format.Error, ValueError) as error:
         raise InvalidArgument(f"The request is no {method.request}: {error}") from error
 
 
 def _resource(tree: Json, path: str, pattern: str) -> str:
     """A field's value as a part of a URL's path. Raises InvalidArgument if it has not the form of the pattern."""
-    value: object = tree
-    for name in path.split("."):
-        value = cast("Json", value).get(_camel(name), {}) if isinstance(value, dict) else {}
-    text = value if isinstance(value, str) else ""
+    *outer, last = path.split(".")
+    for name in outer:
+        inner = tree.get(_camel(name))
+        tree = cast("Json", inner) if isinstance(inner, dict) else {}
+    text = str(tree.get(_camel(last), ""))
     segments, wanted = text.split("/"), pattern.split("/")
     is_like = len(segments) == len(wanted) and all(
         segment == part or (part == "*" and segment != "") for segment, part in zip(segments, wanted, strict=True)

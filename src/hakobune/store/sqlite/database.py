@@ -10,10 +10,11 @@ once, and the log is cut back by the commit that fills it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -115,15 +116,20 @@ class SqliteStore:
         directory: Path,
         *,
         durability: Durability = Durability.POWER,
+        folders: Sequence[str] = (),
         interceptor: CommitInterceptor | None = None,
     ) -> SqliteStore:
-        """Lock the directory, migrate, start the writer. Makes the directory, for its owner only.
+        """Lock the directory, migrate, start the writer. Makes the directory, its files and `folders` in it, for their
+        owner only, and their names last.
         Raises DataDirectoryInUse, CorruptStore, FailedPrecondition (the directory cannot be used)."""
         lock = connection = None
         path = directory / _FILE
         try:
             made = _make_directory(directory)
             lock = DirectoryLock(directory)
+            for folder in folders:
+                (directory / folder).mkdir(mode=0o700, exist_ok=True)
+            _keep_private(path)
             connection = connect_writer(path, durability)
             # A new file survives a power cut only with its directory entry; who made it may have died before this.
             for place in made:
@@ -231,6 +237,15 @@ def _make_directory(directory: Path) -> list[Path]:
         places.append(places[-1].parent)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     return places
+
+
+def _keep_private(path: Path) -> None:
+    """Make a file for its owner only, before SQLite would make it for everyone; its log and index get the same
+    rights. One of an older version is taken from the others."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            os.chmod(f"{path}{suffix}", 0o600)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from hakobune.core.workflows.connectors import table
 from hakobune.core.workflows.stdlib import (
     arithmetic,
     binary,
@@ -57,8 +58,8 @@ _MODULES: Final = frozenset({prefix for path in _NAMES for prefix in _prefixes(p
 
 
 def find(path: str) -> LibraryFunction | None:
-    """The function of this full name (`text.split`, `len`), or None."""
-    return _FUNCTIONS.get(path)
+    """The function of this full name (`text.split`, `len`, a connector's), or None."""
+    return table.find(path) if path.startswith(f"{CONNECTORS}.") else _FUNCTIONS.get(path)
 
 
 def find_value(path: str) -> Value:

@@ -48,7 +48,8 @@ class LibraryFunction:
     """A function of the library or a connector's method. Parameters stand in their positional order.
 
     `is_open`: names that are not listed are taken too (query parameters of a generic connector), in `run`'s last
-    argument, a map.
+    argument, a map. `is_expression_allowed`: it waits for one answer only, and so may be called inside an expression
+    although its kind is BLOCKING (connectors of methods that are not long-running).
     """
 
     name: str
@@ -56,6 +57,7 @@ class LibraryFunction:
     kind: Kind
     run: Callable[..., Value] | Callable[..., Procedure]
     is_open: bool = False
+    is_expression_allowed: bool = False
 
     def parameter(self, name: str) -> LibraryParameter | None:
         """The parameter of this name."""
