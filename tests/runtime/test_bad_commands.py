@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-from house import JOBS, House, a_house, declared
+from house import FOREVER, JOBS, House, a_house, declared
 
 from hakobune.core.errors import IllegalTransition
 from hakobune.core.names import JobName
+from hakobune.runtime import programs
 from hakobune.runtime.rooms import PAUSE_MAX_S
 from hakobune.runtime.wheel import NoInterceptor
 from hakobune.store.api import OutboxCommand
@@ -295,3 +297,47 @@ async def test_given_a_job_when_a_policy_is_set_as_it_is_deleted_then_none_is_le
         name = JobName.make("p", "us-central1", "one")
         assert await house.runtime.store.read(lambda tx: tx.policy(str(name))) is None
         assert json.dumps(answers) in ("[200]", "[404]")
+
+
+async def test_given_bodies_that_name_another_resource_or_say_what_is_not_known_when_called_then_nothing_is_done(
+    tmp_path: Path,
+) -> None:
+    async with a_house(tmp_path) as house:
+        house.fates[0] = FOREVER
+        await house.ok("POST", f"{JOBS}?jobId=one", declared())
+        execution = await house.run("one")
+        operation = f"projects/p/locations/us-central1/operations/{execution.operation_id}"
+        other = f"{JOBS[4:]}/other"
+        v1 = "/apis/run.googleapis.com/v1/namespaces/p"
+        id_ = execution.name.execution
+        for method, path, body in (
+            ("POST", f"{JOBS}/one:run", {"name": other}),
+            ("POST", f"/v2/{execution.name}:cancel", {"name": f"{other}/executions/x"}),
+            ("POST", f"/v2/{execution.name}:rerun", {"name": f"{other}/executions/x"}),
+            ("DELETE", f"/v2/{execution.name}", {"force": True}),
+            ("DELETE", f"{JOBS}/one", []),
+            ("DELETE", f"{v1}/jobs/one", {"x": 1}),
+            ("DELETE", f"{v1}/executions/{id_}", {"x": 1}),
+            ("POST", f"{v1}/executions/{id_}:cancel", {"x": 1}),
+            ("POST", f"/v2/{operation}:wait", {"name": operation + "x", "timeout": "0s"}),
+            ("DELETE", f"/v2/{operation}", {"x": 1}),
+        ):
+            status, answer = await house.call(method, path, body)
+            assert (status, answer["error"]["status"]) == (400, "INVALID_ARGUMENT"), (method, path)
+        assert (await house.execution(str(execution.name))).state == "RUNNING"
+        assert (await house.call("POST", f"/v2/{operation}:wait", {"name": operation, "timeout": "0s"}))[0] == 200
+        assert (await house.call("POST", f"/v2/{execution.name}:cancel", {"name": str(execution.name)}))[0] == 200
+
+
+async def test_given_a_user_other_than_root_when_a_lane_is_made_then_its_home_is_one_that_can_be_used(
+    tmp_path: Path,
+) -> None:
+    if os.geteuid() != 0:
+        assert os.access(programs._home(), os.W_OK)
+        return
+    assert programs._home() == "/root"
+    os.seteuid(65534)
+    try:
+        assert os.access(programs._home(), os.W_OK, effective_ids=True)
+    finally:
+        os.seteuid(0)

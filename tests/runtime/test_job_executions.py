@@ -14,6 +14,7 @@ from hakobune.sdk.checkpoints import DIRECTORY_VARIABLE, Checkpoint
 from hakobune.testing.engine import Fate
 
 pytestmark = pytest.mark.anyio
+ENV = [{"name": f"LARGE{number}", "value": "x" * 30_000} for number in range(20)]
 
 
 @pytest.fixture
@@ -206,6 +207,41 @@ async def test_given_a_job_without_executions_when_it_is_deleted_then_its_shared
         await house.ok("DELETE", f"{JOBS}/one")
         await anyio.sleep(5)
         assert not shared.exists()
+
+
+async def test_given_executions_that_are_too_old_to_be_kept_when_they_go_then_their_keys_go_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "COMPLETED_EXECUTIONS_KEPT", 2)
+    async with a_house(tmp_path) as house:
+        await house.ok("POST", f"{JOBS}?jobId=one", declared())
+        for number in range(5):
+            operation = await house.ok("POST", f"{JOBS}/one:run", {}, idempotency_key=f"k{number}")
+            await house.done(operation)
+        job = await house.ok("GET", f"{JOBS}/one")
+
+        async def is_kept(key: str) -> bool:
+            return await house.runtime.store.read(lambda tx: tx.operations.find_keyed(job["uid"], key)) is not None
+
+        assert [await is_kept(f"k{number}") for number in range(5)] == [False, False, False, True, True]
+        await house.ok("DELETE", f"/v2/{operation['metadata']['name']}")
+        assert await is_kept("k4")  # a repeat of the request may be on its way
+
+
+async def test_given_an_execution_with_large_variables_when_it_is_gone_then_its_operation_keeps_what_it_came_to(
+    tmp_path: Path,
+) -> None:
+    async with a_house(tmp_path) as house:
+        body = declared(containers=[{"image": "local", "command": ["/bin/true"], "env": ENV}])
+        await house.ok("POST", f"{JOBS}?jobId=one", body)
+        execution = await house.run("one")
+        ended = await house.finish(execution)
+        await house.ok("DELETE", f"/v2/{execution.name}")
+        name = f"projects/p/locations/us-central1/operations/{execution.operation_id}"
+        kept = (await house.ok("GET", f"/v2/{name}"))["response"]
+        assert (kept["name"], kept["succeededCount"], kept["uid"]) == (ended["name"], 1, ended["uid"])
+        assert kept["template"]["containers"][0]["image"] == "local"
+        assert len(str(kept)) < 4_000
 
 
 # -- volumes ------------------------------------------------------------------------------------------------------

@@ -6,12 +6,14 @@ instant. When the execution goes (delete, retention), its last picture is kept w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from hakobune.core.jobs.model import Execution, Job
 from hakobune.core.names import OperationName, WorkflowName
 from hakobune.core.workflows.model import Workflow
+
+LARGE_CHARS = 16_384  # ours
 
 
 class OperationKind(StrEnum):
@@ -35,6 +37,18 @@ class Operation:
     done: bool
     resource: Job | Execution
     error: tuple[int, str] | None = None
+
+
+def last_picture(execution: Execution) -> Execution:
+    """What operations keep for ever of an execution that is gone: how it ended, and its declaration, but for commands,
+    arguments and variables that are large (LARGE_CHARS): they may hold megabytes, and nobody runs them again."""
+    task = execution.template
+    texts = [text for container in task.containers for text in (*container.command, *container.args)]
+    texts += [variable.value for container in task.containers for variable in container.env]
+    if sum(map(len, texts)) <= LARGE_CHARS:
+        return execution
+    bare = tuple(replace(container, command=(), args=(), env=()) for container in task.containers)
+    return replace(execution, template=replace(task, containers=bare))
 
 
 class Verb(StrEnum):

@@ -41,6 +41,7 @@ class Doctor:
     async def checks(self) -> list[dict[str, str]]:
         """All checks, as JSON."""
         found = [self._disk(), self._files(), self._slots(), *await self._engine(), await self._store(), self._images()]
+        found += self._stopped_rooms()
         return [check.document() for check in found]
 
     def _disk(self) -> Check:
@@ -89,6 +90,14 @@ class Doctor:
         seq = await self._runtime.store.read(lambda tx: tx.seq)
         message = f"SQLite, durability={settings.durability.value}, commit {seq}, {size / 1024**2:.1f} MiB"
         return Check(name="store", state="ok", message=message)
+
+    def _stopped_rooms(self) -> list[Check]:
+        stopped = self._runtime.wheel.rooms.stopped
+        remedy = "This is a bug or a damaged disk: keep a copy of the data directory, report it, restart the runtime."
+        return [
+            Check(name=f"room {name}", state="error", message=f"has stopped {why}", remedy=remedy)
+            for name, why in stopped.items()
+        ]
 
     def _images(self) -> Check:
         images = self._runtime.settings.images

@@ -9,6 +9,7 @@ from hakobune.core.jobs import limits
 from hakobune.core.jobs.decide import Created, Decision, Event, StartAttempts, StopAttempts, WakeAt, decide
 from hakobune.core.jobs.model import Execution, Task
 from hakobune.core.jobs.states import FINAL_EXECUTION_STATES
+from hakobune.core.operations import last_picture
 from hakobune.runtime.wheel import Turn
 from hakobune.store.api import OutboxCommand
 
@@ -53,6 +54,10 @@ def _after_end(turn: Turn, execution: Execution) -> None:
     if turn.tx.jobs.is_hidden(execution.uid):
         purge(turn, execution.uid)
     for uid in turn.tx.jobs.surplus_executions(execution.job_uid, limits.COMPLETED_EXECUTIONS_KEPT):
+        # Nobody repeats a request after so many executions. A user's delete keeps the key: a repeat may be on its way.
+        surplus = turn.tx.jobs.execution_by_uid(uid)
+        assert surplus is not None  # read in this turn
+        turn.tx.operations.forget_keys_of(surplus.job_uid, surplus.operation_id)
         purge(turn, uid)
 
 
@@ -66,7 +71,7 @@ def purge(turn: Turn, execution_uid: str) -> None:
     execution = turn.tx.jobs.execution_by_uid(execution_uid)
     if execution is None:
         return
-    turn.tx.operations.keep_picture(execution)
+    turn.tx.operations.keep_picture(last_picture(execution))
     turn.tx.jobs.purge_execution(execution_uid)
     place = (execution.job_uid, execution.name.job, execution.name.execution)
     turn.emit(ROOM, execution_uid, DELETE_FILES, json.dumps(place))

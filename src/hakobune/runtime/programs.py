@@ -358,7 +358,7 @@ def _home() -> str:
         home = pwd.getpwuid(os.geteuid()).pw_dir
     except KeyError:
         return "/tmp"  # noqa: S108 - a user without an entry has no other place of its own
-    return home if os.access(home, os.W_OK | os.X_OK) else "/tmp"  # noqa: S108 - as above
+    return home if os.access(home, os.W_OK | os.X_OK, effective_ids=True) else "/tmp"  # noqa: S108 - as above
 
 
 def _unreadable(error: OSError, execution: Execution) -> HakobuneError:

@@ -55,6 +55,7 @@ class Settings:
     workflow_executions_max: int = CONCURRENT_EXECUTIONS  # active at once, in a location of a project
     workflow_backlog_max: int = BACKLOG
     service_urls: Mapping[str, str] = field(default_factory=dict[str, str])  # NAME of NAME-….run.app → http://host:port
+    google_token_command: tuple[str, ...] = ()  # prints an access token for Google's own APIs: those not served here
     http_allowed_hosts: tuple[str, ...] = ()  # hosts that workflows may call though they look like this machine's own
 
     @property

@@ -28,6 +28,7 @@ from hakobune.core.workflows.events import Answered, Command
 from hakobune.core.workflows.model import WorkflowExecution
 from hakobune.runtime.clock import Clock
 from hakobune.runtime.credentials import Credentials
+from hakobune.runtime.google_token import GoogleToken
 from hakobune.runtime.http_client import Transport
 from hakobune.runtime.logs import LogsRoom
 from hakobune.runtime.settings import Settings
@@ -37,6 +38,27 @@ _log = logging.getLogger("hakobune.workflows")
 KEY_HEADER = "Idempotency-Key"
 EXECUTION_LABEL = "workflows.googleapis.com/execution_id"
 USER_LOG = "Workflows"
+
+# APIs whose hosts are our own front door, also in their regional forms; what is missing there says so by name.
+_SERVED = frozenset(
+    {
+        "run",
+        "workflows",
+        "workflowexecutions",
+        "logging",
+        "storage",
+        "pubsub",
+        "secretmanager",
+        "cloudscheduler",
+        "cloudtasks",
+        "eventarc",
+        "iam",
+        "iamcredentials",
+        "cloudresourcemanager",
+        "serviceusage",
+        "www",
+    }
+)
 
 # The front door as the runtime sees it: a request (its URL says which host) from an account.
 FrontDoorCall = Callable[[HttpRequest], Awaitable[HttpResponse | NoResponse]]
@@ -54,6 +76,8 @@ class WorkflowCalls:
         self._logs = logs
         self._transport = transport
         self.front_door: FrontDoorCall | None = None
+        command = settings.google_token_command
+        self._google_token = GoogleToken(command, clock) if command else None
 
     async def perform(self, execution: WorkflowExecution, command: Command, *, is_repeat: bool) -> Answered:
         """Carry out an effect that is no wait."""
@@ -82,15 +106,33 @@ class WorkflowCalls:
                 return NoResponse(trouble=Trouble.INVALID, detail=str(error))
         host = _host(request.url)
         if is_google(host):
-            if self.front_door is None:
-                return NoResponse(trouble=Trouble.SYSTEM, detail=f"{host} is not served here: no runtime is running")
-            return await self.front_door(request)
+            return await self._google(request, host)
         if host.endswith(".run.app"):
             local = service_url(request.url, self._settings.service_urls)
             if local is None:
                 name = host.partition(".")[0]
                 return HttpResponse(code=404, headers=(("Content-Type", "text/plain"),), body=_no_service(name))
             request = replace(request, url=local)
+        return await self._transport.send(request)
+
+    async def _google(self, request: HttpRequest, host: str) -> HttpResponse | NoResponse:
+        """One of Google's hosts: ours if we serve that API, else the real one if the user gave credentials."""
+        if is_served(host):
+            if self.front_door is None:
+                return NoResponse(trouble=Trouble.SYSTEM, detail=f"{host} is not served here: no runtime is running")
+            return await self.front_door(request)
+        if self._google_token is None:
+            detail = (
+                f"{host} is not served by hakobune; to call the real one, set google_token_command in hakobune.yaml"
+            )
+            return NoResponse(trouble=Trouble.SYSTEM, detail=detail)
+        if request.token is not None:
+            try:
+                token = await self._google_token.token()
+            except HakobuneError as error:
+                return NoResponse(trouble=Trouble.AUTH, detail=error.message)
+            headers = tuple(item for item in request.headers if item[0].lower() != "authorization")
+            request = replace(request, headers=(*headers, ("Authorization", f"Bearer {token}")))
         return await self._transport.send(request)
 
     async def _with_token(self, execution: WorkflowExecution, request: HttpRequest, token: Token) -> HttpRequest:
@@ -148,6 +190,12 @@ def _host(url: str) -> str:
 def is_google(host: str) -> bool:
     """Whether a host is one of Google's APIs: those are served here."""
     return host == "googleapis.com" or host.endswith(".googleapis.com")
+
+
+def is_served(host: str) -> bool:
+    """Whether our front door serves an API host: `run.googleapis.com`, `us-central1-run.googleapis.com`, …"""
+    label = host.removesuffix(".googleapis.com").partition(".")[0]
+    return label in _SERVED or label.rpartition("-")[2] in _SERVED
 
 
 def service_url(url: str, services: Mapping[str, str]) -> str | None:

@@ -218,6 +218,10 @@ class OperationsWrite(OperationsRead, Protocol):
         with it. Raises AlreadyExists."""
         ...
 
+    def forget_keys_of(self, scope: str, operation: str) -> None:
+        """The execution of this operation has grown too old to be kept, and so have its keys."""
+        ...
+
 
 class OutboxWrite(Protocol):
     """Commands between commit and perform."""

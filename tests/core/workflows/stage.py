@@ -12,8 +12,8 @@ from hakobune.core.workflows.events import Answered, CallId, CancelRequested, Co
 from hakobune.core.workflows.journal import decode, encode
 from hakobune.core.workflows.limits import RunLimits
 from hakobune.core.workflows.machine import Machine, resume
-from hakobune.core.workflows.outcomes import Cancelled, Failed, Outcome, Succeeded
 from hakobune.core.workflows.model import ExecutionError
+from hakobune.core.workflows.outcomes import Cancelled, Failed, Outcome, Succeeded
 from hakobune.core.workflows.parse import parse_source
 from hakobune.core.workflows.plan import make_plan
 from hakobune.core.workflows.values import Value
@@ -41,9 +41,7 @@ def plain(command: Command) -> Answer | None:
 
 def ok(body: Value = None) -> HttpResponse:
     """An answer with JSON."""
-    return HttpResponse(
-        code=200, headers=(("Content-Type", "application/json"),), body=json.dumps(body).encode()
-    )
+    return HttpResponse(code=200, headers=(("Content-Type", "application/json"),), body=json.dumps(body).encode())
 
 
 @dataclass

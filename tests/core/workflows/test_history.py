@@ -32,7 +32,11 @@ def entries(played: Played, level: HistoryLevel = HistoryLevel.BASIC) -> list[St
             if before is not None:
                 assert entry.create_s == before.create_s
                 if before.state is not StepState.IN_PROGRESS:
-                    assert (entry.state, entry.update_s, entry.variables) == (before.state, before.update_s, before.variables)
+                    assert (entry.state, entry.update_s, entry.variables) == (
+                        before.state,
+                        before.update_s,
+                        before.variables,
+                    )
             seen[entry.entry_id] = entry
             check_links(entry, found)
     assert resume(played.plan, played.journal, played.limits).outcome == played.machine.outcome
@@ -61,7 +65,9 @@ def test_given_steps_one_after_the_other_then_each_has_an_entry_and_knows_its_ne
     assert lines(found) == ["0> a ASSIGN SUCCEEDED", "0> s STD_LIB_CALL SUCCEEDED", "0> r RETURN SUCCEEDED"]
     assert [(entry.previous, entry.next) for entry in found] == [(0, 2), (1, 3), (2, 0)]
     assert [(entry.create_s, entry.update_s) for entry in found] == [
-        (START_S, START_S), (START_S, START_S + 1), (START_S + 1, START_S + 1),
+        (START_S, START_S),
+        (START_S, START_S + 1),
+        (START_S + 1, START_S + 1),
     ]
     assert found[0].routine == "main"
     assert found[0].variables is None
@@ -75,7 +81,10 @@ def test_given_a_step_that_waits_then_it_is_in_progress() -> None:
 
 
 def test_given_a_loop_then_each_iteration_is_a_block_with_its_number() -> None:
-    found = told("- l: {for: {value: v, range: [7, 8], steps: [{a: {assign: [{x: '${v}'}]}}]}}\n- r: {return: 1}", HistoryLevel.DETAILED)
+    found = told(
+        "- l: {for: {value: v, range: [7, 8], steps: [{a: {assign: [{x: '${v}'}]}}]}}\n- r: {return: 1}",
+        HistoryLevel.DETAILED,
+    )
     assert lines(found) == [
         "0> l FOR SUCCEEDED",
         "1> l FOR_ITERATION SUCCEEDED 1",
@@ -86,7 +95,14 @@ def test_given_a_loop_then_each_iteration_is_a_block_with_its_number() -> None:
     ]
     assert found[1].progress is ProgressType.FOR
     assert [entry.expected for entry in found] == [0, 2, 0, 2, 0, 0]
-    assert [entry.variables for entry in found] == [{}, {"v": 7, "x": 7}, {"v": 7, "x": 7}, {"v": 8, "x": 8}, {"v": 8, "x": 8}, {}]
+    assert [entry.variables for entry in found] == [
+        {},
+        {"v": 7, "x": 7},
+        {"v": 7, "x": 7},
+        {"v": 8, "x": 8},
+        {"v": 8, "x": 8},
+        {},
+    ]
 
 
 def test_given_the_basic_level_then_expected_numbers_and_variables_are_not_told() -> None:
@@ -97,25 +113,46 @@ def test_given_the_basic_level_then_expected_numbers_and_variables_are_not_told(
 
 
 def test_given_a_switch_then_the_condition_that_held_is_a_block() -> None:
-    found = told("- s: {switch: [{condition: false}, {condition: true, steps: [{a: {assign: [{x: 1}]}}]}]}\n- n: {switch: [{condition: false}]}")
-    assert lines(found) == ["0> s SWITCH SUCCEEDED", "1> s CONDITION SUCCEEDED 2", "2> a ASSIGN SUCCEEDED", "0> n SWITCH SUCCEEDED"]
+    found = told(
+        "- s: {switch: [{condition: false}, {condition: true, steps: [{a: {assign: [{x: 1}]}}]}]}\n- n: {switch: [{condition: false}]}"
+    )
+    assert lines(found) == [
+        "0> s SWITCH SUCCEEDED",
+        "1> s CONDITION SUCCEEDED 2",
+        "2> a ASSIGN SUCCEEDED",
+        "0> n SWITCH SUCCEEDED",
+    ]
     assert found[1].progress is ProgressType.SWITCH
 
 
 def test_given_a_call_of_a_subworkflow_then_its_steps_stand_below_the_call() -> None:
-    found = told("main: {steps: [{c: {call: sub, args: [1], result: r}}, {x: {return: '${sub(2)}'}}]}\nsub: {params: [n], steps: [{a: {assign: [{m: '${n}'}]}}, {b: {return: '${m}'}}]}")
+    found = told(
+        "main: {steps: [{c: {call: sub, args: [1], result: r}}, {x: {return: '${sub(2)}'}}]}\nsub: {params: [n], steps: [{a: {assign: [{m: '${n}'}]}}, {b: {return: '${m}'}}]}"
+    )
     assert lines(found) == [
-        "0> c SUBWORKFLOW_CALL SUCCEEDED", "1> a ASSIGN SUCCEEDED", "1> b RETURN SUCCEEDED",
-        "0> x RETURN SUCCEEDED", "4> a ASSIGN SUCCEEDED", "4> b RETURN SUCCEEDED",
+        "0> c SUBWORKFLOW_CALL SUCCEEDED",
+        "1> a ASSIGN SUCCEEDED",
+        "1> b RETURN SUCCEEDED",
+        "0> x RETURN SUCCEEDED",
+        "4> a ASSIGN SUCCEEDED",
+        "4> b RETURN SUCCEEDED",
     ]
     assert found[1].routine == "sub"
 
 
 def test_given_an_error_that_is_caught_then_what_it_left_has_failed_and_except_is_a_block() -> None:
-    found = told("- t: {try: {steps: [{g: {steps: [{a: {raise: boom}}]}}]}, except: {as: e, steps: [{x: {assign: [{y: 1}]}}]}}\n- r: {return: 1}", HistoryLevel.DETAILED)
+    found = told(
+        "- t: {try: {steps: [{g: {steps: [{a: {raise: boom}}]}}]}, except: {as: e, steps: [{x: {assign: [{y: 1}]}}]}}\n- r: {return: 1}",
+        HistoryLevel.DETAILED,
+    )
     assert lines(found) == [
-        "0> t TRY_RETRY_EXCEPT SUCCEEDED", "1> t TRY FAILED", "2> g TYPE_UNSPECIFIED FAILED", "3> a RAISE FAILED",
-        "1> t EXCEPT SUCCEEDED", "5> x ASSIGN SUCCEEDED", "0> r RETURN SUCCEEDED",
+        "0> t TRY_RETRY_EXCEPT SUCCEEDED",
+        "1> t TRY FAILED",
+        "2> g TYPE_UNSPECIFIED FAILED",
+        "3> a RAISE FAILED",
+        "1> t EXCEPT SUCCEEDED",
+        "5> x ASSIGN SUCCEEDED",
+        "0> r RETURN SUCCEEDED",
     ]
     assert [entry.exception for entry in found] == [None, '"boom"', '"boom"', '"boom"', None, None, None]
     assert found[5].variables == {"e": "boom", "y": 1}
@@ -127,20 +164,30 @@ def test_given_an_inline_body_then_it_has_an_entry_of_the_steps_name() -> None:
 
 
 def test_given_retries_then_each_is_a_block_with_its_number_and_the_body_is_tried_below_the_step() -> None:
-    found = told("- t: {try: {raise: x}, retry: {predicate: '${retry.always}', max_retries: 2}, except: {steps: [{x: {next: end}}]}}")
+    found = told(
+        "- t: {try: {raise: x}, retry: {predicate: '${retry.always}', max_retries: 2}, except: {steps: [{x: {next: end}}]}}"
+    )
     assert lines(found) == [
         "0> t TRY_RETRY_EXCEPT SUCCEEDED",
-        "1> t TRY FAILED", "2> t RAISE FAILED", "1> t RETRY SUCCEEDED 1",
-        "1> t TRY FAILED", "5> t RAISE FAILED", "1> t RETRY SUCCEEDED 2",
-        "1> t TRY FAILED", "8> t RAISE FAILED",
-        "1> t EXCEPT SUCCEEDED", "10> x GOTO SUCCEEDED",
+        "1> t TRY FAILED",
+        "2> t RAISE FAILED",
+        "1> t RETRY SUCCEEDED 1",
+        "1> t TRY FAILED",
+        "5> t RAISE FAILED",
+        "1> t RETRY SUCCEEDED 2",
+        "1> t TRY FAILED",
+        "8> t RAISE FAILED",
+        "1> t EXCEPT SUCCEEDED",
+        "10> x GOTO SUCCEEDED",
     ]
     assert found[3].progress is ProgressType.RETRY
     assert (found[3].create_s, found[3].update_s) == (START_S, START_S + 1)
 
 
 def test_given_an_error_below_a_call_then_the_call_has_failed_too() -> None:
-    found = told("main: {steps: [{t: {try: {steps: [{c: {call: sub}}]}, except: {steps: [{x: {next: end}}]}}}]}\nsub: {steps: [{a: {raise: no}}]}")
+    found = told(
+        "main: {steps: [{t: {try: {steps: [{c: {call: sub}}]}, except: {steps: [{x: {next: end}}]}}}]}\nsub: {steps: [{a: {raise: no}}]}"
+    )
     assert lines(found)[1:4] == ["1> t TRY FAILED", "2> c SUBWORKFLOW_CALL FAILED", "3> a RAISE FAILED"]
 
 
@@ -151,10 +198,15 @@ def test_given_an_error_that_nobody_catches_then_all_that_is_open_has_failed() -
 
 
 def test_given_parallel_branches_then_each_is_a_thread() -> None:
-    found = told(f"- p: {{parallel: {{branches: [{{x: {{steps: [{{s: {{{SLEEP}}}}}]}}}}, {{y: {{steps: [{{t: {{raise: no}}}}]}}}}]}}}}")
+    found = told(
+        f"- p: {{parallel: {{branches: [{{x: {{steps: [{{s: {{{SLEEP}}}}}]}}}}, {{y: {{steps: [{{t: {{raise: no}}}}]}}}}]}}}}"
+    )
     assert lines(found) == [
-        "0> p PARALLEL_BRANCH FAILED", "1> x PARALLEL_BRANCH_ENTRY SUCCEEDED 1", "1> y PARALLEL_BRANCH_ENTRY FAILED 2",
-        "2> s STD_LIB_CALL SUCCEEDED", "3> t RAISE FAILED",
+        "0> p PARALLEL_BRANCH FAILED",
+        "1> x PARALLEL_BRANCH_ENTRY SUCCEEDED 1",
+        "1> y PARALLEL_BRANCH_ENTRY FAILED 2",
+        "2> s STD_LIB_CALL SUCCEEDED",
+        "3> t RAISE FAILED",
     ]
     assert [entry.thread for entry in found] == ["", "x", "y", "x", "y"]
     assert found[1].progress is ProgressType.PARALLEL_BRANCH
@@ -162,10 +214,17 @@ def test_given_parallel_branches_then_each_is_a_thread() -> None:
 
 
 def test_given_parallel_iterations_then_each_is_a_thread_with_its_number() -> None:
-    found = told("- p: {parallel: {shared: [n], for: {value: v, in: [5, 6], steps: [{s: {assign: [{n: '${v}'}, {m: 1}]}}]}}}\n- r: {return: 1}", HistoryLevel.DETAILED)
+    found = told(
+        "- p: {parallel: {shared: [n], for: {value: v, in: [5, 6], steps: [{s: {assign: [{n: '${v}'}, {m: 1}]}}]}}}\n- r: {return: 1}",
+        HistoryLevel.DETAILED,
+    )
     assert lines(found) == [
-        "0> p PARALLEL_FOR SUCCEEDED", "1> p FOR_ITERATION SUCCEEDED 1", "1> p FOR_ITERATION SUCCEEDED 2",
-        "2> s ASSIGN SUCCEEDED", "3> s ASSIGN SUCCEEDED", "0> r RETURN SUCCEEDED",
+        "0> p PARALLEL_FOR SUCCEEDED",
+        "1> p FOR_ITERATION SUCCEEDED 1",
+        "1> p FOR_ITERATION SUCCEEDED 2",
+        "2> s ASSIGN SUCCEEDED",
+        "3> s ASSIGN SUCCEEDED",
+        "0> r RETURN SUCCEEDED",
     ]
     assert found[1].progress is ProgressType.PARALLEL_FOR
     assert found[1].expected == 2
@@ -173,7 +232,9 @@ def test_given_parallel_iterations_then_each_is_a_thread_with_its_number() -> No
     assert [entry.thread for entry in found] == ["", "0", "1", "0", "1", ""]
 
 
-def test_given_a_limit_that_is_reached_in_a_branch_then_what_is_open_around_it_has_failed_and_the_rest_was_cut_off() -> None:
+def test_given_a_limit_that_is_reached_in_a_branch_then_what_is_open_around_it_has_failed_and_the_rest_was_cut_off() -> (
+    None
+):
     source = f"- p: {{parallel: {{branches: [{{x: {{steps: [{{s: {{{SLEEP}}}}}]}}}}, {{y: {{steps: [{{a: {{assign: [{{q: 1}}]}}}}, {{b: {{next: a}}}}]}}}}]}}}}"
     found = told(source, limits=RunLimits(steps=5))
     states = {entry.step: entry.state for entry in found}
@@ -188,10 +249,16 @@ def test_given_a_jump_into_a_group_then_the_group_is_entered_too() -> None:
 
 
 def test_given_a_jump_out_of_blocks_then_they_are_over() -> None:
-    found = told("- l: {for: {value: v, range: [1, 3], steps: [{t: {try: {steps: [{b: {next: break}}]}, except: {steps: [{x: {next: end}}]}}}]}}\n- r: {return: 1}")
+    found = told(
+        "- l: {for: {value: v, range: [1, 3], steps: [{t: {try: {steps: [{b: {next: break}}]}, except: {steps: [{x: {next: end}}]}}}]}}\n- r: {return: 1}"
+    )
     assert lines(found) == [
-        "0> l FOR SUCCEEDED", "1> l FOR_ITERATION SUCCEEDED 1", "2> t TRY_RETRY_EXCEPT SUCCEEDED", "3> t TRY SUCCEEDED",
-        "4> b GOTO SUCCEEDED", "0> r RETURN SUCCEEDED",
+        "0> l FOR SUCCEEDED",
+        "1> l FOR_ITERATION SUCCEEDED 1",
+        "2> t TRY_RETRY_EXCEPT SUCCEEDED",
+        "3> t TRY SUCCEEDED",
+        "4> b GOTO SUCCEEDED",
+        "0> r RETURN SUCCEEDED",
     ]
 
 

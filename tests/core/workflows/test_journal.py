@@ -33,9 +33,16 @@ REQUEST = CallbackRequest(
     received_s=1.25,
 )
 EVENTS: list[Event] = [
-    Started(argument={"a": [1, 2.0, 1e300, -0.0, "é\ud800", None, True]}, environment={"A": "b"}, execution="e", base_url="http://h"),
+    Started(
+        argument={"a": [1, 2.0, 1e300, -0.0, "é\ud800", None, True]},
+        environment={"A": "b"},
+        execution="e",
+        base_url="http://h",
+    ),
     Answered(call=CallId("0#1"), answer=Done()),
-    Answered(call=CallId("0.1.2#3"), answer=HttpResponse(code=200, headers=(("A", "b"), ("C", "")), body=bytes(range(256)))),
+    Answered(
+        call=CallId("0.1.2#3"), answer=HttpResponse(code=200, headers=(("A", "b"), ("C", "")), body=bytes(range(256)))
+    ),
     *(Answered(call=CallId("0#1"), answer=NoResponse(trouble=trouble, detail="why")) for trouble in Trouble),
     Answered(call=CallId("0#1"), answer=REQUEST),
     CallbackArrived(callback="abc", request=REQUEST),
@@ -63,7 +70,11 @@ def test_given_numbers_then_their_kinds_and_signs_are_kept() -> None:
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=20,
 )
@@ -118,14 +129,18 @@ def test_given_a_row_that_nobody_wrote_then_it_is_refused(data: bytes) -> None:
 
 @pytest.mark.parametrize("version", [0, VERSION + 1, "1", None, ...])
 def test_given_another_version_then_the_error_names_it_and_what_to_do(version: object) -> None:
-    with pytest.raises(CorruptJournal, match=r"version .*; this program reads version 1: start the version of Hakobune"):
+    with pytest.raises(
+        CorruptJournal, match=r"version .*; this program reads version 1: start the version of Hakobune"
+    ):
         decode(row(v=version))
 
 
 def test_given_a_row_of_the_first_version_then_it_is_read_for_ever() -> None:
     data = b'{"v":1,"at":1700000000.5,"seed":7,"event":"answered","call":"0.1.0#2","answer":{"kind":"response","code":200,"headers":[["Content-Type","text/plain"]],"body":"aGk="}}'
     assert decode(data) == Stamped(
-        event=Answered(call=CallId("0.1.0#2"), answer=HttpResponse(code=200, headers=(("Content-Type", "text/plain"),), body=b"hi")),
+        event=Answered(
+            call=CallId("0.1.0#2"), answer=HttpResponse(code=200, headers=(("Content-Type", "text/plain"),), body=b"hi")
+        ),
         at_s=1_700_000_000.5,
         seed=7,
     )

@@ -11,27 +11,107 @@ from hakobune.core.workflows.outcomes import Failed
 from hakobune.core.workflows.values import Value
 
 RESULTS: list[tuple[str, str, Value]] = [
-    ("a string is caught as it is", "- t: {try: {raise: boom}, except: {as: e, steps: [{r: {return: '${e}'}}]}}", "boom"),
-    ("a map is caught as it is", "- t: {try: {raise: {code: 5}}, except: {as: e, steps: [{r: {return: '${e}'}}]}}", {"code": 5}),
-    ("any value can be raised", "- t: {try: {raise: [1, null]}, except: {as: e, steps: [{r: {return: '${e}'}}]}}", [1, None]),
-    ("an error of the engine has message and tags", "- t: {try: {assign: [{x: '${1 / 0}'}]}, except: {as: e, steps: [{r: {return: '${e}'}}]}}", {"message": "ZeroDivisionError: division by zero", "tags": ["ZeroDivisionError", "ArithmeticError"]}),
+    (
+        "a string is caught as it is",
+        "- t: {try: {raise: boom}, except: {as: e, steps: [{r: {return: '${e}'}}]}}",
+        "boom",
+    ),
+    (
+        "a map is caught as it is",
+        "- t: {try: {raise: {code: 5}}, except: {as: e, steps: [{r: {return: '${e}'}}]}}",
+        {"code": 5},
+    ),
+    (
+        "any value can be raised",
+        "- t: {try: {raise: [1, null]}, except: {as: e, steps: [{r: {return: '${e}'}}]}}",
+        [1, None],
+    ),
+    (
+        "an error of the engine has message and tags",
+        "- t: {try: {assign: [{x: '${1 / 0}'}]}, except: {as: e, steps: [{r: {return: '${e}'}}]}}",
+        {"message": "ZeroDivisionError: division by zero", "tags": ["ZeroDivisionError", "ArithmeticError"]},
+    ),
     ("without as", "- t: {try: {raise: boom}, except: {steps: [{r: {return: 1}}]}}", 1),
-    ("after except the step is done", "- t: {try: {raise: boom}, except: {as: e, steps: [{s: {assign: [{x: 1}]}}]}, next: c}\n- b: {return: 0}\n- c: {return: 2}", 2),
-    ("after try the step is done", "- t: {try: {assign: [{x: 1}]}, except: {as: e, steps: [{s: {return: 0}}]}, next: c}\n- b: {return: 0}\n- c: {return: '${x}'}", 1),
-    ("steps after the error are skipped", "- i: {assign: [{x: 0}]}\n- t: {try: {steps: [{a: {raise: no}}, {b: {assign: [{x: 1}]}}]}, except: {as: e, steps: [{s: {return: '${x}'}}]}}", 0),
-    ("an error in except goes outwards", "- t: {try: {steps: [{u: {try: {raise: one}, except: {as: e, steps: [{s: {raise: '${e + \"!\"}'}}]}}}]}, except: {as: e, steps: [{r: {return: '${e}'}}]}}", "one!"),
-    ("an inner try comes first", "- t: {try: {steps: [{u: {try: {raise: one}, except: {as: e, steps: [{s: {return: inner}}]}}}]}, except: {as: e, steps: [{r: {return: outer}}]}}", "inner"),
-    ("a jump out of try leaves its protection", "- t: {try: {steps: [{a: {next: z}}]}, except: {as: e, steps: [{r: {return: wrong}}]}}\n- y: {return: 0}\n- z: {try: {raise: x}, except: {as: e, steps: [{w: {return: '${\"right\" + e}'}}]}}", "rightx"),
-    ("a jump out of two tries", "- o: {try: {steps: [{t: {try: {steps: [{u: {try: {steps: [{k: {next: m}}]}, except: {steps: [{n: {return: wrong}}]}}}]}, except: {steps: [{v: {return: wrong}}]}}}, {m: {raise: x}}]}, except: {as: e, steps: [{r: {return: '${e}'}}]}}", "x"),
-    ("a jump out of except", "- t: {try: {raise: x}, except: {as: e, steps: [{a: {switch: [{condition: true, next: z}]}}]}}\n- y: {return: 0}\n- z: {return: 3}", 3),
-    ("break leaves a try in a loop", "- l: {for: {value: v, range: [1, 3], steps: [{t: {try: {steps: [{b: {next: break}}]}, except: {as: e, steps: [{r: {return: wrong}}]}}}]}}\n- z: {try: {raise: y}, except: {as: e, steps: [{w: {return: '${e}'}}]}}", "y"),
-    ("continue leaves a try in a loop", "- i: {assign: [{n: 0}]}\n- l: {for: {value: v, range: [1, 3], steps: [{t: {try: {steps: [{c: {assign: [{n: '${n + 1}'}], next: continue}}]}, except: {as: e, steps: [{r: {return: wrong}}]}}}]}}\n- z: {return: '${n}'}", 3),
-    ("an error leaves a loop", "- i: {assign: [{n: 0}]}\n- t: {try: {for: {value: v, range: [1, 9], steps: [{a: {assign: [{n: '${v}'}]}}, {b: {switch: [{condition: '${v == 3}', raise: enough}]}}]}}, except: {as: e, steps: [{r: {return: ['${e}', '${n}']}}]}}", ["enough", 3]),
-    ("a loop can be entered again after an error", "- i: {assign: [{n: 0}, {k: 0}]}\n- t: {try: {for: {value: v, range: [1, 2], steps: [{a: {assign: [{n: '${n + v}'}]}}, {b: {switch: [{condition: '${k == 0}', raise: x}]}}]}}, except: {as: e, steps: [{r: {assign: [{k: 1}], next: t}}]}}\n- z: {return: '${n}'}", 4),
-    ("variables of the try body stay", "- t: {try: {steps: [{a: {assign: [{x: 7}]}}, {b: {raise: no}}]}, except: {as: e, steps: [{s: {next: z}}]}}\n- z: {return: '${x}'}", 7),
-    ("the result that cannot be one is an error of the return", "- t: {try: {return: '${text.encode(\"x\")}'}, except: {as: e, steps: [{r: {return: '${e.tags}'}}]}}", ["ValueError"]),
-    ("not a number is no result either", "- t: {try: {return: '${1e308 * 10}'}, except: {as: e, steps: [{r: {return: '${e.tags}'}}]}}", ["ValueError"]),
-    ("a function is no result either", "- t: {try: {return: '${retry.always}'}, except: {as: e, steps: [{r: {return: '${e.tags}'}}]}}", ["ValueError"]),
+    (
+        "after except the step is done",
+        "- t: {try: {raise: boom}, except: {as: e, steps: [{s: {assign: [{x: 1}]}}]}, next: c}\n- b: {return: 0}\n- c: {return: 2}",
+        2,
+    ),
+    (
+        "after try the step is done",
+        "- t: {try: {assign: [{x: 1}]}, except: {as: e, steps: [{s: {return: 0}}]}, next: c}\n- b: {return: 0}\n- c: {return: '${x}'}",
+        1,
+    ),
+    (
+        "steps after the error are skipped",
+        "- i: {assign: [{x: 0}]}\n- t: {try: {steps: [{a: {raise: no}}, {b: {assign: [{x: 1}]}}]}, except: {as: e, steps: [{s: {return: '${x}'}}]}}",
+        0,
+    ),
+    (
+        "an error in except goes outwards",
+        "- t: {try: {steps: [{u: {try: {raise: one}, except: {as: e, steps: [{s: {raise: '${e + \"!\"}'}}]}}}]}, except: {as: e, steps: [{r: {return: '${e}'}}]}}",
+        "one!",
+    ),
+    (
+        "an inner try comes first",
+        "- t: {try: {steps: [{u: {try: {raise: one}, except: {as: e, steps: [{s: {return: inner}}]}}}]}, except: {as: e, steps: [{r: {return: outer}}]}}",
+        "inner",
+    ),
+    (
+        "a jump out of try leaves its protection",
+        "- t: {try: {steps: [{a: {next: z}}]}, except: {as: e, steps: [{r: {return: wrong}}]}}\n- y: {return: 0}\n- z: {try: {raise: x}, except: {as: e, steps: [{w: {return: '${\"right\" + e}'}}]}}",
+        "rightx",
+    ),
+    (
+        "a jump out of two tries",
+        "- o: {try: {steps: [{t: {try: {steps: [{u: {try: {steps: [{k: {next: m}}]}, except: {steps: [{n: {return: wrong}}]}}}]}, except: {steps: [{v: {return: wrong}}]}}}, {m: {raise: x}}]}, except: {as: e, steps: [{r: {return: '${e}'}}]}}",
+        "x",
+    ),
+    (
+        "a jump out of except",
+        "- t: {try: {raise: x}, except: {as: e, steps: [{a: {switch: [{condition: true, next: z}]}}]}}\n- y: {return: 0}\n- z: {return: 3}",
+        3,
+    ),
+    (
+        "break leaves a try in a loop",
+        "- l: {for: {value: v, range: [1, 3], steps: [{t: {try: {steps: [{b: {next: break}}]}, except: {as: e, steps: [{r: {return: wrong}}]}}}]}}\n- z: {try: {raise: y}, except: {as: e, steps: [{w: {return: '${e}'}}]}}",
+        "y",
+    ),
+    (
+        "continue leaves a try in a loop",
+        "- i: {assign: [{n: 0}]}\n- l: {for: {value: v, range: [1, 3], steps: [{t: {try: {steps: [{c: {assign: [{n: '${n + 1}'}], next: continue}}]}, except: {as: e, steps: [{r: {return: wrong}}]}}}]}}\n- z: {return: '${n}'}",
+        3,
+    ),
+    (
+        "an error leaves a loop",
+        "- i: {assign: [{n: 0}]}\n- t: {try: {for: {value: v, range: [1, 9], steps: [{a: {assign: [{n: '${v}'}]}}, {b: {switch: [{condition: '${v == 3}', raise: enough}]}}]}}, except: {as: e, steps: [{r: {return: ['${e}', '${n}']}}]}}",
+        ["enough", 3],
+    ),
+    (
+        "a loop can be entered again after an error",
+        "- i: {assign: [{n: 0}, {k: 0}]}\n- t: {try: {for: {value: v, range: [1, 2], steps: [{a: {assign: [{n: '${n + v}'}]}}, {b: {switch: [{condition: '${k == 0}', raise: x}]}}]}}, except: {as: e, steps: [{r: {assign: [{k: 1}], next: t}}]}}\n- z: {return: '${n}'}",
+        4,
+    ),
+    (
+        "variables of the try body stay",
+        "- t: {try: {steps: [{a: {assign: [{x: 7}]}}, {b: {raise: no}}]}, except: {as: e, steps: [{s: {next: z}}]}}\n- z: {return: '${x}'}",
+        7,
+    ),
+    (
+        "the result that cannot be one is an error of the return",
+        "- t: {try: {return: '${text.encode(\"x\")}'}, except: {as: e, steps: [{r: {return: '${e.tags}'}}]}}",
+        ["ValueError"],
+    ),
+    (
+        "not a number is no result either",
+        "- t: {try: {return: '${1e308 * 10}'}, except: {as: e, steps: [{r: {return: '${e.tags}'}}]}}",
+        ["ValueError"],
+    ),
+    (
+        "a function is no result either",
+        "- t: {try: {return: '${retry.always}'}, except: {as: e, steps: [{r: {return: '${e.tags}'}}]}}",
+        ["ValueError"],
+    ),
 ]
 
 
@@ -61,7 +141,9 @@ def test_given_a_string_when_nobody_catches_it_then_context_and_payload_are_as_o
     assert (frame.step, frame.routine, frame.position.line) == ("checkEven", "main", 3)
 
 
-def test_given_an_error_of_the_engine_when_nobody_catches_it_then_its_message_comes_first_and_each_call_has_a_line() -> None:
+def test_given_an_error_of_the_engine_when_nobody_catches_it_then_its_message_comes_first_and_each_call_has_a_line() -> (
+    None
+):
     source = """main:
   steps:
     - first:
@@ -104,7 +186,9 @@ def test_given_an_http_error_when_nobody_catches_it_then_its_keys_are_sorted() -
     assert error.context.splitlines()[0] == "HTTP server responded with error code 503"
 
 
-def test_given_a_raised_value_with_bytes_when_nobody_catches_it_then_the_execution_says_why_it_shows_something_else() -> None:
+def test_given_a_raised_value_with_bytes_when_nobody_catches_it_then_the_execution_says_why_it_shows_something_else() -> (
+    None
+):
     error = play("- a: {raise: {b: '${text.encode(\"x\")}'}}").error
     assert "ValueError" in error.payload
     assert error.context.startswith("ValueError: ")
@@ -175,13 +259,55 @@ def test_given_the_documented_policy_when_all_fails_then_nine_attempts_wait_1_2_
         ("'${http.default_retry_non_idempotent}'", "", 1, 502, 502),
         ("{predicate: '${retry.always}', max_retries: 0}", "", 1, 503, 503),
         ("{predicate: '${retry.never}', max_retries: 5}", "", 1, 503, 503),
-        ("{predicate: '${http.default_retry_predicate}', max_retries: '${1 + 1}', backoff: {initial_delay: 0, max_delay: 0, multiplier: 0}}", "", 2, 503, "fine"),
-        ("{predicate: '${mine}', max_retries: 3}", "mine: {params: [e], steps: [{s: {return: '${e.code == 404}'}}]}", 3, 404, "fine"),
-        ("{predicate: '${mine}', max_retries: 3}", "mine: {params: [e], steps: [{s: {return: '${e.code == 404}'}}]}", 1, 403, 403),
-        ("{predicate: '${mine}', max_retries: 3}", "mine: {params: [e], steps: [{s: {call: sys.sleep, args: {seconds: 3}}}, {t: {return: true}}]}", 2, 500, "fine"),
-        ("{predicate: '${mine}', max_retries: 3}", "mine: {params: [e], steps: [{s: {return: '${e.nosuch}'}}]}", 1, 500, 500),
-        ("{predicate: '${mine}', max_retries: 3}", "mine: {params: [e], steps: [{s: {try: {raise: x}, except: {steps: [{t: {raise: y}}]}}}]}", 1, 500, 500),
-        ("'${policy(4)}'", "policy: {params: [n], steps: [{s: {return: {predicate: '${retry.always}', max_retries: '${n}', backoff: {initial_delay: 1, max_delay: 2, multiplier: 2}}}}]}", 4, 500, "fine"),
+        (
+            "{predicate: '${http.default_retry_predicate}', max_retries: '${1 + 1}', backoff: {initial_delay: 0, max_delay: 0, multiplier: 0}}",
+            "",
+            2,
+            503,
+            "fine",
+        ),
+        (
+            "{predicate: '${mine}', max_retries: 3}",
+            "mine: {params: [e], steps: [{s: {return: '${e.code == 404}'}}]}",
+            3,
+            404,
+            "fine",
+        ),
+        (
+            "{predicate: '${mine}', max_retries: 3}",
+            "mine: {params: [e], steps: [{s: {return: '${e.code == 404}'}}]}",
+            1,
+            403,
+            403,
+        ),
+        (
+            "{predicate: '${mine}', max_retries: 3}",
+            "mine: {params: [e], steps: [{s: {call: sys.sleep, args: {seconds: 3}}}, {t: {return: true}}]}",
+            2,
+            500,
+            "fine",
+        ),
+        (
+            "{predicate: '${mine}', max_retries: 3}",
+            "mine: {params: [e], steps: [{s: {return: '${e.nosuch}'}}]}",
+            1,
+            500,
+            500,
+        ),
+        (
+            "{predicate: '${mine}', max_retries: 3}",
+            "mine: {params: [e], steps: [{s: {try: {raise: x}, except: {steps: [{t: {raise: y}}]}}}]}",
+            1,
+            500,
+            500,
+        ),
+        (
+            "'${policy(4)}'",
+            "policy: {params: [n], steps: [{s: {return: {predicate: '${retry.always}', max_retries: '${n}', backoff: {initial_delay: 1, max_delay: 2, multiplier: 2}}}}]}",
+            4,
+            500,
+            "fine",
+        ),
     ],
 )
 def test_given_a_policy_when_calls_fail_then(retry: str, subs: str, fails: int, code: int, result: Value) -> None:
@@ -192,19 +318,36 @@ def test_given_a_policy_when_calls_fail_then(retry: str, subs: str, fails: int, 
     ("retry", "message"),
     [
         ("{predicate: '${retry.always}', max_retries: '${-1}'}", "ValueError: retry: max_retries must not be negative"),
-        ("{predicate: '${retry.always}', max_retries: '${1.5}'}", "TypeError: retry: max_retries must be an integer, not 'float'"),
-        ("{predicate: '${1 == 1}', max_retries: 1}", "TypeError: retry: predicate must name a function or subworkflow, not 'bool'"),
+        (
+            "{predicate: '${retry.always}', max_retries: '${1.5}'}",
+            "TypeError: retry: max_retries must be an integer, not 'float'",
+        ),
+        (
+            "{predicate: '${1 == 1}', max_retries: 1}",
+            "TypeError: retry: predicate must name a function or subworkflow, not 'bool'",
+        ),
         ("{predicate: '${sys.sleep}', max_retries: 1}", "TypeError: retry: sys.sleep cannot be a predicate"),
-        ("{predicate: '${retry.always}', max_retries: 1, backoff: {initial_delay: '${\"x\"}', max_delay: 1, multiplier: 1}}", "TypeError: retry: initial_delay must be a number, not 'str'"),
-        ("{predicate: '${retry.always}', max_retries: 1, backoff: {initial_delay: '${-1}', max_delay: 1, multiplier: 1}}", "ValueError: retry: initial_delay must be a finite number of at least 0"),
+        (
+            "{predicate: '${retry.always}', max_retries: 1, backoff: {initial_delay: '${\"x\"}', max_delay: 1, multiplier: 1}}",
+            "TypeError: retry: initial_delay must be a number, not 'str'",
+        ),
+        (
+            "{predicate: '${retry.always}', max_retries: 1, backoff: {initial_delay: '${-1}', max_delay: 1, multiplier: 1}}",
+            "ValueError: retry: initial_delay must be a finite number of at least 0",
+        ),
         ("'${{\"max_retries\": 1}}'", "ValueError: retry: predicate is missing"),
         ("'${{\"predicate\": retry.always}}'", "ValueError: retry: max_retries is missing"),
-        ("'${{\"predicate\": retry.always, \"max_retries\": 1, \"backoff\": 1}}'", "TypeError: retry: backoff must be a map, not 'int'"),
+        (
+            '\'${{"predicate": retry.always, "max_retries": 1, "backoff": 1}}\'',
+            "TypeError: retry: backoff must be a map, not 'int'",
+        ),
         ("'${1 + 1}'", "TypeError: retry: a policy must be a map, not 'int'"),
         ("{predicate: '${mine}', max_retries: 1}", "TypeError: retry: the predicate must give a boolean, not 'str'"),
     ],
 )
-def test_given_a_policy_that_cannot_be_when_it_is_needed_then_its_error_takes_the_place_of_the_first(retry: str, message: str) -> None:
+def test_given_a_policy_that_cannot_be_when_it_is_needed_then_its_error_takes_the_place_of_the_first(
+    retry: str, message: str
+) -> None:
     handler = '        except: {as: e, steps: [{x: {return: "${e.message}"}}]}'
     subs = "mine: {params: [e], steps: [{s: {return: 'yes'}}]}"
     assert play(retrying(retry, handler=handler, subs=subs), answers=failing(9)).result == message
@@ -217,7 +360,9 @@ def test_given_retry_without_except_when_it_gives_up_then_the_error_is_the_last_
     assert played.error.context == 'HTTP server responded with error code 503\nin step "t", routine "main", line: 4'
 
 
-def test_given_a_body_of_steps_when_it_is_tried_again_then_it_runs_from_its_first_step_and_keeps_its_variables() -> None:
+def test_given_a_body_of_steps_when_it_is_tried_again_then_it_runs_from_its_first_step_and_keeps_its_variables() -> (
+    None
+):
     source = """
 - i: {assign: [{n: 0}, {tries: []}]}
 - t:

@@ -63,7 +63,9 @@ def test_given_a_journal_that_does_not_begin_with_started_then_it_does_not_fit()
 
 
 def test_given_events_that_are_fed_while_work_is_left_then_they_are_handled_after_it() -> None:
-    plan = a_plan("- l: {for: {value: v, range: [1, 100], steps: [{a: {assign: [{x: 1}]}}]}}\n- s: {call: sys.sleep, args: {seconds: 5}}")
+    plan = a_plan(
+        "- l: {for: {value: v, range: [1, 100], steps: [{a: {assign: [{x: 1}]}}]}}\n- s: {call: sys.sleep, args: {seconds: 5}}"
+    )
     machine = Machine(plan, limits=LIMITS)
     machine.feed(stamped(STARTED))
     assert not machine.advance(10)
@@ -87,12 +89,18 @@ def test_given_a_cancellation_when_it_waits_then_it_ends_and_asks_for_nothing_mo
 
 
 def test_given_a_cancellation_then_nothing_catches_it() -> None:
-    played = begin(f"- t: {{try: {{steps: [{SLEEPING[2:].splitlines()[0]}]}}, except: {{steps: [{{r: {{return: wrong}}}}]}}}}".replace("[s: ", "[{s: ").replace("5}}]", "5}}}]"))
+    played = begin(
+        f"- t: {{try: {{steps: [{SLEEPING[2:].splitlines()[0]}]}}, except: {{steps: [{{r: {{return: wrong}}}}]}}}}".replace(
+            "[s: ", "[{s: "
+        ).replace("5}}]", "5}}}]")
+    )
     assert cancelled(played)
 
 
 def test_given_an_execution_that_lasted_too_long_then_it_fails_with_a_timeout() -> None:
-    played = begin(f"- t: {{try: {{call: sys.sleep, args: {{seconds: 5}}}}, except: {{steps: [{{r: {{return: wrong}}}}]}}}}")
+    played = begin(
+        "- t: {try: {call: sys.sleep, args: {seconds: 5}}, except: {steps: [{r: {return: wrong}}]}}"
+    )
     played.event(Expired())
     assert played.error.context.startswith("TimeoutError: ")
     assert [frame.step for frame in played.error.stack_trace] == ["t"]
@@ -107,7 +115,9 @@ def test_given_the_clock_then_it_is_the_events_and_a_microsecond_later_at_each_r
 
 
 def test_given_a_clock_that_was_set_back_then_time_does_not_go_backwards() -> None:
-    played = begin("- a: {assign: [{x: '${sys.now()}'}]}\n- s: {call: sys.sleep, args: {seconds: 5}}\n- r: {return: '${sys.now() > x}'}")
+    played = begin(
+        "- a: {assign: [{x: '${sys.now()}'}]}\n- s: {call: sys.sleep, args: {seconds: 5}}\n- r: {return: '${sys.now() > x}'}"
+    )
     played.now_s = START_S - 1000
     played.event(Answered(call=CallId("0#1"), answer=Done()))
     assert played.result is True
@@ -117,7 +127,9 @@ def test_given_uuids_then_they_differ_and_have_version_4() -> None:
     ids = play("- r: {return: '${[uuid.generate(), uuid.generate()]}'}").result
     assert isinstance(ids, list)
     assert ids[0] != ids[1]
-    assert all(re.fullmatch("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", str(one)) for one in ids)
+    assert all(
+        re.fullmatch("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", str(one)) for one in ids
+    )
 
 
 def test_given_another_seed_then_the_uuid_is_another() -> None:
@@ -142,7 +154,14 @@ CALLBACK = """
 
 
 def request(body: str) -> CallbackRequest:
-    return CallbackRequest(method="POST", url="/x", query=(), headers=(("Content-Type", "text/plain"),), body=body.encode(), received_s=START_S)
+    return CallbackRequest(
+        method="POST",
+        url="/x",
+        query=(),
+        headers=(("Content-Type", "text/plain"),),
+        body=body.encode(),
+        received_s=START_S,
+    )
 
 
 def test_given_a_callback_when_requests_come_before_and_after_the_wait_then_each_is_taken_once() -> None:
@@ -190,14 +209,18 @@ def test_given_two_branches_that_await_one_callback_then_each_gets_a_request_the
 
 
 def test_given_a_callback_of_nobody_then_to_await_it_is_a_value_error_and_a_request_to_it_does_not_fit() -> None:
-    source = f"- a: {{call: events.await_callback, args: {{callback: {{url: '{BASE_URL}/v1/{EXECUTION}/callbacks/abc'}}}}}}"
+    source = (
+        f"- a: {{call: events.await_callback, args: {{callback: {{url: '{BASE_URL}/v1/{EXECUTION}/callbacks/abc'}}}}}}"
+    )
     assert play(source).error.context.startswith("ValueError: ")
     with pytest.raises(CorruptJournal):
         begin(SLEEPING).event(CallbackArrived(callback="abc", request=request("x")))
 
 
 def test_given_a_server_that_moved_then_new_urls_begin_with_its_new_address() -> None:
-    played = begin("- s: {call: sys.sleep, args: {seconds: 1}}\n- c: {call: events.create_callback_endpoint, result: cb}\n- r: {return: '${cb.url}'}")
+    played = begin(
+        "- s: {call: sys.sleep, args: {seconds: 1}}\n- c: {call: events.create_callback_endpoint, result: cb}\n- r: {return: '${cb.url}'}"
+    )
     played.event(Moved(base_url="http://10.0.0.1:1"))
     go_on(played)
     assert str(played.result).startswith("http://10.0.0.1:1/v1/")
@@ -214,17 +237,26 @@ def test_given_as_many_steps_as_are_allowed_then_it_succeeds_and_with_one_more_i
     source = "- l: {for: {value: v, range: [1, %d], steps: [{a: {assign: [{x: 1}]}}]}}\n- r: {return: fine}"
     assert play(source % 8, limits=RunLimits(steps=10)).result == "fine"
     played = play(source % 9, limits=RunLimits(steps=10))
-    assert played.error.context == 'ResourceLimitError: more than 10 steps were executed\nin step "r", routine "main", line: 2'
+    assert (
+        played.error.context
+        == 'ResourceLimitError: more than 10 steps were executed\nin step "r", routine "main", line: 2'
+    )
     assert played.machine.steps.internal == 10
 
 
 def test_given_a_loop_without_end_then_the_step_limit_ends_it_and_nothing_catches_that() -> None:
-    played = play("- t: {try: {steps: [{a: {assign: [{x: 1}]}}, {b: {next: a}}]}, except: {steps: [{z: {return: wrong}}]}}", limits=RunLimits(steps=1_000))
+    played = play(
+        "- t: {try: {steps: [{a: {assign: [{x: 1}]}}, {b: {next: a}}]}, except: {steps: [{z: {return: wrong}}]}}",
+        limits=RunLimits(steps=1_000),
+    )
     assert "ResourceLimitError" in played.error.context
 
 
 def test_given_a_retry_without_end_then_its_attempts_are_steps() -> None:
-    played = play("- t: {try: {raise: x}, retry: {predicate: '${retry.always}', max_retries: 1000000, backoff: {initial_delay: 0, max_delay: 0, multiplier: 1}}}", limits=RunLimits(steps=20))
+    played = play(
+        "- t: {try: {raise: x}, retry: {predicate: '${retry.always}', max_retries: 1000000, backoff: {initial_delay: 0, max_delay: 0, multiplier: 1}}}",
+        limits=RunLimits(steps=20),
+    )
     assert len(played.commands()) == 20
     assert "ResourceLimitError" in played.error.context
 
@@ -241,8 +273,14 @@ def test_given_a_string_above_its_limit_then_the_execution_fails() -> None:
 
 def test_given_a_string_above_its_limit_inside_a_list_or_a_key_then_the_execution_fails() -> None:
     limits = RunLimits(string_bytes=100)
-    for value in ("['${text.replace_all(s, \"1\", s)}']", "{a: ['${text.replace_all(s, \"1\", s + s + s + s + s + s + s + s + s + s)}']}"):
-        played = play(f"- i: {{assign: [{{s: '0123456789'}}]}}\n- a: {{assign: [{{l: {value}}}]}}\n- r: {{return: '${{l}}'}}", limits=limits)
+    for value in (
+        "['${text.replace_all(s, \"1\", s)}']",
+        "{a: ['${text.replace_all(s, \"1\", s + s + s + s + s + s + s + s + s + s)}']}",
+    ):
+        played = play(
+            f"- i: {{assign: [{{s: '0123456789'}}]}}\n- a: {{assign: [{{l: {value}}}]}}\n- r: {{return: '${{l}}'}}",
+            limits=limits,
+        )
         if value.startswith("["):
             assert played.result == ["0012345678923456789"]
         else:
@@ -257,7 +295,10 @@ def test_given_variables_above_the_limit_then_the_execution_fails_and_nothing_ca
 
 
 def test_given_values_that_are_given_up_again_then_they_do_not_count() -> None:
-    steps = GROW % 6 + "- m: {for: {value: w, range: [1, 200], steps: [{b: {assign: [{t: '${s + string(w)}'}]}}, {c: {assign: [{t: null}]}}]}}\n- r: {return: fine}"
+    steps = (
+        GROW % 6
+        + "- m: {for: {value: w, range: [1, 200], steps: [{b: {assign: [{t: '${s + string(w)}'}]}}, {c: {assign: [{t: null}]}}]}}\n- r: {return: fine}"
+    )
     assert play(steps, limits=RunLimits(memory_bytes=1_600)).result == "fine"
 
 
@@ -290,5 +331,7 @@ def test_given_a_result_above_its_limit_then_the_execution_fails() -> None:
 
 
 def test_given_lists_in_lists_without_end_then_the_execution_fails_with_a_limit() -> None:
-    steps = "- i: {assign: [{l: []}]}\n- g: {for: {value: v, range: [1, 5000], steps: [{a: {assign: [{l: ['${l}']}]}}]}}"
+    steps = (
+        "- i: {assign: [{l: []}]}\n- g: {for: {value: v, range: [1, 5000], steps: [{a: {assign: [{l: ['${l}']}]}}]}}"
+    )
     assert "ResourceLimitError" in play(steps).error.context

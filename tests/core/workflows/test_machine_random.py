@@ -45,15 +45,15 @@ def bodies(in_loop: bool, depth: int) -> st.SearchStrategy[list[Node]]:
     return st.lists(st.one_of(weighted), min_size=1, max_size=4)
 
 
-class Raised(Exception):  # noqa: N818
+class Raised(Exception):
     pass
 
 
-class Jumped(Exception):  # noqa: N818
+class Jumped(Exception):
     pass
 
 
-class Returned(Exception):  # noqa: N818
+class Returned(Exception):
     pass
 
 
@@ -175,7 +175,11 @@ class Writer:
                     "max_retries": retries,
                     "backoff": {"initial_delay": 1, "max_delay": 1, "multiplier": 1},
                 }
-                return {"try": {"steps": self.steps(body)}, "retry": retry, "except": {"as": "e", "steps": self.steps(handler)}}
+                return {
+                    "try": {"steps": self.steps(body)},
+                    "retry": retry,
+                    "except": {"as": "e", "steps": self.steps(handler)},
+                }
         raise AssertionError(node)
 
 
@@ -242,7 +246,10 @@ def fans(draw: st.DrawFn) -> str:
         if draw(st.booleans()):
             parallel["for"] = {"value": f"v{next(names)}", "range": [1, draw(st.integers(0, 5))], "steps": inner}
         else:
-            parallel["branches"] = [{f"b{next(names)}": {"steps": inner}}, {f"b{next(names)}": {"steps": steps(draw(LEAVES))}}]
+            parallel["branches"] = [
+                {f"b{next(names)}": {"steps": inner}},
+                {f"b{next(names)}": {"steps": steps(draw(LEAVES))}},
+            ]
         return {"parallel": parallel}
 
     tried = {"try": fan(1), "except": {"as": "e", "steps": [{"h": {"assign": [{"failed": "${e.branches}"}]}}]}}
@@ -257,7 +264,9 @@ def fans(draw: st.DrawFn) -> str:
 
 @given(fans(), st.randoms(use_true_random=False), st.integers(1, 4))
 @settings(max_examples=80)
-def test_given_any_parallel_program_and_any_order_of_answers_then_a_crash_at_any_point_changes_nothing(source: str, dice: object, width: int) -> None:
+def test_given_any_parallel_program_and_any_order_of_answers_then_a_crash_at_any_point_changes_nothing(
+    source: str, dice: object, width: int
+) -> None:
     played: Played = begin(source, limits=RunLimits(concurrent_branches=width))
     while played.machine.outcome is None:
         assert played.machine.waiting

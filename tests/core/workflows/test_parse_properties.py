@@ -1,6 +1,7 @@
 """Whatever is read: the same program from YAML and JSON, and never anything but a program or problems."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -222,7 +223,7 @@ def test_whatever_yaml_loads_without_expressions_is_not_changed_by_their_protect
 def test_whatever_is_covered_is_a_whole_expression_and_none_covers_another(source: str) -> None:
     spans = spans_to_cover(source)
     assert all(expression_end(source, span.start) == span.end for span in spans)
-    assert all(first.end <= second.start for first, second in zip(spans, spans[1:], strict=False))
+    assert all(first.end <= second.start for first, second in pairwise(spans))
 
 
 @pytest.mark.parametrize("size", [1, 3])

@@ -61,7 +61,9 @@ def scopes_of(steps: str, params: str = "[]") -> tuple[RoutineScopes, list[int]]
 
 
 def test_given_parameters_then_they_have_the_first_slots_in_their_order() -> None:
-    program, _ = parse_source("main:\n  steps: [{a: {return: 1}}]\nsub:\n  params: [x, y: 1]\n  steps: [{b: {assign: [{z: 1}]}}]")
+    program, _ = parse_source(
+        "main:\n  steps: [{a: {return: 1}}]\nsub:\n  params: [x, y: 1]\n  steps: [{b: {assign: [{z: 1}]}}]"
+    )
     assert program is not None
     sub = program.routine("sub")
     assert sub is not None

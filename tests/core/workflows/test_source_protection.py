@@ -172,6 +172,14 @@ def test_given_a_text_when_the_end_of_its_expression_is_looked_for_then_braces_a
     assert expression_end(text, 0) == end
 
 
+@pytest.mark.parametrize(
+    "end", ['"\\', "'", '"', "|", "&", "*", "- ", "? ", ": ", "[", "{", "]", "}", ",", "#", "$", "${", "%", "\t"]
+)
+def test_given_a_text_that_ends_within_something_when_it_is_covered_then_the_reading_ends(end: str) -> None:
+    assert len(spans_to_cover('x: ${"a: "}\n' + end)) == 1
+    assert len(spans_to_cover("x: [${a}, " + end)) >= 1
+
+
 def test_given_too_many_expressions_without_end_when_they_are_read_then_the_search_gives_up() -> None:
     line = "${ '" + "x" * 1000 + "' \\\n "
     source = "x:\n " + line * (WASTE_CHARACTERS_MAX // 1000 + 1) + '${"a: b"}'

@@ -259,10 +259,6 @@ class Machine:
             except Failure as failure:
                 branch.pc = pc
                 pc = branch.unwind(self._raised(branch, pc, failure))
-            except RecursionError:
-                branch.pc = pc
-                deep = resource_limit("a value or an expression is nested too deeply")
-                pc = branch.unwind(self._raised(branch, pc, deep))
         self._steps += budget - left
         return budget - left
 

@@ -29,8 +29,8 @@ _BLANKS: Final = re.compile(r"[ \t]+")
 _LINE_BREAK: Final = re.compile(_BREAK)
 _REST_OF_LINE: Final = re.compile(r"[^\r\n]*")
 _DOCUMENT_MARK: Final = re.compile(r"(?:---|\.\.\.)(?=[ \t\r\n]|\Z)")
-_QUOTED: Final = re.compile(r"\"(?:[^\"\\]|\\.)*+(?:\"|\Z)|'(?:[^']|'')*+(?:'|\Z)", re.DOTALL)
-_BLOCK_SCALAR: Final = re.compile(r"[|>](?P<options>[-+1-9]{0,2})(?:[ \t]+(?:#[^\r\n]*)?)?(?=[\r\n]|\Z)")
+_QUOTED: Final = re.compile(r"\"(?:[^\"\\]|\\.)*+(?:\"|\\?\Z)|'(?:[^']|'')*+(?:'|\Z)", re.DOTALL)
+_BLOCK_SCALAR: Final = re.compile(r"[|>](?P<options>[-+1-9]{0,2})[ \t]*(?:#[^\r\n]*)?(?=[\r\n]|\Z)")
 _PROPERTY: Final = re.compile(r"[&!*][^ \t\r\n,\[\]{}]*")
 _BLOCK_INDICATOR: Final = re.compile(r"[-?:](?=[ \t\r\n]|\Z)")
 _FLOW_INDICATOR: Final = re.compile(r":|[-?](?=[ \t\r\n]|\Z)")
@@ -113,12 +113,15 @@ class _Scanner:
         """All there are."""
         end = len(self._text)
         while self._at < end:
+            before = self._at, self._is_in_plain
             if self._at == self._line_start and self._flow_depth == 0:
                 self._begin_line()
             elif self._is_in_plain:
                 self._plain()
             else:
                 self._token()
+            if (self._at, self._is_in_plain) == before:
+                self._at += 1  # whatever the text is, the reading comes to an end
         return tuple(self._spans)
 
     # -- lines --------------------------------------------------------------------------------------------------

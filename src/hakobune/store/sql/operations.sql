@@ -28,5 +28,8 @@ SELECT request_sha256, operation FROM idempotency_keys WHERE scope = :scope AND 
 -- name: keep_key
 INSERT INTO idempotency_keys (scope, key, request_sha256, operation) VALUES (:scope, :key, :request_sha256, :operation)
 
+-- name: forget_keys_of
+DELETE FROM idempotency_keys WHERE scope = :scope AND operation = :operation
+
 -- name: forget_keys
 DELETE FROM idempotency_keys WHERE scope = :scope

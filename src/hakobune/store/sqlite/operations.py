@@ -167,6 +167,9 @@ class SqliteOperationsWrite(SqliteOperationsRead):
         except sqlite3.IntegrityError:
             raise AlreadyExists(f"The idempotency key {key!r} is in use.") from None
 
+    def forget_keys_of(self, scope: str, operation: str) -> None:
+        self._connection.execute(self._sql["forget_keys_of"], {"scope": scope, "operation": operation})
+
 
 def _kind_of(resource: Job | Execution) -> str:
     return "execution" if isinstance(resource, Execution) else "job"
