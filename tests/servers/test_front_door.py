@@ -97,8 +97,6 @@ MISSING = [
     ("POST", f"/v2/{LOCATION}/builds:submit", "builds.submit"),
     ("GET", f"/v2/{LOCATION}/queues", "Cloud Tasks"),
     ("GET", f"/v2/{LOCATION}/jobs/j/executions/e/o:exportStatus", "exportStatus"),
-    ("GET", f"/v1/{LOCATION}/workflows", "Workflows"),
-    ("POST", f"/v1/{LOCATION}/workflows/w/executions", "Workflows"),
     ("POST", f"/v1/{LOCATION}/jobs", "Cloud Scheduler"),
     ("POST", f"/v1/{LOCATION}/jobs/j:run", "Cloud Scheduler"),
     ("GET", f"/v1/{LOCATION}/triggers/t", "Eventarc"),

@@ -9,7 +9,7 @@ was accepted is dropped.
 IllegalTransition and CorruptStore are bugs of ours or a broken disk: going on could do harm, so the room stops. Its
 commands and timers stay where they are, whoever asks for new work is told so (503), and the log says at once which
 command is to blame. The other rooms go on. A store that is damaged as a whole refuses the wheel's own turns, too, and
-that ends the runtime. (docs/decisions/0016)
+that ends the runtime. (docs/decisions/0018)
 """
 
 from __future__ import annotations

@@ -215,7 +215,7 @@ class WorkflowExecutions:
         await self._wheel.persist(lambda turn: turn.tx.workflows.save_execution(stuck))
 
     def _seed(self) -> int:
-        return int(self._identifiers.uid().replace("-", "")[-16:], 16)
+        return int(self._identifiers.uid().replace("-", ""), 16)
 
     # -- letters ------------------------------------------------------------------------------------------------
 

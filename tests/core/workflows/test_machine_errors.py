@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from stage import START_S, Answers, begin, go_on, ok, play
 
 from hakobune.core.workflows.effects import Answer, Done, HttpResponse, Wait
 from hakobune.core.workflows.events import Command
 from hakobune.core.workflows.outcomes import Failed
-from hakobune.core.workflows.values import Value
+from hakobune.core.workflows.plan_tries import make_policy
+from hakobune.core.workflows.values import FunctionValue, Value
 
 RESULTS: list[tuple[str, str, Value]] = [
     (
@@ -234,7 +237,7 @@ def failing(times: int, code: int = 503) -> Answers:
 def waits(commands: list[Command]) -> list[float]:
     """The lengths of the waits, where nothing else takes time."""
     until = [START_S, *(command.effect.until_s for command in commands if isinstance(command.effect, Wait))]
-    return [round(later - earlier, 3) for earlier, later in zip(until, until[1:], strict=False)]
+    return [round(later - earlier, 3) for earlier, later in pairwise(until)]
 
 
 def test_given_the_documented_policy_when_all_fails_then_nine_attempts_wait_1_2_4_8_16_32_60_60() -> None:
@@ -399,3 +402,26 @@ def test_given_a_backoff_when_the_machine_rests_then_it_waits_for_one_timer() ->
     (command,) = played.machine.waiting.values()
     assert command.effect == Wait(until_s=START_S + 1)
     assert go_on(played).error.payload == '"x"'
+
+
+def test_given_a_multiplier_beyond_all_numbers_then_the_delay_is_the_longest_one() -> None:
+    policy = make_policy(
+        {
+            "predicate": FunctionValue("retry.always"),
+            "max_retries": 3,
+            "initial_delay": 1,
+            "max_delay": 60,
+            "multiplier": 1e300,
+        }
+    )
+    assert [policy.delay_s(retry) for retry in (1, 2, 3)] == [1, 60, 60]
+    nothing = make_policy(
+        {
+            "predicate": FunctionValue("retry.always"),
+            "max_retries": 3,
+            "initial_delay": 0,
+            "max_delay": 60,
+            "multiplier": 1e300,
+        }
+    )
+    assert nothing.delay_s(3) == 0

@@ -98,9 +98,7 @@ def test_given_a_cancellation_then_nothing_catches_it() -> None:
 
 
 def test_given_an_execution_that_lasted_too_long_then_it_fails_with_a_timeout() -> None:
-    played = begin(
-        "- t: {try: {call: sys.sleep, args: {seconds: 5}}, except: {steps: [{r: {return: wrong}}]}}"
-    )
+    played = begin("- t: {try: {call: sys.sleep, args: {seconds: 5}}, except: {steps: [{r: {return: wrong}}]}}")
     played.event(Expired())
     assert played.error.context.startswith("TimeoutError: ")
     assert [frame.step for frame in played.error.stack_trace] == ["t"]

@@ -14,9 +14,8 @@ from hakobune.core.workflows.effects import Done
 from hakobune.core.workflows.events import Answered
 from hakobune.core.workflows.limits import RunLimits
 
-# A program is a tree of tuples; `to_source` writes it as JSON, `Model` runs it.
-# ("add", name, n)  ("twice", name)  ("both", name, other)  ("sleep", n)  ("raise", text)  ("return", name)
-# ("loop", count, body)  ("if", name, n, body, target)  ("try", body, handler, retries)  ("group", body)  ("jump", target)
+# A program is a tree of tuples: a word, what it needs, and the bodies inside it. `Writer` writes it as JSON, `Model`
+# runs it.
 Node = tuple  # type: ignore[type-arg]
 
 NAMES = st.sampled_from(["a", "b"])

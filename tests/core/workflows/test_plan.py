@@ -40,7 +40,21 @@ def _plan() -> Plan:
 def test_given_a_plan_then_each_step_begins_at_one_address(plan: Plan) -> None:
     begun = [mark.step for mark, count in zip(plan.marks, plan.counts, strict=True) if mark is not None and count]
     assert sorted(begun) == sorted(
-        ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "eleven", "twelve", "thirteen", "fourteen"]
+        [
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+        ]
     )
 
 

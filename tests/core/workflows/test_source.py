@@ -12,6 +12,7 @@ from hakobune.core.workflows.protection import spans_to_cover
 from hakobune.core.workflows.source import SOURCE_BYTES_MAX, SourceOptions, read_source
 from hakobune.core.workflows.tree import Map, Node, Scalar, Sequence, SourceText, SourceTree
 from hakobune.core.workflows.tree_builder import SourceRefused
+from hakobune.core.workflows.yaml_mistakes import problem_of as yaml_problem_of
 from hakobune.core.workflows.yaml_source import read_yaml
 
 
@@ -370,6 +371,11 @@ def test_given_either_reader_when_a_source_is_read_then_the_places_are_the_same(
     first = items.items[0]
     assert isinstance(first, Map)
     assert [source.text[entry.value.start : entry.value.end] for entry in first.entries] == ['${a + "ß"}', "'x'"]
+
+
+def test_given_an_error_without_a_place_when_it_is_told_then_it_is_at_the_beginning() -> None:
+    problem = yaml_problem_of(yaml.YAMLError("odd"), SourceText("a: 1"))
+    assert (problem.rule, problem.position.line, "odd" in problem.message) == ("yaml", 1, True)
 
 
 @pytest.mark.parametrize("source", ["", "   \n\t\n", "\ufeff", b"", b"\xef\xbb\xbf\n"])

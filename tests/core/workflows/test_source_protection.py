@@ -58,6 +58,8 @@ from hakobune.core.workflows.tree import Map, Scalar, Sequence
         ("x: one\n  'two\n  \"three\ny: [${a}]", {"x": "one 'two \"three", "y": ["${a}"]}),
         ("x: one\n\n  'two\ny: [${a}]", {"x": "one\n'two", "y": ["${a}"]}),
         ("x:\n  one\n  'two\ny: [${a}]", {"x": "one 'two", "y": ["${a}"]}),
+        ("- one\n  'two\n- [${a}]", ["one 'two", ["${a}"]]),
+        ("- |#c\n  'x\n- [${a}]", ["'x\n", ["${a}"]]),
         ("x: [one\n  'two, ${a}]", {"x": ["one 'two", "${a}"]}),
         ("'quoted key': [${a}]\n\"other's\": {b: ${c}}", {"quoted key": ["${a}"], "other's": {"b": "${c}"}}),
         ("'quoted\n  text': 1\n", None),

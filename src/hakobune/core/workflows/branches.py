@@ -124,7 +124,6 @@ class Fork:
     limit: int  # how many may run at once
     started: int = 0
     running: int = 0
-    is_exhausted: bool = False
     errors: list[tuple[int, str, Raised]] = field(default_factory=list[tuple[int, str, Raised]])
 
 

@@ -31,7 +31,7 @@ class InvalidDefinition(InvalidArgument):
 
 def check_source(source: str, *, strictness: Strictness = Strictness.STRICT) -> tuple[Program | None, list[Problem]]:
     """The program, if it can run, and all that is wrong with it, warnings too, in the order of the source."""
-    program, problems = parse_source(source)
+    program, problems = parse_source(source, strictness)
     if program is not None:
         problems = [*problems, *resolve(program)]
     problems = [_weighed(problem, strictness) for problem in problems]

@@ -64,7 +64,7 @@ Event: TypeAlias = Started | Answered | CallbackArrived | CancelRequested | Expi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamped:
-    """An event with its instant (seconds since the epoch, to the microsecond) and 64 random bits: all that the
+    """An event with its instant (seconds since the epoch, to the microsecond) and random bits (a UUID's 122): all that the
     interpreter knows of clock and dice."""
 
     event: Event
