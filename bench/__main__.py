@@ -11,6 +11,7 @@ from pathlib import Path
 from bench.report import RESULTS
 
 QUESTIONS = ("fan_out", "warm_start", "first_task", "start", "command_line", "waits", "store", "spawn")
+QUESTIONS += ("workflows_steps", "workflows_durable", "workflows_posts", "workflows_sleeping", "workflows_sources")
 
 
 def main() -> None:

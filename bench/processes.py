@@ -79,8 +79,17 @@ def _stat(pid: int) -> list[str]:
 
 def peak_rss_mib(pid: int) -> float:
     """The most resident memory that a process has had, in MiB."""
+    return _memory_mib(pid, "VmHWM:")
+
+
+def rss_mib(pid: int) -> float:
+    """The resident memory that a process has now, in MiB."""
+    return _memory_mib(pid, "VmRSS:")
+
+
+def _memory_mib(pid: int, field: str) -> float:
     with open(f"/proc/{pid}/status") as file:
         for line in file:
-            if line.startswith("VmHWM:"):
+            if line.startswith(field):
                 return int(line.split()[1]) / 1024
-    raise LookupError(f"process {pid} has no VmHWM")
+    raise LookupError(f"process {pid} has no {field}")

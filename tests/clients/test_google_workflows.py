@@ -201,7 +201,7 @@ def test_wrong_executions_are_refused_over_grpc(executions: Any, name: str) -> N
 
 def test_a_long_message_arrives_cut(workflows: Any, name: str) -> None:
     variables = {f"GOOGLE_名前_{number}": "x" for number in range(20)}
-    with pytest.raises(exceptions.BadRequest, match="GOOGLE_名前_0"):
+    with pytest.raises(exceptions.BadRequest, match="GOOGLE_名前_"):
         create(workflows, name, DOUBLE, user_env_vars=variables)
 
 

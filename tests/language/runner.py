@@ -123,12 +123,17 @@ class Case:
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """What came of a case: the outcome, the journal (as rows), and everything that was asked of the world."""
+    """What came of a case: the outcome, the journal (as rows), and everything that was asked of the world.
+
+    Each command of `issued` stands with the number of rows that the journal had when it was asked for; `waiting` has
+    the commands that were unanswered after each row.
+    """
 
     outcome: Outcome
     steps: StepCounts
     journal: list[bytes]
-    issued: list[tuple[int, Command]]  # (events in the journal when it was asked for, command)
+    issued: list[tuple[int, Command]]
+    waiting: list[dict[CallId, Command]]
     waits: list[float]
     callbacks: list[str]
 
@@ -148,7 +153,7 @@ def chapter_names() -> list[str]:
 def read_cases(chapter: str) -> list[Case]:
     """The cases of one file, in its order."""
     content = yaml.load((CASES / f"{chapter}.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-    return [_case(chapter, fields) for fields in content]
+    return [case_of(chapter, fields) for fields in content]
 
 
 def all_cases() -> list[Case]:
@@ -161,7 +166,8 @@ def runnable_cases() -> list[Case]:
     return [case for case in all_cases() if not case.is_refused]
 
 
-def _case(chapter: str, fields: Mapping[str, Any]) -> Case:
+def case_of(chapter: str, fields: Mapping[str, Any]) -> Case:
+    """The case that these fields describe."""
     source = fields["workflow"] if "workflow" in fields else _wrapped(fields["expression"], fields.get("given", {}))
     markers = [
         Marker(kind=found[1], line=number, text=found[2])
@@ -299,6 +305,7 @@ def play(case: Case, plan: Plan | None = None) -> Run:
     machine = Machine(plan, limits=case.limits)
     journal: list[bytes] = []
     issued: list[tuple[int, Command]] = []
+    waiting: list[dict[CallId, Command]] = []
     stamped = started(case)
     while True:
         journal.append(encode(stamped))
@@ -308,6 +315,7 @@ def play(case: Case, plan: Plan | None = None) -> Run:
         for command in machine.take_commands():
             issued.append((len(journal), command))
             world.perform(command)
+        waiting.append(dict(machine.waiting))
         if machine.outcome is not None:
             callbacks = [callback.method for callback in machine.callbacks.values()]
             return Run(
@@ -315,6 +323,7 @@ def play(case: Case, plan: Plan | None = None) -> Run:
                 steps=machine.steps,
                 journal=journal,
                 issued=issued,
+                waiting=waiting,
                 waits=world.waits,
                 callbacks=callbacks,
             )
@@ -436,11 +445,3 @@ def _judge_request(call: Mapping[str, Any], request: HttpRequest) -> None:
         token = request.token
         told = None if token is None else f"{token.kind.value} {token.audience or ' '.join(token.scopes)}"
         assert told == call["token"]
-
-
-def calls_waiting(run: Run, count: int) -> dict[CallId, Command]:
-    """The commands that were asked for and not answered when the journal of a run had so many rows."""
-    answered: set[str] = set()
-    for row in run.journal[:count]:
-        answered.add(json.loads(row).get("call", ""))
-    return {command.call: command for at, command in run.issued if at <= count and command.call not in answered}

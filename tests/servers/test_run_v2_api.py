@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -83,6 +84,33 @@ def test_given_a_patch_then_missing_jobs_are_made_only_when_that_is_allowed(runt
     stale = runtime.call("PATCH", f"{BASE}/jobs/patched", {**changed, "etag": etag})
     assert (stale.status, stale.json["error"]["status"]) == (409, "ABORTED")
     assert runtime.call("PATCH", f"{BASE}/jobs/patched?allowMissing=maybe", BODY).status == 400
+
+
+def test_given_masked_patches_at_once_when_nobody_gave_an_etag_then_none_is_refused_or_lost(
+    runtime: RuntimeProcess,
+) -> None:
+    runtime.create("shared", TRUE)
+
+    def change(number: int) -> int:
+        path = f"{BASE}/jobs/shared?updateMask=labels.n{number}"
+        return runtime.call("PATCH", path, {"labels": {f"n{number}": "x"}}).status
+
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(change, range(64))) == {200}
+    assert len(runtime.get(f"{BASE[4:]}/jobs/shared")["labels"]) == 64
+    stale = {"labels": {"late": "x"}, "etag": '"old"'}
+    assert runtime.call("PATCH", f"{BASE}/jobs/shared?updateMask=labels", stale).status == 409
+
+
+def test_given_broken_json_when_a_cancel_or_a_delete_has_it_then_nothing_is_done(runtime: RuntimeProcess) -> None:
+    runtime.create("whole", ["/bin/sleep", "600"])
+    execution = runtime.run("whole")
+    v1 = f"/apis/run.googleapis.com/v1/namespaces/{PROJECT}/executions/{execution.rpartition('/')[2]}:cancel"
+    assert runtime.call("POST", v1, b"{broken").status == 400
+    assert runtime.call("DELETE", f"/v2/{execution}", b"{broken").status == 400
+    assert runtime.call("DELETE", f"{BASE}/jobs/whole", b"garbage").status == 400
+    assert "completionTime" not in runtime.get(execution)
+    assert runtime.call("DELETE", f"{BASE}/jobs/whole").status == 200
 
 
 def test_given_an_idempotency_key_then_the_same_call_gets_the_same_execution(runtime: RuntimeProcess) -> None:

@@ -267,3 +267,30 @@ main:
     assert json.loads(finished(runtime, answer.json["name"])["result"]) == {"a": [1]}
     wrong = runtime.call("POST", f"{BASE}/workflows/triggered:triggerPubsubExecution", {**body, "subscription": ""})
     refused(wrong, 400, "INVALID_ARGUMENT")
+
+
+# -- large pages ---------------------------------------------------------------------------------------------------
+
+
+def test_given_large_executions_then_a_page_ends_early_and_the_next_goes_on(runtime: RuntimeProcess) -> None:
+    base = f"/v1/projects/wf-large-runs/locations/{LOCATION}"
+    deploy(runtime, "w", SLEEP.replace("main:", "main:\n  params: [ignored]"), base)
+    made = [execute(runtime, "w", "x" * 500_000, base) for _ in range(25)]
+    path = f"{base}/workflows/w/executions?view=FULL"
+    first = runtime.call("GET", path)
+    rest = runtime.call("GET", f"{path}&pageToken={first.json['nextPageToken']}")
+    assert (len(names(first)), names(first) + names(rest)) == (20, made[::-1])
+    assert len(names(runtime.call("GET", path.replace("FULL", "BASIC")))) == 25
+    runtime.call("DELETE", f"{base}/workflows/w")
+
+
+def test_given_steps_with_large_variables_then_a_page_ends_early(runtime: RuntimeProcess) -> None:
+    steps = "".join(f"\n    - s{number}:\n        assign:\n          - y: {number}" for number in range(50))
+    deploy(runtime, "large-steps", f"main:\n  params: [x]\n  steps:{steps}\n")
+    name = execute(runtime, "large-steps", "x" * 200_000, executionHistoryLevel="EXECUTION_HISTORY_DETAILED")
+    assert finished(runtime, name)["state"] == "SUCCEEDED"
+    path = f"/v1/{name}/stepEntries?pageSize=1000"
+    first = runtime.call("GET", path).json
+    assert (len(first["stepEntries"]), first["totalSize"]) == (42, 50)
+    rest = runtime.call("GET", f"{path}&pageToken={first['nextPageToken']}").json
+    assert [entry["entryId"] for entry in rest["stepEntries"]] == [str(number) for number in range(43, 51)]

@@ -258,3 +258,15 @@ def test_given_a_change_then_the_feed_tells_of_workflows_and_their_executions(ru
 )
 def test_given_a_method_that_is_none_then_it_is_refused(runtime: RuntimeProcess, method: str, path: str) -> None:
     assert runtime.call(method, f"{BASE}{path}").status in (400, 404, 405)
+
+
+def test_given_large_workflows_then_a_page_ends_early_and_the_next_goes_on(runtime: RuntimeProcess) -> None:
+    base = place("wf-large")
+    source = DOUBLE + "# " + "x" * 120_000 + "\n"
+    wanted = [f"w{number:02}" for number in range(75)]
+    for name in wanted:
+        deploy(runtime, name, source, base)
+    for query in ("", "?orderBy=name"):
+        found = pages(runtime, f"{base}/workflows{query}", 500)
+        assert [len(page) for page in found] == [70, 5]
+        assert [name for page in found for name in page] == wanted

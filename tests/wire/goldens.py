@@ -55,9 +55,9 @@ def _workflow_makers() -> dict[str, Callable[[], object]]:
         makers[f"workflows_entry_{name}"] = lambda found=entry: step_entry_to_json(execution, found)
     for name, callback in pictured_workflows.CALLBACKS.items():
         makers[f"workflows_callback_{name}"] = lambda found=callback: callback_to_json(execution, found)
-    entries = list(pictured_workflows.STEP_ENTRIES.values())
-    makers["workflows_entries_list"] = lambda: step_entries_to_json(execution, entries[:1], "t0k3n", 3)
-    makers["workflows_entries_none"] = lambda: step_entries_to_json(execution, [], "", 0)
+    entry = pictured_workflows.STEP_ENTRIES["minimal"]
+    makers["workflows_entries_list"] = lambda: step_entries_to_json([step_entry_to_json(execution, entry)], "t0k3n", 3)
+    makers["workflows_entries_none"] = lambda: step_entries_to_json([], "", 0)
     return makers
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 GROUPS: dict[str, str] = {
-    "": "Run Cloud Run jobs on your own machine.",
+    "": "Run Cloud Run jobs and Workflows on your own machine.",
     "run": "Jobs of Cloud Run.",
     "run jobs": "Deploy, run and look at jobs.",
     "run jobs executions": "View and manage the executions of your jobs.",
     "run jobs executions logs": "Read the logs of an execution.",
     "run jobs executions tasks": "View the tasks of an execution.",
     "run jobs logs": "Read the logs of a job.",
+    "workflows": "Deploy, run and look at workflows.",
+    "workflows executions": "View and manage the executions of your workflows.",
+    "workflows executions steps": "View the steps of an execution.",
+    "workflows executions callbacks": "View and call the callbacks of an execution.",
     "logging": "Read log entries.",
     "alpha": "The same commands, by their alpha names.",
     "beta": "The same commands, by their beta names.",
@@ -22,6 +26,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logs": ("hakobune.cli.logs:LOGS", "Read or follow the log of a job or an execution."),
     "logs read": ("hakobune.cli.logs:READ", "Read the log of a job or an execution."),
     "logs tail": ("hakobune.cli.logs:TAIL", "Follow the log of a job or an execution."),
+    "test": ("hakobune.cli.test:TEST", "Test workflows offline, on a virtual clock."),
+    "lint": ("hakobune.cli.lint:LINT", "Check workflows for mistakes and for what fails in production."),
     "version": ("hakobune.cli.version:VERSION", "Print the version."),
     "run jobs deploy": ("hakobune.cli.jobs.deploy:DEPLOY", "Create or update a job."),
     "run jobs create": ("hakobune.cli.jobs.deploy:CREATE", "Create a job."),
@@ -53,6 +59,41 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run jobs executions logs tail": ("hakobune.cli.logs:TAIL_EXECUTION", "Follow the log of an execution."),
     "run jobs executions tasks list": ("hakobune.cli.jobs.tasks:LIST", "List the tasks of an execution."),
     "run jobs executions tasks describe": ("hakobune.cli.jobs.tasks:DESCRIBE", "Obtain details about a task."),
+    "workflows deploy": ("hakobune.cli.workflows.deploy:DEPLOY", "Create or update a workflow."),
+    "workflows list": ("hakobune.cli.workflows.workflows:LIST", "List workflows."),
+    "workflows describe": ("hakobune.cli.workflows.workflows:DESCRIBE", "Obtain details about a workflow."),
+    "workflows delete": ("hakobune.cli.workflows.workflows:DELETE", "Delete a workflow and its executions."),
+    "workflows list-revisions": ("hakobune.cli.workflows.workflows:REVISIONS", "List the revisions of a workflow."),
+    "workflows execute": ("hakobune.cli.workflows.execute:EXECUTE", "Start an execution of a workflow."),
+    "workflows run": (
+        "hakobune.cli.workflows.execute:RUN",
+        "Execute a workflow, or a file without a server, and wait for its end.",
+    ),
+    "workflows graph": ("hakobune.cli.graph:GRAPH", "Draw the steps of a file, as SVG or Mermaid."),
+    "workflows executions list": ("hakobune.cli.workflows.executions:LIST", "List the executions of a workflow."),
+    "workflows executions describe": (
+        "hakobune.cli.workflows.executions:DESCRIBE",
+        "Obtain details about an execution.",
+    ),
+    "workflows executions describe-last": (
+        "hakobune.cli.workflows.executions:DESCRIBE_LAST",
+        "Obtain details about the execution started last.",
+    ),
+    "workflows executions wait": ("hakobune.cli.workflows.executions:WAIT", "Wait for the end of an execution."),
+    "workflows executions wait-last": (
+        "hakobune.cli.workflows.executions:WAIT_LAST",
+        "Wait for the end of the execution started last.",
+    ),
+    "workflows executions cancel": ("hakobune.cli.workflows.executions:CANCEL", "Cancel an execution."),
+    "workflows executions steps list": ("hakobune.cli.workflows.history:STEPS", "List the steps of an execution."),
+    "workflows executions callbacks list": (
+        "hakobune.cli.workflows.history:CALLBACKS",
+        "List the open callbacks of an execution.",
+    ),
+    "workflows executions callbacks send": (
+        "hakobune.cli.workflows.history:SEND",
+        "Send a request to a callback of an execution.",
+    ),
     "logging read": ("hakobune.cli.logging_read:READ", "Read log entries that a filter chooses."),
 }
 

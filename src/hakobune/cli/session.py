@@ -84,14 +84,17 @@ class Session:
         self,
         method: str,
         target: str,
-        body: Document | None = None,
+        body: object = None,
         *,
         host: str = "",
         headers: dict[str, str] | None = None,
     ) -> Document:
-        """Send a request and return the JSON object it answers. Raises ApiError, UnreachableError, AnswerLostError."""
+        """Send a request, with `body` as JSON, and return the JSON object it answers.
+
+        Raises ApiError, UnreachableError, AnswerLostError.
+        """
         data = None if body is None else json.dumps(body, ensure_ascii=True).encode("ascii")
-        sent = {**self._token_header(), **(headers or {})}
+        sent = {**self.token_header(), **(headers or {})}
         if self.arguments.switch("log-http"):
             self.console.say(f"==> {method} {target} {'' if data is None else data.decode('ascii')}".rstrip())
         answer = self.client.request(method, target, host=host, headers=sent, body=data)
@@ -99,7 +102,8 @@ class Session:
             self.console.say(f"<== {answer.status} {answer.body.decode('utf-8', 'replace')}")
         return _parsed(answer)
 
-    def _token_header(self) -> dict[str, str]:
+    def token_header(self) -> dict[str, str]:
+        """What says who calls: the token of `--access-token-file`, or of the environment. Raises CommandError."""
         path = self.arguments.text("access-token-file") or os.environ.get("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE")
         if not path:
             return {}

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from hakobune.cli.session import Session
 
 _NO_TLS = "TLS comes with a later version; clients can be told to use http://"
-_LIMITS = "control groups are used where they can be, else the memory is watched; `hakobune doctor` says which"
 
 
 def _run(session: Session, arguments: Arguments) -> None:
@@ -44,10 +43,42 @@ UP = Command(
         ),
         Flag("--config", "text", "Settings file. Default ./hakobune.yaml where it exists.", metavar="FILE"),
         Flag("--max-running-tasks", "number", "Attempts that may run at once. Default 128.", at_least=1, metavar="N"),
-        Flag("--limits", "text", "", hidden=True, refusal=_LIMITS),
+        Flag(
+            "--limits",
+            "choice",
+            "The limits of workflows: kept as the service does (strict, the default), only warned of, or none.",
+            choices=("off", "warn", "strict"),
+        ),
+        Flag(
+            "--max-executions",
+            "number",
+            "Executions of workflows that may be active at once in a location; more are queued. Default 10000.",
+            at_least=1,
+            metavar="N",
+        ),
+        Flag(
+            "--max-backlog",
+            "number",
+            "Executions of workflows that may be queued in a location. Default 100000.",
+            at_least=0,
+            metavar="N",
+        ),
+        Flag(
+            "--service-url",
+            "map",
+            "Calls of workflows to https://NAME-….run.app go to this URL. May repeat.",
+            metavar="NAME=URL",
+        ),
+        Flag(
+            "--allow-host",
+            "list",
+            "Hosts that workflows may call though they are link-local or name a metadata server. May repeat.",
+            metavar="HOST",
+        ),
     ],
     examples=[
         ("With the state kept in ./state:", "hakobune up --data ./state"),
         ("With a deployed image run from a directory:", "hakobune up --map-image us-docker.pkg.dev/p1/app=./app"),
+        ("With a service that workflows call:", "hakobune up --service-url ocr=http://127.0.0.1:9001"),
     ],
 )

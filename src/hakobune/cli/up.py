@@ -7,36 +7,23 @@ import errno
 import logging
 import os
 import signal
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import anyio
 
 from hakobune import __version__
-from hakobune.cli.errors import CommandError, UsageError
+from hakobune.cli.errors import CommandError
 from hakobune.cli.flags import Arguments
-from hakobune.core.errors import HakobuneError, InvalidArgument
+from hakobune.cli.settings import settings_of
+from hakobune.core.errors import HakobuneError
 from hakobune.core.jobs.model import Execution
 from hakobune.core.jobs.states import FINAL_EXECUTION_STATES
-from hakobune.core.names import check_location, check_project
 from hakobune.runtime.app import Runtime
-from hakobune.runtime.settings import (
-    DEFAULT_GRPC_PORT,
-    DEFAULT_LOCATION,
-    DEFAULT_PORT,
-    DEFAULT_PROJECT,
-    MAX_RUNNING_DEFAULT,
-    Auth,
-    ImageSource,
-    Settings,
-)
+from hakobune.runtime.settings import Settings
 from hakobune.servers.house import serve
-from hakobune.store.api import ChangeKind, Durability, ReadTx
+from hakobune.store.api import ChangeKind, ReadTx
 
-_CONFIG = "hakobune.yaml"
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _CHANGES_MAX = 200  # of one look
 _TOLD_OF = frozenset({ChangeKind.EXECUTION})
 _QUIET_S = 30.0  # between looks while nothing changes
@@ -146,104 +133,3 @@ def _say(text: str) -> None:
     """A line on standard output. Whoever should read it may be gone, or its disk full: the work goes on."""
     with contextlib.suppress(OSError):
         os.write(1, f"{text}\n".encode(errors="replace"))
-
-
-# -- settings -----------------------------------------------------------------------------------------------------
-
-
-def settings_of(arguments: Arguments, environ: Mapping[str, str]) -> Settings:
-    """Flags over environment over `hakobune.yaml`. Raises UsageError naming what is wrong."""
-    config = _config(arguments.text("config"))
-    project = (
-        arguments.text("project")
-        or environ.get("GOOGLE_CLOUD_PROJECT", "")
-        or environ.get("CLOUDSDK_CORE_PROJECT", "")
-        or DEFAULT_PROJECT
-    )
-    location = arguments.text("region") or environ.get("CLOUDSDK_RUN_REGION", "") or DEFAULT_LOCATION
-    host = arguments.text("host") or "127.0.0.1"
-    auth = Auth(arguments.text("auth") or "none")
-    if host not in _LOOPBACK and auth is not Auth.TOKEN:
-        raise UsageError(f"--host={host} is reachable from other machines: add --auth=token.", usage=False)
-    try:
-        check_project(project)
-        check_location(location)
-    except InvalidArgument as error:
-        raise UsageError(error.message, usage=False) from error
-    images = _images_of_config(config)
-    for prefix, directory in arguments.pairs("map-image").items():
-        images[prefix] = ImageSource(source=Path(directory).resolve())
-    for prefix, image in images.items():
-        if not image.source.is_dir():
-            raise UsageError(f"image {prefix}: {image.source} is no directory.", usage=False)
-    return Settings(
-        directory=Path(arguments.text("data") or ".hakobune").absolute(),
-        host=host,
-        port=_port(arguments, "port", DEFAULT_PORT),
-        grpc_port=_port(arguments, "grpc-port", DEFAULT_GRPC_PORT),
-        project=project,
-        location=location,
-        auth=auth,
-        durability=Durability(arguments.text("durability") or "power"),
-        images=images,
-        max_running=arguments.number("max-running-tasks") or MAX_RUNNING_DEFAULT,
-    )
-
-
-def _port(arguments: Arguments, name: str, default: int) -> int:
-    port = arguments.number(name)
-    if port is None:
-        return default
-    if not 1 <= port <= 65535:
-        raise UsageError(f"--{name}: a port is from 1 to 65535, not {port}.", usage=False)
-    return port
-
-
-def _config(path: str) -> dict[str, object]:
-    if not path and not os.path.exists(_CONFIG):
-        return {}
-    name = path or _CONFIG
-    import yaml
-
-    try:
-        with open(name, encoding="utf-8") as file:
-            found: object = yaml.safe_load(file)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"{name} cannot be read: {error}", usage=False) from error
-    if found is None:
-        return {}
-    if not isinstance(found, dict):
-        raise UsageError(f"{name}: must be a map with the key `images`.", usage=False)
-    config = cast("dict[str, object]", found)
-    for key in config:
-        if key != "images":
-            raise UsageError(f"{name}: unknown key {key!r}; known: images.", usage=False)
-    return config
-
-
-def _images_of_config(config: Mapping[str, object]) -> dict[str, ImageSource]:
-    images: object = config.get("images") or {}
-    if not isinstance(images, dict):
-        raise UsageError("hakobune.yaml: images must map image names to {source, command, args}.", usage=False)
-    found: dict[str, ImageSource] = {}
-    for prefix, value in cast("dict[str, object]", images).items():
-        fields = cast("dict[str, object]", value) if isinstance(value, dict) else {}
-        source = fields.get("source")
-        unknown = sorted(set(fields) - {"source", "command", "args"})
-        if not isinstance(source, str) or unknown:
-            what = f"unknown key {unknown[0]!r}" if unknown else "source: DIR is missing"
-            raise UsageError(f"hakobune.yaml: images.{prefix}: {what}.", usage=False)
-        found[str(prefix)] = ImageSource(
-            source=Path(source).resolve(),
-            command=_texts(fields.get("command"), f"images.{prefix}.command"),
-            args=_texts(fields.get("args"), f"images.{prefix}.args"),
-        )
-    return found
-
-
-def _texts(value: object, where: str) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    if isinstance(value, list) and all(isinstance(item, str) for item in cast("list[object]", value)):
-        return tuple(cast("list[str]", value))
-    raise UsageError(f"hakobune.yaml: {where} must be a list of texts.", usage=False)

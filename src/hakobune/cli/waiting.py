@@ -35,10 +35,12 @@ class Pauses:
         return found
 
 
-def patiently(read: Callable[[], Document], since: list[float]) -> Document | None:
+def patiently(
+    read: Callable[[], Document], since: list[float], *, look: str = "hakobune run jobs executions list"
+) -> Document | None:
     """What `read` answers, or None while the runtime is away; a minute without an answer raises.
 
-    `since` holds the instant of the first failure in a row.
+    `since` holds the instant of the first failure in a row; `look` is the command that shows what became of it.
     """
     try:
         document = read()
@@ -57,7 +59,7 @@ def patiently(read: Callable[[], Document], since: list[float]) -> Document | No
     if now - since[0] > PATIENCE_S:
         raise problem or UnreachableError(
             f"The runtime has not answered for {PATIENCE_S:.0f} s. What it accepted is not lost: start it again with"
-            " `hakobune up`, and look with `hakobune run jobs executions list`"
+            f" `hakobune up`, and look with `{look}`"
         )
     return None
 

@@ -14,17 +14,19 @@ import re
 import secrets
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 import anyio
 import anyio.abc
 
-from hakobune.core.errors import FailedPrecondition
-from hakobune.runtime.threads import Threads
+from hakobune.core.errors import FailedPrecondition, Unavailable
+from hakobune.runtime.threads import Threads, run_stoppable
 
 BUILD_TIMEOUT_S = 1800.0
 _TAIL_LINES = 15
@@ -91,7 +93,7 @@ class Builds:
         else:
             await _run([python, "-m", "venv", str(venv)], snapshot)
             install = [venv_python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        folder = await self._threads.run(_build_folder, snapshot, venv)
+        folder = await run_stoppable(self._threads, _build_folder, (snapshot, venv))
         requirements = folder / "requirements.txt"
         what = ["-r", str(requirements)] if requirements.is_file() else [str(folder)]
         await _run([*install, *what], folder)
@@ -135,13 +137,21 @@ def _venv_name(snapshot: Path) -> str:
     return f"python-{digest}"
 
 
-def _build_folder(snapshot: Path, venv: Path) -> Path:
-    """Where the tool may work: building a package writes beside it, and a snapshot never changes. A copy stays with
-    the environment, which may refer to it (`-e`)."""
+def _build_folder(places: tuple[Path, Path], stopped: Event) -> Path:
+    """Where the tool may work, of (snapshot, environment): building a package writes beside it, and a snapshot never
+    changes. A copy stays with the environment, which may refer to it (`-e`). Raises Unavailable: the runtime stops."""
+    snapshot, venv = places
+
+    def copy(source: str, target: str) -> None:
+        if stopped.is_set():
+            raise Unavailable("The runtime is stopping: the source is built at the next start.")
+        shutil.copy2(source, target)
+        os.chmod(target, os.stat(target).st_mode | stat.S_IWUSR)
+
     requirements = snapshot / "requirements.txt"
     if requirements.is_file() and _stands_alone(requirements.read_text("utf-8", "replace"), snapshot):
         return snapshot
-    return shutil.copytree(snapshot, venv / ".source", symlinks=True)
+    return shutil.copytree(snapshot, venv / ".source", symlinks=True, copy_function=copy)
 
 
 def _stands_alone(text: str, snapshot: Path) -> bool:

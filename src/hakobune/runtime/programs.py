@@ -8,7 +8,6 @@ import os
 import pwd
 import re
 import shutil
-import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -36,7 +35,7 @@ from hakobune.engines.api import Lane
 from hakobune.runtime.builds import Build, Builds
 from hakobune.runtime.settings import ImageSource, Settings
 from hakobune.runtime.sources import Sources
-from hakobune.runtime.threads import Threads
+from hakobune.runtime.threads import Threads, run_stoppable
 from hakobune.store.api import ReadTx, Store, WriteTx
 
 LOCAL_IMAGE = "local"
@@ -133,7 +132,7 @@ class Programs:
         if source is None:
             return ""
         async with self._building:
-            digest = await self._taken(source.source)
+            digest = await run_stoppable(self._threads, self._sources.take, source.source)
             self._unsettled.add(digest)
             try:
                 snapshot = self._sources.path(digest)
@@ -142,28 +141,6 @@ class Programs:
             except BaseException:
                 self.settled(digest)
                 raise
-        return digest
-
-    async def _taken(self, source: Path) -> str:
-        """Copy a source. A thread cannot be cancelled, so it is asked to stop: gigabytes must not hold up a stop."""
-        stopped = threading.Event()
-
-        async def watch() -> None:
-            try:
-                await anyio.sleep_forever()
-            finally:
-                stopped.set()
-
-        digest, problem = "", None
-        async with anyio.create_task_group() as group:
-            group.start_soon(watch)
-            try:
-                digest = await self._threads.run(self._sources.take, source, stopped)
-            except Exception as error:  # noqa: BLE001 - raised below: what crosses a task group comes out as a group
-                problem = error
-            group.cancel_scope.cancel()
-        if problem is not None:
-            raise problem
         return digest
 
     def settled(self, digest: str) -> None:

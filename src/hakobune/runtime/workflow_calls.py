@@ -7,8 +7,9 @@ request carries `Idempotency-Key: <execution>/<call id>` unless its author set a
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from hakobune.core.errors import HakobuneError
@@ -30,7 +31,6 @@ from hakobune.runtime.clock import Clock
 from hakobune.runtime.credentials import Credentials
 from hakobune.runtime.google_token import GoogleToken
 from hakobune.runtime.http_client import Transport
-from hakobune.runtime.logs import LogsRoom
 from hakobune.runtime.settings import Settings
 
 _log = logging.getLogger("hakobune.workflows")
@@ -64,11 +64,19 @@ _SERVED = frozenset(
 FrontDoorCall = Callable[[HttpRequest], Awaitable[HttpResponse | NoResponse]]
 
 
+class EntryWriter(Protocol):
+    """Where log entries go."""
+
+    async def write_entries(self, entries: Sequence[LogEntry]) -> None:
+        """Keep entries. Raises HakobuneError."""
+        ...
+
+
 class WorkflowCalls:
     """Effects become answers here. Nothing is raised."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, credentials: Credentials, logs: LogsRoom, transport: Transport
+        self, settings: Settings, clock: Clock, credentials: Credentials, logs: EntryWriter, transport: Transport
     ) -> None:
         self._settings = settings
         self._clock = clock

@@ -10,17 +10,16 @@ timer brings it back.
 
 from __future__ import annotations
 
-import logging
-import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import TaskGroup
 
-from hakobune.core.errors import HakobuneError, NotFound
+from hakobune.core.errors import HakobuneError, NotFound, Unavailable
 from hakobune.core.workflows import journal
 from hakobune.core.workflows.effects import AwaitCallback, Done, Wait
 from hakobune.core.workflows.events import (
@@ -36,19 +35,19 @@ from hakobune.core.workflows.machine import Cancelled, Failed, Machine, Succeede
 from hakobune.core.workflows.model import ExecutionState, WorkflowExecution
 from hakobune.runtime.wheel import Turn, Wheel
 
-_log = logging.getLogger("hakobune.workflows")
-
 ROOM = "workflows"
 DRIVE = "drive"
 SLICE_STEPS = 2_000  # about a millisecond: others get their turn in between
 REST_S = 5.0  # a nearer wait is waited for in memory
+_LOOK_S = 30.0  # the wall clock may jump: look again at least this often
 
 
 class Calls(Protocol):
     """Carries effects out."""
 
-    async def perform(self, execution: WorkflowExecution, command: Command, *, is_repeat: bool) -> Answered:
-        """Carry out an effect that is no wait. Never raises: troubles are answers."""
+    async def perform(self, execution: WorkflowExecution, command: Command) -> Answered:
+        """Carry out an effect that is no wait, perhaps not for the first time. Troubles are answers; what is raised is a
+        bug."""
         ...
 
 
@@ -62,9 +61,10 @@ class Letter:
     refusal: HakobuneError | None = None
 
     def settle(self, refusal: HakobuneError | None = None) -> None:
-        """It is durable, or refused."""
-        self.refusal = refusal
-        self.is_settled.set()
+        """It is durable, or refused. What was said first counts."""
+        if not self.is_settled.is_set():
+            self.refusal = refusal
+            self.is_settled.set()
 
     async def wait(self) -> None:
         """Return when the event is durable. Raises the refusal."""
@@ -92,6 +92,11 @@ class Mailbox:
         self.letters.clear()
         return taken
 
+    def refuse(self, refusal: HakobuneError) -> None:
+        """Nobody will take what is there."""
+        for letter in self.take():
+            letter.settle(refusal)
+
 
 class Driver:
     """One execution in memory."""
@@ -108,6 +113,7 @@ class Driver:
         last_s: float,
         seeds: Callable[[], int],
         ended: Callable[[Turn, WorkflowExecution], None],
+        committed: Callable[[], None],
     ) -> None:
         self._wheel = wheel
         self._calls = calls
@@ -118,15 +124,16 @@ class Driver:
         self._last_s = last_s
         self._seeds = seeds
         self._ended = ended
-        self._in_flight: dict[CallId, anyio.CancelScope] = {}
+        self._committed = committed
+        self._in_flight: set[CallId] = set()
         self._fired: set[CallId] = set()  # waits whose end is in the mailbox
         self.is_abandoned = False
 
     async def run(self) -> None:
         """Until the execution rests, ends or is gone."""
         async with anyio.create_task_group() as group:
-            for command in list(self.machine.waiting.values()):
-                self._start(group, command, is_repeat=True)
+            for command in self.machine.waiting.values():
+                self._start(group, command)
             while not self.is_abandoned and not await self._turn(group):
                 with anyio.move_on_after(self._until_due()):
                     await self._mailbox.arrived.wait()
@@ -138,11 +145,47 @@ class Driver:
     async def _turn(self, group: TaskGroup) -> bool:
         """Take what has arrived, decide, commit, begin what was decided. True when there is nothing left to do."""
         letters = self._mailbox.take()
-        entries: list[bytes] = []
+        try:
+            return await self._settle(group, letters)
+        except BaseException:
+            # A stop, or a trouble that sets the execution aside: whoever waits for a letter must not wait for ever.
+            for letter in letters:
+                letter.settle(Unavailable(f"The execution '{self.execution.name}' cannot take this now: try again."))
+            raise
+
+    async def _settle(self, group: TaskGroup, letters: list[Letter]) -> bool:
+        accepted, entries = await self._decide(letters)
+        if self.is_abandoned:
+            self._lose(accepted)
+            return True
+        commands = self.machine.take_commands()
+        is_over = self.machine.outcome is not None
+        rests_until_s = self._rest_instant(commands)
+        # What was folded may have come to its end, or to rest, without a new event.
+        if entries or is_over or rests_until_s is not None:
+            if not await self._commit(entries, rests_until_s):
+                self.is_abandoned = True
+                self._lose(accepted)
+                return True
+            self._committed()
+            for letter in accepted:
+                letter.settle()
+        if is_over:
+            return True
+        for command in commands:
+            self._start(group, command)
+        return rests_until_s is not None and not self._mailbox.letters
+
+    async def _decide(self, letters: list[Letter]) -> tuple[list[Letter], list[bytes]]:
+        """Feed letters to the machine: those that it took, and what they add to the journal."""
         accepted: list[Letter] = []
+        entries: list[bytes] = []
         for letter in letters:
-            if self.machine.outcome is not None:
+            if self.machine.outcome is not None or self.is_abandoned:
                 self._mailbox.letters.append(letter)
+                continue
+            if isinstance(letter.event, Answered) and letter.event.call not in self.machine.waiting:
+                letter.settle()  # the end of a wait that a callback has ended: nothing happens
                 continue
             try:
                 if letter.check is not None:
@@ -152,31 +195,16 @@ class Driver:
                 continue
             stamped = self._stamp(letter.event)
             self.machine.feed(stamped)
-            await self._advance()
+            while not self.is_abandoned and not self.machine.advance(SLICE_STEPS):
+                await anyio.lowlevel.checkpoint()
             entries.append(journal.encode(stamped))
             accepted.append(letter)
-        commands = self.machine.take_commands()
-        is_over = self.machine.outcome is not None
-        rests_until_s = self._rest_instant(commands)
-        # What was folded may have come to its end, or to rest, without a new event.
-        if entries or is_over or rests_until_s is not None:
-            if not await self._commit(entries, rests_until_s):
-                self.is_abandoned = True
-                for letter in accepted:
-                    letter.settle(NotFound(f"Execution '{self.execution.name}' does not exist."))
-                return True
-            for letter in accepted:
-                letter.settle()
-        if is_over:
-            return True
-        for command in commands:
-            self._start(group, command, is_repeat=False)
-        self._stop_answered()
-        return rests_until_s is not None and not self._mailbox.letters
+        self._fired &= self.machine.waiting.keys()
+        return accepted, entries
 
-    async def _advance(self) -> None:
-        while not self.machine.advance(SLICE_STEPS):
-            await anyio.lowlevel.checkpoint()
+    def _lose(self, letters: list[Letter]) -> None:
+        for letter in letters:
+            letter.settle(NotFound(f"Execution '{self.execution.name}' does not exist."))
 
     def _stamp(self, event: Event) -> Stamped:
         """Instants of a journal rise, whatever the clock does."""
@@ -224,22 +252,15 @@ class Driver:
 
     # -- calls and waits ----------------------------------------------------------------------------------------
 
-    def _start(self, group: TaskGroup, command: Command, *, is_repeat: bool) -> None:
-        if not isinstance(command.effect, (Wait, AwaitCallback)) and command.call in self.machine.waiting:
-            scope = anyio.CancelScope()
-            self._in_flight[command.call] = scope
-            group.start_soon(self._call, command, scope, is_repeat)
+    def _start(self, group: TaskGroup, command: Command) -> None:
+        if not isinstance(command.effect, (Wait, AwaitCallback)):
+            self._in_flight.add(command.call)
+            group.start_soon(self._call, command)
 
-    async def _call(self, command: Command, scope: anyio.CancelScope, is_repeat: bool) -> None:
-        with scope:
-            answered = await self._calls.perform(self.execution, command, is_repeat=is_repeat)
-            self._in_flight.pop(command.call, None)
-            self._mailbox.put(Letter(answered))
-
-    def _stop_answered(self) -> None:
-        """Calls that nobody waits for any more are given up."""
-        for call in [call for call in self._in_flight if call not in self.machine.waiting]:
-            self._in_flight.pop(call).cancel()
+    async def _call(self, command: Command) -> None:
+        answered = await self._calls.perform(self.execution, command)
+        self._in_flight.discard(command.call)
+        self._mailbox.put(Letter(answered))
 
     def _dues(self) -> dict[CallId, float]:
         """Open waits and the instants at which they end."""
@@ -254,7 +275,7 @@ class Driver:
 
     def _until_due(self) -> float:
         due_s = min([self._expires_s(), *self._dues().values()])
-        return max(0.0, due_s - self._wheel.clock.now_s())
+        return min(_LOOK_S, max(0.0, due_s - self._wheel.clock.now_s()))
 
     def _fire(self) -> None:
         """Turn waits that are over into letters, the earliest first."""
@@ -272,5 +293,5 @@ class Driver:
             return None
         if any(not isinstance(command.effect, (Wait, AwaitCallback)) for command in commands):
             return None
-        due_s = min([self._expires_s(), *self._dues().values()], default=math.inf)
+        due_s = min([self._expires_s(), *self._dues().values()])
         return due_s if due_s > self._wheel.clock.now_s() + REST_S else None

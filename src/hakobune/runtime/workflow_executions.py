@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from hakobune.core.errors import CorruptStore, FailedPrecondition, HakobuneError, NotFound, ResourceExhausted
+import anyio
+import anyio.lowlevel
+
+from hakobune.core.errors import (
+    CorruptJournal,
+    FailedPrecondition,
+    HakobuneError,
+    NotFound,
+    ResourceExhausted,
+    Unavailable,
+)
 from hakobune.core.names import WorkflowExecutionName, project_number
 from hakobune.core.workflows import journal
 from hakobune.core.workflows.events import CancelRequested, Event, Moved, Stamped, Started
 from hakobune.core.workflows.limits import NO_LIMITS, RunLimits, Strictness
-from hakobune.core.workflows.machine import Machine, resume
+from hakobune.core.workflows.machine import Machine
 from hakobune.core.workflows.model import (
     FINAL_STATES,
     ExecutionState,
@@ -24,11 +34,19 @@ from hakobune.core.workflows.values import from_json
 from hakobune.runtime.clock import Identifiers
 from hakobune.runtime.settings import Settings
 from hakobune.runtime.wheel import Turn, Wheel
-from hakobune.runtime.workflow_driver import DRIVE, ROOM, Calls, Driver, Letter, Mailbox
+from hakobune.runtime.workflow_driver import DRIVE, ROOM, SLICE_STEPS, Calls, Driver, Letter, Mailbox
 from hakobune.runtime.workflow_plans import Plans
 from hakobune.store.api import OutboxCommand, ReadTx
 
 _log = logging.getLogger("hakobune.workflows")
+
+_LOADING_MAX = 16  # at once: after a crash with 10,000 executions under way, their journals come into memory in turn
+_FOLDED_AT_ONCE = 50  # entries of a journal: a millisecond or so, then others get their turn
+_BEGUN_AT_ONCE = 200  # queued executions that one turn begins
+_WOKEN_AT_ONCE = 500  # waits that are over, in one turn
+_LOOK_S = 5.0  # how often a caller who waits looks whether anybody will answer
+_SEED_BITS = 64
+_DETAIL_CHARACTERS = 2_000  # of the reason why an execution is set aside: a definition may have hundreds of problems
 
 
 class Observer:
@@ -41,6 +59,25 @@ class Observer:
         """It has ended, and that is durable."""
 
 
+@dataclass(slots=True)
+class _Seat:
+    """The place of an execution in memory, while somebody drives it or writes to it."""
+
+    mailbox: Mailbox = field(default_factory=Mailbox)
+    driver: Driver | None = None
+    is_attended: bool = False  # its command is being performed: letters will be looked at, and answered
+    is_gone: bool = False  # deleted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Folded:
+    """What a journal comes to."""
+
+    machine: Machine
+    last_s: float  # instant of its last entry
+    base_url: str  # what the execution believes to be the server's address
+
+
 class WorkflowExecutions:
     """Drives executions; the wheel's room of workflows."""
 
@@ -51,8 +88,8 @@ class WorkflowExecutions:
         self._plans = plans
         self._calls = calls
         self.observer = Observer()
-        self._drivers: dict[str, Driver] = {}
-        self._mailboxes: dict[str, Mailbox] = {}
+        self._seats: dict[str, _Seat] = {}
+        self._loading = anyio.Semaphore(_LOADING_MAX)
 
     @property
     def limits(self) -> RunLimits:
@@ -78,7 +115,10 @@ class WorkflowExecutions:
             raise ResourceExhausted(f"The backlog of {name.location} is full: try again later.")
         queued = replace(draft, state=ExecutionState.QUEUED)
         turn.tx.workflows.add_execution(queued)
-        return queued
+        if not is_free:
+            return queued
+        self.promote(turn, name.project, name.location)  # those before it first
+        return turn.tx.workflows.execution_by_uid(draft.uid) or queued
 
     def _begin(self, turn: Turn, revision: Revision, execution: WorkflowExecution) -> WorkflowExecution:
         """Write the first entry of the journal, and have the execution driven."""
@@ -99,139 +139,207 @@ class WorkflowExecutions:
         """In the turn of the end: the room that it leaves goes to the first in the queue."""
         self.promote(turn, execution.name.project, execution.name.location)
 
-    def promote(self, turn: Turn, project: str, location: str) -> None:
-        """Begin queued executions for which there is room now."""
+    def promote(self, turn: Turn, project: str, location: str) -> int:
+        """Begin queued executions for which there is room now, the oldest first: how many. A bounded number of them."""
         load = turn.tx.workflows.load(project, location)
-        room = self._settings.workflow_executions_max - load.get(ExecutionState.ACTIVE, 0)
+        room = min(self._settings.workflow_executions_max - load.get(ExecutionState.ACTIVE, 0), _BEGUN_AT_ONCE)
         if room <= 0 or not load.get(ExecutionState.QUEUED, 0):
-            return
-        for uid in turn.tx.workflows.first_queued(project, location, room):
+            return 0
+        queued = turn.tx.workflows.first_queued(project, location, room)
+        for uid in queued:
             execution = turn.tx.workflows.execution_by_uid(uid)
-            if execution is None:
-                continue
+            assert execution is not None  # read in the same transaction
             revision = turn.tx.workflows.find_revision(execution.workflow_uid, execution.revision_id)
-            if revision is None:
-                raise CorruptStore(f"execution {uid} has lost its revision {execution.revision_id}")
-            turn.tx.workflows.save_execution(self._begin(turn, revision, execution))
+            if revision is None:  # its neighbours must not wait for it
+                begun = replace(execution, state=ExecutionState.UNAVAILABLE, state_detail=_no_revision(execution))
+            else:
+                begun = self._begin(turn, revision, execution)
+            turn.tx.workflows.save_execution(begun)
+        return len(queued)
 
-    async def promote_all(self) -> None:
-        """At a start: the quota may have been raised meanwhile."""
-        places = await self._wheel.store.read(lambda tx: tx.workflows.queued_places())
-        for project, location in places:
-            await self._wheel.persist(lambda turn, p=project, at=location: self.promote(turn, p, at))
+    async def fill(self, project: str, location: str) -> None:
+        """Begin as many queued executions as there is room for, however many."""
+        while await self._wheel.persist(lambda turn: self.promote(turn, project, location)) == _BEGUN_AT_ONCE:
+            pass
+
+    async def catch_up(self) -> None:
+        """At a start: try once more what another version could not go on with, and begin what was queued if the quota
+        was raised meanwhile."""
+        stuck = await self._wheel.store.read(lambda tx: tx.workflows.stuck())
+        for start in range(0, len(stuck), _BEGUN_AT_ONCE):
+            uids = stuck[start : start + _BEGUN_AT_ONCE]
+            await self._wheel.persist(lambda turn, uids=uids: _try_again(turn, uids))
+        for project, location in await self._wheel.store.read(lambda tx: tx.workflows.queued_places()):
+            await self.fill(project, location)
 
     # -- the wheel's room ---------------------------------------------------------------------------------------
 
     async def perform(self, command: OutboxCommand) -> None:
         """Drive an execution until it rests or ends."""
         uid = command.subject
-        mailbox = self._mailboxes.setdefault(uid, Mailbox())
-        driver = await self._load(uid, mailbox)
-        if driver is None:
-            self._refuse(uid, mailbox)
-            return
-        self._drivers[uid] = driver
+        seat = self._seats.setdefault(uid, _Seat())
+        seat.is_attended = True
+        refusal: HakobuneError = Unavailable(f"The execution '{uid}' cannot take this now: try again.")
         try:
-            await self._drive(driver, mailbox)
+            if await self._attend(uid, seat):
+                refusal = FailedPrecondition(f"The execution '{uid}' is not active any more.")
         finally:
-            # No await between the driver's last look at its mailbox and here.
-            del self._drivers[uid]
-        if driver.machine.outcome is None and not driver.is_abandoned:
-            self._mailboxes.pop(uid, None)
-            return
-        self._refuse(uid, mailbox)
+            # No await between the driver's last look at its mailbox and here: no letter is left behind.
+            del self._seats[uid]
+            seat.mailbox.refuse(refusal)
+
+    async def _attend(self, uid: str, seat: _Seat) -> bool:
+        """True: nobody will take letters any more. False: it rests, and there was none."""
+        async with self._loading:
+            driver = await self._load(uid, seat)
+        if driver is None:
+            return True
+        seat.driver = driver
+        await self._drive(driver, seat.mailbox)
+        if driver.is_abandoned:
+            return True
         if driver.machine.outcome is not None:
             self.observer.ended(driver.execution)
+            return True
+        return False
 
     async def _drive(self, driver: Driver, mailbox: Mailbox) -> None:
         while True:
             try:
                 await driver.run()
             except Exception as error:  # one execution's trouble must not stop the others
+                cause = _cause(error)
                 if self._wheel.is_closing:
-                    raise
-                await self._set_aside(driver.execution, error)
+                    raise cause from error
+                await self._set_aside(driver.execution, cause)
                 driver.is_abandoned = True
             if driver.is_abandoned or driver.machine.outcome is not None or not mailbox.letters:
                 return
 
     async def wake(self, subject: str) -> None:
-        """A wait of a resting execution is over."""
+        """A wait of a resting execution is over. Others whose instant has come are woken in the same turn: when
+        thousands are due at once, a commit for each would make the last one late."""
 
         def unit(turn: Turn) -> None:
-            turn.tx.timers.clear(ROOM, subject)
-            turn.emit(ROOM, subject, DRIVE)
+            for timer in turn.tx.timers.due(turn.now_s, _WOKEN_AT_ONCE):
+                if timer.room == ROOM:
+                    turn.tx.timers.clear(ROOM, timer.subject)
+                    turn.emit(ROOM, timer.subject, DRIVE)
 
+        del subject  # it is due: if it is not among the first, the wheel asks again
         await self._wheel.persist(unit)
 
-    def _refuse(self, uid: str, mailbox: Mailbox) -> None:
-        """Nobody will take these letters any more."""
-        self._mailboxes.pop(uid, None)
-        for letter in mailbox.take():
-            letter.settle(FailedPrecondition(f"The execution '{uid}' has ended."))
-
-    async def _load(self, uid: str, mailbox: Mailbox) -> Driver | None:
-        """Bring an execution into memory. None if it has ended or is gone."""
+    async def _load(self, uid: str, seat: _Seat) -> Driver | None:
+        """Bring an execution into memory. None if it has ended, is gone, or cannot go on."""
         execution, revision, entries = await self._wheel.store.read(lambda tx: _stored(tx, uid))
-        if execution is None or execution.state is not ExecutionState.ACTIVE or revision is None:
+        if execution is None or execution.state is not ExecutionState.ACTIVE:
             return None
         try:
-            journaled = [journal.decode(entry) for entry in entries]
-            machine = self.fold(execution, revision, journaled)
+            if revision is None:
+                raise CorruptJournal(_no_revision(execution))
+            folded = await self._fold(execution, revision, entries, seat)
         except Exception as error:  # noqa: BLE001 - also a bug of ours: one execution must not stop the others
             await self._set_aside(execution, error)
             return None
-        if len(journaled) == 1:
+        if seat.is_gone:
+            return None
+        if len(entries) == 1 and not execution.current_steps:  # it has not rested since, either
             self.observer.began(execution)
-        base_url = _last_base_url(journaled)
-        if base_url != self._settings.base_url:
-            mailbox.put(Letter(Moved(base_url=self._settings.base_url)))
+        if folded.base_url != self._settings.base_url:
+            seat.mailbox.put(Letter(Moved(base_url=self._settings.base_url)))
         return Driver(
             self._wheel,
             self._calls,
             execution,
-            machine,
-            mailbox,
+            folded.machine,
+            seat.mailbox,
             written=len(entries),
-            last_s=journaled[-1].at_s,
+            last_s=folded.last_s,
             seeds=self._seed,
             ended=self._ended,
         )
 
-    def fold(self, execution: WorkflowExecution, revision: Revision, journaled: list[Stamped]) -> Machine:
-        """The machine as the journal left it. Raises CorruptJournal, InvalidDefinition."""
-        plan = self._plans.plan(execution.workflow_uid, revision)
-        return resume(plan, journaled, limits=self.limits)
+    async def _fold(
+        self, execution: WorkflowExecution, revision: Revision, entries: Sequence[bytes], seat: _Seat
+    ) -> _Folded:
+        """The machine as the journal left it, in slices. Raises CorruptJournal, InvalidDefinition."""
+        machine = Machine(self.plan_of(execution, revision), limits=self.limits)
+        last: Stamped | None = None
+        base_url = ""
+        for number, entry in enumerate(entries, 1):
+            last = journal.decode(entry)
+            if isinstance(last.event, (Moved, Started)):
+                base_url = last.event.base_url
+            machine.feed(last)
+            while not seat.is_gone and not machine.advance(SLICE_STEPS):
+                await anyio.lowlevel.checkpoint()
+            if number % _FOLDED_AT_ONCE == 0:
+                await anyio.lowlevel.checkpoint()
+        if last is None:
+            raise CorruptJournal("the journal is empty")
+        machine.take_commands()  # all that has no answer is in `waiting`
+        return _Folded(machine=machine, last_s=last.at_s, base_url=base_url)
 
     def plan_of(self, execution: WorkflowExecution, revision: Revision) -> Plan:
         """The plan that an execution runs."""
         return self._plans.plan(execution.workflow_uid, revision)
 
     async def _set_aside(self, execution: WorkflowExecution, error: Exception) -> None:
-        """An execution that this version cannot go on with is not failed: it waits, and says why."""
+        """An execution that this version cannot go on with is not failed: it waits, and says why. The next start tries
+        it again."""
         detail = error.message if isinstance(error, HakobuneError) else f"Internal error: {error!r}."
         _log.error("execution %s cannot go on: %s", execution.name, detail, exc_info=error)
-        stuck = replace(execution, state=ExecutionState.UNAVAILABLE, state_detail=detail)
-        await self._wheel.persist(lambda turn: turn.tx.workflows.save_execution(stuck))
+
+        def unit(turn: Turn) -> None:
+            found = turn.tx.workflows.execution_by_uid(execution.uid)
+            if found is None or found.state is not ExecutionState.ACTIVE:
+                return
+            turn.tx.workflows.save_execution(
+                replace(found, state=ExecutionState.UNAVAILABLE, state_detail=detail[:_DETAIL_CHARACTERS])
+            )
+            turn.tx.timers.clear(ROOM, execution.uid)
+            self.promote(turn, execution.name.project, execution.name.location)
+
+        await self._wheel.persist(unit)
 
     def _seed(self) -> int:
-        return int(self._identifiers.uid().replace("-", ""), 16)
+        """A UUID has six bits that are always the same: both halves together give 64 random ones."""
+        whole = int(self._identifiers.uid().replace("-", ""), 16)
+        return (whole >> _SEED_BITS) ^ (whole & ((1 << _SEED_BITS) - 1))
 
     # -- letters ------------------------------------------------------------------------------------------------
 
     async def post(self, execution: WorkflowExecution, event: Event, check: Callable[[Machine], None] | None) -> None:
-        """Let an event happen to an active execution; returns when it is durable. Raises what `check` raises, and
-        FailedPrecondition when the execution ends first."""
+        """Let an event happen to an active execution; returns when it is durable. Raises what `check` raises,
+        FailedPrecondition when the execution ends first, and Unavailable: it may be tried again."""
         uid = execution.uid
         letter = Letter(event, check)
-        mailbox = self._mailboxes.setdefault(uid, Mailbox())
-        mailbox.put(letter)
-        if uid not in self._drivers:
-            await self._wheel.turn(lambda turn: turn.emit(ROOM, uid, DRIVE))
-        await letter.wait()
+        seat = self._seats.setdefault(uid, _Seat())
+        seat.mailbox.put(letter)
+        if not seat.is_attended:
+            try:
+                await self._wheel.turn(lambda turn: turn.emit(ROOM, uid, DRIVE))
+            except BaseException:
+                self._withdraw(uid, seat, letter)
+                raise
+        while not letter.is_settled.is_set():
+            if ROOM in self._wheel.rooms.stopped:
+                self._withdraw(uid, seat, letter)
+                raise Unavailable(f"The room '{ROOM}' has stopped. Restart the runtime.")
+            with anyio.move_on_after(_LOOK_S):
+                await letter.is_settled.wait()
+        if letter.refusal is not None:
+            raise letter.refusal
+
+    def _withdraw(self, uid: str, seat: _Seat, letter: Letter) -> None:
+        """Nobody was called to take this letter."""
+        if letter in seat.mailbox.letters:
+            seat.mailbox.letters.remove(letter)
+        if not seat.is_attended and not seat.mailbox.letters and self._seats.get(uid) is seat:
+            del self._seats[uid]
 
     async def cancel(self, name: WorkflowExecutionName) -> WorkflowExecution:
-        """Cancel an execution, queued or active. Raises NotFound, FailedPrecondition."""
+        """Cancel an execution, queued, active or stuck. Raises NotFound, FailedPrecondition (it has ended)."""
 
         def unit(turn: Turn) -> WorkflowExecution:
             execution = turn.tx.workflows.find_execution(name)
@@ -240,48 +348,55 @@ class WorkflowExecutions:
             if execution.state in FINAL_STATES:
                 raise FailedPrecondition(f"The execution '{name.execution}' has ended: {execution.state}.")
             if execution.state is not ExecutionState.ACTIVE:
-                ended = replace(execution, state=ExecutionState.CANCELLED, end_s=turn.now_s)
+                ended = replace(execution, state=ExecutionState.CANCELLED, state_detail="", end_s=turn.now_s)
                 turn.tx.workflows.save_execution(ended)
                 self.promote(turn, name.project, name.location)
                 return ended
             return execution
 
-        execution = await self._wheel.turn(unit)
-        if execution.state is ExecutionState.ACTIVE:
-            await self.post(execution, CancelRequested(), None)
+        while True:
+            execution = await self._wheel.turn(unit)
+            if execution.state is not ExecutionState.ACTIVE:
+                return execution
+            try:
+                await self.post(execution, CancelRequested(), None)
+            except FailedPrecondition:
+                continue  # it has ended meanwhile, or cannot go on: look again which
             found = await self._wheel.store.read(lambda tx: tx.workflows.find_execution(name))
             if found is None:
                 raise NotFound(f"Execution '{name}' does not exist.")
-            execution = found
-        return execution
+            return found
 
     def abandon(self, uids: list[str]) -> None:
         """These executions are gone with their workflow: stop what is in memory."""
         for uid in uids:
-            driver = self._drivers.get(uid)
-            if driver is not None:
-                driver.is_abandoned = True
-                self._mailboxes[uid].arrived.set()
+            seat = self._seats.get(uid)
+            if seat is None:
+                continue
+            seat.is_gone = True
+            if seat.driver is not None:
+                seat.driver.is_abandoned = True
+            seat.mailbox.arrived.set()
 
     # -- questions ----------------------------------------------------------------------------------------------
 
     def present(self, execution: WorkflowExecution) -> WorkflowExecution:
         """The execution as it stands now: what only memory knows is added."""
-        driver = self._drivers.get(execution.uid)
-        if driver is None or execution.state is not ExecutionState.ACTIVE:
+        seat = self._seats.get(execution.uid)
+        if seat is None or seat.driver is None or execution.state is not ExecutionState.ACTIVE:
             return execution
-        machine = driver.machine
+        machine = seat.driver.machine
         return replace(execution, current_steps=machine.current_steps, steps=machine.steps)
 
     async def machine_of(self, execution: WorkflowExecution) -> Machine:
         """The machine of an execution, to look at. Raises CorruptJournal."""
-        driver = self._drivers.get(execution.uid)
-        if driver is not None:
-            return driver.machine
+        seat = self._seats.get(execution.uid)
+        if seat is not None and seat.driver is not None:
+            return seat.driver.machine
         _, revision, entries = await self._wheel.store.read(lambda tx: _stored(tx, execution.uid))
         if revision is None:
             raise NotFound(f"Execution '{execution.name}' does not exist.")
-        return self.fold(execution, revision, [journal.decode(entry) for entry in entries])
+        return (await self._fold(execution, revision, entries, _Seat())).machine
 
 
 def _stored(tx: ReadTx, uid: str) -> tuple[WorkflowExecution | None, Revision | None, list[bytes]]:
@@ -292,11 +407,26 @@ def _stored(tx: ReadTx, uid: str) -> tuple[WorkflowExecution | None, Revision | 
     return execution, revision, tx.workflows.journal(uid)
 
 
-def _last_base_url(journaled: list[Stamped]) -> str:
-    for stamped in reversed(journaled):
-        if isinstance(stamped.event, (Moved, Started)):
-            return stamped.event.base_url
-    raise CorruptStore("a journal does not begin with its start")
+def _try_again(turn: Turn, uids: Sequence[str]) -> None:
+    for uid in uids:
+        execution = turn.tx.workflows.execution_by_uid(uid)
+        if execution is None or execution.state is not ExecutionState.UNAVAILABLE:
+            continue
+        state = ExecutionState.QUEUED if execution.start_s is None else ExecutionState.ACTIVE
+        turn.tx.workflows.save_execution(replace(execution, state=state, state_detail=""))
+        if state is ExecutionState.ACTIVE:
+            turn.emit(ROOM, uid, DRIVE)
+
+
+def _no_revision(execution: WorkflowExecution) -> str:
+    return f"revision {execution.revision_id} of its workflow is not stored"
+
+
+def _cause(error: Exception) -> Exception:
+    """What went wrong first, out of the group that a task group makes of it."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def environment(name: WorkflowExecutionName, revision: Revision) -> Mapping[str, str]:

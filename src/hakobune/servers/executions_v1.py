@@ -10,10 +10,11 @@ from hakobune.core.errors import InvalidArgument
 from hakobune.core.filters import filter_from_text, orders_from_text
 from hakobune.core.filters_of_workflows import EXECUTION_FIELDS, FULL_EXECUTION_FIELDS
 from hakobune.core.names import WorkflowExecutionName
+from hakobune.core.workflows.model import WorkflowExecution
 from hakobune.runtime.app import Runtime
 from hakobune.servers.http.messages import Request, Response, json_response
 from hakobune.servers.http.router import Handler, Router
-from hakobune.servers.parents import page_of
+from hakobune.servers.parents import PAGE_BYTES, page_of
 from hakobune.servers.query import only
 from hakobune.servers.run_v2 import body_of
 from hakobune.servers.workflows_v1 import workflow_name
@@ -31,6 +32,7 @@ from hakobune.wire.pages import list_to_json
 
 # Default and largest pages. Source: the reference of `executions.list`.
 _PAGE = 100
+_FULL_BATCH = 10  # whole executions read at a time: each may have a megabyte
 _PAGE_MAX = {View.BASIC: 1_000, View.FULL: 100}
 
 
@@ -94,13 +96,18 @@ class ExecutionsV1:
         kind = f"workflow-executions/{name}?{text}&{order}"
         page = page_of(request, kind, default=_PAGE, most=_PAGE_MAX[view])
         needs_all = wanted is not None and bool(wanted.fields & FULL_EXECUTION_FIELDS)
-        found, after = await self._workflows.list_executions(
-            name,
-            _order(order),
-            None if wanted is None else wanted.matches,
-            Page(limit=page.limit - 1, after=page.after),
-            is_full=view is View.FULL or needs_all,
-        )
+        matches = None if wanted is None else wanted.matches
+        found: list[WorkflowExecution] = []
+        after, size = page.after, 0
+        is_full = view is View.FULL or needs_all
+        while len(found) < page.limit - 1 and size <= PAGE_BYTES:
+            left = page.limit - 1 - len(found)
+            part = Page(limit=min(left, _FULL_BATCH) if is_full else left, after=after)
+            more, after = await self._workflows.list_executions(name, _order(order), matches, part, is_full=is_full)
+            found += more
+            size += sum(len(execution.argument or "") + len(execution.result or "") for execution in more)
+            if not after:
+                break
         items = [execution_to_json(execution, view) for execution in found]
         return json_response(list_to_json("executions", items, paging.encode(kind, after) if after else ""))
 

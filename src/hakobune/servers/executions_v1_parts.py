@@ -5,6 +5,7 @@ Source: https://cloud.google.com/workflows/docs/reference/executions/rest.
 
 from __future__ import annotations
 
+import json
 from urllib.parse import parse_qsl
 
 from hakobune.core import paging
@@ -19,7 +20,7 @@ from hakobune.runtime.workflows import MethodMismatch
 from hakobune.servers.executions_v1 import execution_name
 from hakobune.servers.http.messages import Request, Response, json_response
 from hakobune.servers.http.router import Handler, MethodNotAllowed, Router
-from hakobune.servers.parents import cut, page_of
+from hakobune.servers.parents import PAGE_BYTES, cut, page_of
 from hakobune.servers.query import number, only
 from hakobune.servers.run_v2 import body_of
 from hakobune.wire.executions_v1 import delete_history_request_from_json
@@ -31,6 +32,7 @@ from hakobune.wire.executions_v1_parts import (
     step_entry_to_json,
 )
 from hakobune.wire.pages import list_to_json
+from hakobune.wire.schema import Json
 
 _CALLBACK_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
 _CALLBACKS_PAGE = 100  # default and largest page. Source: the reference of `callbacks.list`
@@ -92,9 +94,16 @@ class ExecutionPartsV1:
         ]
         sort(entries, orders, STEP_ENTRY_FIELDS)
         start = int(page.after or skip)
-        end = start + page.limit - 1
+        items: list[Json] = []
+        size = 0
+        for entry in entries[start : start + page.limit - 1]:
+            if size > PAGE_BYTES:
+                break
+            items.append(step_entry_to_json(name, entry))
+            size += len(json.dumps(items[-1])) if entry.variables else 0
+        end = start + len(items)
         token = paging.encode(kind, str(end)) if end < len(entries) else ""
-        return json_response(step_entries_to_json(name, entries[start:end], token, len(entries)))
+        return json_response(step_entries_to_json(items, token, len(entries)))
 
     async def get_step(self, request: Request) -> Response:
         """`GET …/stepEntries/N`."""

@@ -62,18 +62,19 @@ async def serve(settings: Settings, *, stop: anyio.Event, ready: Callable[[Runti
     front = front_door(runtime)
     runtime.connect(InsideDoor(front))
     http = HttpServer(front.handle, error_response)
-    grpc = GrpcServer()
+    grpc = GrpcServer(http.handle)
     is_orderly = False
     try:
         async with anyio.create_task_group() as group:
             await group.start(http.run)
+            await group.start(grpc.run)
 
             async def listen(slot: int, port: int) -> int:
                 return await http.listen("127.0.0.1", port, slot=slot)
 
             await runtime.prepare(listen)
             await group.start(runtime.run)
-            await grpc.listen(settings.host, settings.grpc_port, front)
+            await grpc.listen(settings.host, settings.grpc_port)
             await http.listen(settings.host, settings.port)
             # What was loaded until now stays: a full collection without it takes 1 ms, not 8, and nobody waits for it.
             gc.freeze()
@@ -82,7 +83,9 @@ async def serve(settings: Settings, *, stop: anyio.Event, ready: Callable[[Runti
             group.start_soon(runtime.programs.sweep)
             await stop.wait()
             is_orderly = True
-            await http.stop(_HTTP_GRACE_S)
+            async with anyio.create_task_group() as ending:
+                ending.start_soon(http.stop, _HTTP_GRACE_S)
+                ending.start_soon(grpc.stop, _HTTP_GRACE_S)
             group.cancel_scope.cancel()
     finally:
         with anyio.CancelScope(shield=True):

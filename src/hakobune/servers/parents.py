@@ -13,6 +13,9 @@ from hakobune.store.api import Page
 
 T = TypeVar("T")
 
+# Ours: a page of large items ends early, with a token, when it is above this (https://google.aip.dev/158 allows it).
+PAGE_BYTES = 8 * 1024 * 1024
+
 
 def project_of(request: Request) -> str:
     """The project in the path. Raises InvalidArgument."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from hakobune.core import paging
 from hakobune.core.errors import FieldViolation, InvalidArgument, NotFound
 from hakobune.core.filters import Order, filter_from_text, orders_from_text, sort
 from hakobune.core.filters_of_workflows import WORKFLOW_FIELDS, WORKFLOW_ORDERS
@@ -15,7 +16,7 @@ from hakobune.runtime.app import Runtime
 from hakobune.servers.http.messages import Request, Response, json_response
 from hakobune.servers.http.router import Handler, Router
 from hakobune.servers.operations import operation_response
-from hakobune.servers.parents import cut, location_of, page_of, project_of
+from hakobune.servers.parents import PAGE_BYTES, cut, location_of, page_of, project_of
 from hakobune.servers.query import flag, only
 from hakobune.servers.run_v2 import body_of
 from hakobune.store.api import Page
@@ -26,7 +27,7 @@ from hakobune.wire.workflows_v1 import workflow_draft_from_json, workflow_patch_
 # Defaults and largest pages. Source: the references of `workflows.list` and `workflows.listRevisions`.
 _PAGE, _PAGE_MAX = 500, 1_000
 _REVISIONS_PAGE, _REVISIONS_PAGE_MAX = 20, 100
-_BATCH = 200  # workflows looked at at once for a filtered or ordered list
+_BATCH = 100  # workflows read at a time
 
 Matches = Callable[[Workflow], bool] | None
 
@@ -112,39 +113,46 @@ class WorkflowsV1:
         page = page_of(request, kind, default=_PAGE, most=_PAGE_MAX)
         matches = wanted.matches if wanted is not None else None
         if orders:
-            found = await self._ordered(project, location, matches, orders, page)
-            shown, token = cut(found, page, kind, lambda _: str(_start(page) + page.limit - 1))
+            found, after = await self._ordered(project, location, matches, orders, page)
         else:
-            shown, token = cut(await self._by_id(project, location, matches, page), page, kind, _place)
-        return json_response(list_to_json("workflows", [workflow_to_json(workflow) for workflow in shown], token))
+            found, after = await self._by_id(project, location, matches, page)
+        token = paging.encode(kind, after) if after else ""
+        return json_response(list_to_json("workflows", [workflow_to_json(workflow) for workflow in found], token))
 
-    async def _by_id(self, project: str, location: str | None, matches: Matches, page: Page) -> list[Workflow]:
-        if matches is None:
-            return await self._workflows.list_workflows(project, location, page)
+    async def _by_id(
+        self, project: str, location: str | None, matches: Matches, page: Page
+    ) -> tuple[list[Workflow], str]:
+        """A page, and after which workflow the next one begins."""
         found: list[Workflow] = []
+        size = 0
         async for workflow in self._all(project, location, page.after):
-            if matches(workflow):
-                found.append(workflow)
-            if len(found) == page.limit:
-                break
-        return found
+            if matches is not None and not matches(workflow):
+                continue
+            if len(found) == page.limit - 1 or size > PAGE_BYTES:
+                return found, _place(found[-1])
+            found.append(workflow)
+            size += len(workflow.revision.source_contents)
+        return found, ""
 
     async def _ordered(
         self, project: str, location: str | None, matches: Matches, orders: Sequence[Order], page: Page
-    ) -> list[Workflow]:
-        """The page begins at the place that its token names. All that match are sorted without their sources."""
+    ) -> tuple[list[Workflow], str]:
+        """A page, and at which place of the order the next one begins. All that match are sorted without sources."""
         found = [
             replace(workflow, revision=replace(workflow.revision, source_contents=""))
             async for workflow in self._all(project, location)
             if matches is None or matches(workflow)
         ]
         sort(found, orders, WORKFLOW_FIELDS)
-        start = _start(page)
         whole: list[Workflow] = []
-        for workflow in found[start : start + page.limit]:
+        size = 0
+        for place, workflow in enumerate(found[int(page.after or 0) :], int(page.after or 0)):
+            if len(whole) == page.limit - 1 or size > PAGE_BYTES:
+                return whole, str(place)
             with suppress(NotFound):  # it was deleted since
                 whole.append(await self._workflows.get(workflow.name))
-        return whole
+                size += len(whole[-1].revision.source_contents)
+        return whole, ""
 
     async def _all(self, project: str, location: str | None, after: str = "") -> AsyncGenerator[Workflow]:
         while True:
@@ -154,11 +162,6 @@ class WorkflowsV1:
             if len(batch) < _BATCH:
                 return
             after = _place(batch[-1])
-
-
-def _start(page: Page) -> int:
-    """How many items of an ordered list stand before the page."""
-    return int(page.after or 0)
 
 
 def _place(workflow: Workflow) -> str:

@@ -102,6 +102,10 @@ class WorkflowsRead(Protocol):
         """Uids of queued executions, oldest first."""
         ...
 
+    def stuck(self) -> list[str]:
+        """Uids of executions that are UNAVAILABLE, oldest first."""
+        ...
+
     def queued_places(self) -> list[tuple[str, str]]:
         """(project, location) in which executions are queued."""
         ...
@@ -123,7 +127,8 @@ class WorkflowsWrite(WorkflowsRead, Protocol):
         ...
 
     def remove_workflow(self, workflow: Workflow) -> list[str]:
-        """Remove a workflow with its revisions and executions. Returns the uids of those that had not ended."""
+        """Remove a workflow with its revisions and executions. Returns the uids of those that had not ended. The change
+        feed tells that the workflow is gone; its executions go with it."""
         ...
 
     def add_execution(self, execution: WorkflowExecution) -> None:

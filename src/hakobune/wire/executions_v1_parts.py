@@ -13,6 +13,7 @@ from hakobune.core.workflows.failures import Failure
 from hakobune.core.workflows.history import ProgressType, StepEntry
 from hakobune.core.workflows.values import Value, to_json
 from hakobune.core.workflows.world import Callback
+from hakobune.wire.pages import list_to_json
 from hakobune.wire.schema import Json
 
 # ExecutionEntryView, which the API has deprecated: every view shows the same.
@@ -78,15 +79,9 @@ def _shown(value: Value) -> object:
         return f"({str(told['message']) if isinstance(told, dict) else 'not representable as JSON'})"
 
 
-def step_entries_to_json(
-    execution: WorkflowExecutionName, entries: Sequence[StepEntry], next_page_token: str, total: int
-) -> Json:
+def step_entries_to_json(entries: Sequence[Json], next_page_token: str, total: int) -> Json:
     """A page of step entries, and how many there are on all pages."""
-    page: Json = {}
-    if entries:
-        page["stepEntries"] = [step_entry_to_json(execution, entry) for entry in entries]
-    if next_page_token:
-        page["nextPageToken"] = next_page_token
+    page = list_to_json("stepEntries", entries, next_page_token)
     if total:
         page["totalSize"] = total
     return page

@@ -147,6 +147,14 @@ class Recorder(Protocol):
         """The branch enters a step or a block; `number` of `expected` where blocks are numbered (0: count them)."""
         ...
 
+    def called(self, branch: Branch, callee: str, given: list[Value] | dict[str, Value]) -> None:
+        """The `call` step that the branch is in calls this, with arguments by position or by name."""
+        ...
+
+    def answered(self, branch: Branch, value: Value) -> None:
+        """The call of the step gave a value."""
+        ...
+
     def expect(self, branch: Branch, number: int) -> None:
         """The step that the branch is in will have so many iterations or branches."""
         ...

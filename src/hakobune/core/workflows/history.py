@@ -162,6 +162,12 @@ class History:
         if stack:
             stack[-1].width = number
 
+    def called(self, branch: Branch, callee: str, given: list[Value] | dict[str, Value]) -> None:
+        """Nothing: entries do not tell of arguments."""
+
+    def answered(self, branch: Branch, value: Value) -> None:
+        """Nothing: entries do not tell of answers."""
+
     def left(self, branch: Branch, mark: Mark) -> None:
         """A block is done, and all that is inside it."""
         stack = self._open.get(branch.path, [])

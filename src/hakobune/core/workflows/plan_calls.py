@@ -37,27 +37,29 @@ Gather: TypeAlias = Callable[[Frame], Given]
 
 def write_call(writer: Writer, call: Call, around: Around, after: Label) -> None:
     """A `call` step: to a routine, else to the library."""
-    _write_function(writer, call.function, _gather(writer, call, around))
+    _write_function(writer, call.function, _gather(writer, call, around), is_step=True)
     _write_result(writer, call.result, around, after)
 
 
 def write_call_in_expression(writer: Writer, path: str, arguments: Sequence[Evaluate]) -> None:
     """A call with arguments by position; it comes back to the next op with its value."""
-    _write_function(writer, path, lambda frame: [argument(frame) for argument in arguments])
+    _write_function(writer, path, lambda frame: [argument(frame) for argument in arguments], is_step=False)
 
 
-def _write_function(writer: Writer, path: str, gather: Gather) -> None:
-    """The ops of a call, whatever it calls: the op after them finds its value in the branch."""
+def _write_function(writer: Writer, path: str, gather: Gather, *, is_step: bool) -> None:
+    """The ops of a call, whatever it calls: the op after them finds its value in the branch. Of calls that are steps
+    a recorder is told."""
+    told = path if is_step else ""
     routine = writer.routines.get(path)
     function = None if routine is not None else library.find(path)
     if routine is not None:
-        writer.assembler.emit(lambda here: _enter(routine, gather, here))
+        writer.assembler.emit(lambda here: _enter(routine, gather, here, told))
     elif function is None:
         writer.assembler.emit(lambda _: _unknown(path))
     elif function.kind is Kind.BLOCKING:
-        writer.assembler.emit(lambda here: _begin_procedure(function, gather, here))
+        writer.assembler.emit(lambda here: _begin_procedure(function, gather, here, told))
     else:
-        writer.assembler.emit(lambda here: _run(function, gather, here + 1))
+        writer.assembler.emit(lambda here: _run(function, gather, here + 1, told))
 
 
 def _write_result(writer: Writer, result: Target | None, around: Around, after: Label) -> None:
@@ -69,13 +71,26 @@ def _write_result(writer: Writer, result: Target | None, around: Around, after: 
         writer.assembler.emit(lambda _: _store_value(store, after.address))
     else:
         slot = writer.scopes.allocate(around.scope.block)
-        writer.assembler.emit(lambda here: hold_result(slot, here + 1))
+        writer.assembler.emit(lambda here: _hold_value(slot, here + 1))
         value = Evaluated("", Held(slot), result.position)
         write_assign(writer, Assign((Assignment(result, value, result.position),)), around, after)
 
 
+def _hold_value(slot: int, after: int) -> Op:
+    hold = hold_result(slot, after)
+
+    def op(branch: Branch) -> int:
+        if branch.recorder is not None:
+            branch.recorder.answered(branch, branch.value)
+        return hold(branch)
+
+    return op
+
+
 def _store_value(store: Store, after: int) -> Op:
     def op(branch: Branch) -> int:
+        if branch.recorder is not None:
+            branch.recorder.answered(branch, branch.value)
         store(branch, branch.take_value())
         return after
 
@@ -84,6 +99,8 @@ def _store_value(store: Store, after: int) -> Op:
 
 def _drop_value(after: int) -> Op:
     def op(branch: Branch) -> int:
+        if branch.recorder is not None:
+            branch.recorder.answered(branch, branch.value)
         branch.take_value()
         return after
 
@@ -116,9 +133,12 @@ def _map_or_list(function: str, value: Value) -> Given:
 # -- routines ---------------------------------------------------------------------------------------------------
 
 
-def _enter(routine: RoutinePlan, gather: Gather, here: int) -> Op:
+def _enter(routine: RoutinePlan, gather: Gather, here: int, told: str) -> Op:
     def op(branch: Branch) -> int:
-        return enter(branch, routine, gather(branch.frame), here + 1, here)
+        given = gather(branch.frame)
+        if told and branch.recorder is not None:
+            branch.recorder.called(branch, told, given)
+        return enter(branch, routine, given, here + 1, here)
 
     return op
 
@@ -197,19 +217,25 @@ def call_library(function: LibraryFunction, given: Given, context: Context) -> V
     return value
 
 
-def _run(function: LibraryFunction, gather: Gather, after: int) -> Op:
+def _run(function: LibraryFunction, gather: Gather, after: int, told: str) -> Op:
     def op(branch: Branch) -> int:
         frame = branch.frame
-        branch.value = call_library(function, gather(frame), frame.context)
+        given = gather(frame)
+        if told and branch.recorder is not None:
+            branch.recorder.called(branch, told, given)
+        branch.value = call_library(function, given, frame.context)
         return after
 
     return op
 
 
-def _begin_procedure(function: LibraryFunction, gather: Gather, here: int) -> Op:
+def _begin_procedure(function: LibraryFunction, gather: Gather, here: int, told: str) -> Op:
     def op(branch: Branch) -> int:
         frame = branch.frame
-        procedure = function.run(frame.context, *_bound(function, gather(frame)))
+        given = gather(frame)
+        if told and branch.recorder is not None:
+            branch.recorder.called(branch, told, given)
+        procedure = function.run(frame.context, *_bound(function, given))
         if not isinstance(procedure, Generator):
             raise Unresolved(f"{function.name} does not wait")
         return branch.wait(procedure, here)

@@ -38,6 +38,7 @@ class Writer(ExpressionWriter):
         self.exits: dict[str, Exit] = {}  # of the steps, by name
         self._stubs: list[tuple[Label, int, Exit]] = []
         self._shapes: dict[int, FrameShape] = {}
+        self._visible: dict[int, tuple[tuple[str, Place], ...]] = {}  # by block: the marks of one block share them
 
     @abstractmethod
     def steps(self, steps: Sequence[Step], around: Around, after: Label) -> None:
@@ -56,7 +57,10 @@ class Writer(ExpressionWriter):
 
     def mark(self, kind: StepType, step: str, position: Position, parent: Mark | None, scope: Scope) -> Mark:
         """A mark with the variables that are visible in a scope."""
-        return Mark(kind, self.routine.name, step, position, parent, _visible(scope))
+        visible = self._visible.get(scope.block)
+        if visible is None:  # scopes are complete before the plan is made
+            visible = self._visible[scope.block] = _visible(scope)
+        return Mark(kind, self.routine.name, step, position, parent, visible)
 
     def way(self, jump: Jump | None, around: Around, otherwise: Label) -> Label:
         """Where a jump goes from here; without one, `otherwise`."""

@@ -45,7 +45,7 @@ def pool() -> DescriptorPool:
     for name in _LIBRARY:
         _add_library(made, cast("FileDescriptor", import_module(name).DESCRIPTOR), seen)
     for package in PACKAGES:
-        made.Add(_file(package))
+        made.AddSerializedFile(_file(package).SerializeToString())
     return made
 
 
@@ -104,8 +104,10 @@ def _add_field(message: descriptor_pb2.DescriptorProto, owner: str, text: str, p
     if rest[0] == "repeated" or kind == "map":
         field.label = _Field.LABEL_REPEATED
     if kind == "map":
-        entry = message.nested_type.add(name="".join(part.capitalize() for part in name.split("_")) + "Entry")
-        entry.options.map_entry = True
+        entry = message.nested_type.add(
+            name="".join(part.capitalize() for part in name.split("_")) + "Entry",
+            options=descriptor_pb2.MessageOptions(map_entry=True),
+        )
         for place, part in enumerate(("key", "value"), 1):
             entry.field.add(name=part, number=place, label=_Field.LABEL_OPTIONAL, type=_Field.TYPE_STRING)
         field.type, field.type_name = _Field.TYPE_MESSAGE, f"{owner}.{entry.name}"

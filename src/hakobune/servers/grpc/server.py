@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import errno
 import logging
+from importlib import import_module
 from typing import TYPE_CHECKING
 
+import anyio
 import anyio.to_thread
+from anyio.abc import TaskGroup, TaskStatus
 
-from hakobune.servers.front import FrontDoor
+from hakobune.servers.http.router import Handler
 from hakobune.servers.ports import listening
 from hakobune.wire.codec import BODY_MAX_BYTES
 
@@ -22,25 +25,48 @@ if TYPE_CHECKING:
 _log = logging.getLogger("hakobune.grpc")
 
 
-def _imported() -> bool:
+_EXTRA = ("grpc.aio", "google.protobuf.json_format", "google.longrunning.operations_pb2")
+
+
+def _loaded() -> bool:
+    """Load what the port needs; False if the extra is not installed."""
     try:
-        from hakobune.servers.grpc import pool, services
+        for name in _EXTRA:
+            import_module(name)
     except ImportError:
         return False
-    pool.pool()
-    return services is not None
+    import_module("hakobune.servers.grpc.services")
+    from hakobune.servers.grpc.pool import pool
+
+    pool()
+    return True
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """A client that leaves before its answer is no error of ours."""
+    return not record.getMessage().startswith("ExecuteBatchError raised in core")
 
 
 class GrpcServer:
-    """The port, when grpcio is installed."""
+    """The port, when grpcio is installed. `handle` answers the REST call that a gRPC call means, and never raises."""
 
-    def __init__(self) -> None:
+    def __init__(self, handle: Handler) -> None:
+        self._handle = handle
         self._server: grpc.aio.Server | None = None
+        self._group: TaskGroup | None = None
 
-    async def listen(self, host: str, port: int, front: FrontDoor) -> bool:
-        """Listen on `host:port` and lead calls through the front door; False if grpcio is not installed. Raises OSError
-        if the port is taken."""
-        if not await anyio.to_thread.run_sync(_imported):
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Own the calls until cancelled."""
+        async with anyio.create_task_group() as group:
+            self._group = group
+            task_status.started()
+            await anyio.sleep_forever()
+
+    async def listen(self, host: str, port: int) -> bool:
+        """Listen on `host:port`, while `run` runs; False if grpcio is not installed. Raises OSError if the port is
+        taken."""
+        assert self._group is not None
+        if not await anyio.to_thread.run_sync(_loaded):
             _log.warning("the gRPC port is closed: install hakobune[grpc] for clients that speak gRPC")
             return False
         import grpc.aio
@@ -49,9 +75,10 @@ class GrpcServer:
         from hakobune.servers.grpc.services import Services
 
         server = grpc.aio.server(
-            handlers=[Services(front), MissingServices()],
+            handlers=[Services(self._handle, self._group), MissingServices()],
             options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", BODY_MAX_BYTES)],
         )
+        logging.getLogger("grpc._cython.cygrpc").addFilter(_is_worth_a_line)
         # Taken for an instant by a socket of our own: gRPC has no patience, and writes its refusals to stderr itself.
         (await listening(host, port, backlog=1)).close()
         try:

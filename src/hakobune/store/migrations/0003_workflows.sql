@@ -45,6 +45,7 @@ CREATE TABLE workflow_executions (
 CREATE INDEX workflow_executions_by_workflow ON workflow_executions (workflow_uid, id) WHERE hidden = 0;
 CREATE INDEX workflow_executions_by_change ON workflow_executions (changed_seq);
 CREATE INDEX workflow_executions_queued ON workflow_executions (project, location, id) WHERE state = 'QUEUED';
+CREATE INDEX workflow_executions_stuck ON workflow_executions (id) WHERE state = 'UNAVAILABLE';
 CREATE INDEX workflow_executions_ended ON workflow_executions (end_s) WHERE end_s IS NOT NULL AND hidden = 0;
 CREATE INDEX workflow_executions_hidden ON workflow_executions (id) WHERE hidden = 1;
 

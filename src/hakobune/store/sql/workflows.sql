@@ -101,8 +101,8 @@ SELECT *, id AS place FROM workflow_executions
 WHERE changed_seq > :since AND changed_seq <= :until AND hidden = 0 AND (:project IS NULL OR project = :project)
 ORDER BY changed_seq LIMIT :limit
 
--- name: executions_of
-SELECT uid, end_s FROM workflow_executions WHERE workflow_uid = :workflow_uid AND hidden = 0
+-- name: under_way
+SELECT uid FROM workflow_executions WHERE workflow_uid = :workflow_uid AND hidden = 0 AND end_s IS NULL ORDER BY id
 
 -- name: hide_executions
 UPDATE workflow_executions SET hidden = 1, state = 'CANCELLED', changed_seq = :seq
@@ -111,6 +111,9 @@ WHERE workflow_uid = :workflow_uid AND hidden = 0
 -- name: hide_execution
 UPDATE workflow_executions SET hidden = 1, changed_seq = :seq WHERE uid = :uid AND hidden = 0
 
+-- name: name_of_execution
+SELECT project, location, workflow FROM workflow_executions WHERE uid = :uid AND hidden = 0
+
 -- name: ended_before
 SELECT uid FROM workflow_executions WHERE end_s < :before_s AND hidden = 0 AND end_s IS NOT NULL
 ORDER BY end_s LIMIT :limit
@@ -118,6 +121,10 @@ ORDER BY end_s LIMIT :limit
 -- name: first_queued
 SELECT uid FROM workflow_executions WHERE project = :project AND location = :location AND state = 'QUEUED'
 AND hidden = 0 ORDER BY id LIMIT :limit
+
+-- name: stuck
+-- Those that a version of this program could not go on with.
+SELECT uid FROM workflow_executions WHERE state = 'UNAVAILABLE' AND hidden = 0 ORDER BY id
 
 -- name: queued_places
 SELECT project, location FROM workflow_totals WHERE state = 'QUEUED' AND executions > 0
@@ -145,10 +152,20 @@ DELETE FROM workflow_journal WHERE execution_id = :id AND seq IN (
 DELETE FROM workflow_executions WHERE id = :id
 
 -- name: project_workflows
-SELECT w.*, r.doc AS revision_doc FROM workflows w
-JOIN workflow_revisions r ON r.workflow_uid = w.uid AND r.ordinal = w.revision_ordinal
-WHERE w.project = :project ORDER BY w.workflow, w.location
+SELECT * FROM workflows WHERE project = :project ORDER BY workflow, location
+
+-- name: workflow_rows
+SELECT * FROM workflows WHERE uid = :uid
+
+-- name: revision_rows
+SELECT * FROM workflow_revisions WHERE workflow_uid = :uid ORDER BY ordinal
 
 -- name: project_executions
 -- In the order in which they were made: their ids are random.
-SELECT *, id AS place FROM workflow_executions WHERE workflow_uid = :workflow_uid AND hidden = 0 ORDER BY id
+SELECT id, uid FROM workflow_executions WHERE workflow_uid = :uid AND hidden = 0 ORDER BY id
+
+-- name: execution_rows
+SELECT * FROM workflow_executions WHERE id = :id
+
+-- name: journal_rows
+SELECT * FROM workflow_journal WHERE execution_id = :id ORDER BY seq

@@ -127,6 +127,9 @@ class SqliteWorkflowsRead:
     def first_queued(self, project: str, location: str, limit: int) -> list[str]:
         return [row["uid"] for row in self._all("first_queued", project=project, location=location, limit=limit)]
 
+    def stuck(self) -> list[str]:
+        return [row["uid"] for row in self._all("stuck")]
+
     def queued_places(self) -> list[tuple[str, str]]:
         return [(row["project"], row["location"]) for row in self._all("queued_places")]
 
@@ -183,17 +186,14 @@ class SqliteWorkflowsWrite(SqliteWorkflowsRead):
         )
 
     def remove_workflow(self, workflow: Workflow) -> list[str]:
-        executions = self._all("executions_of", workflow_uid=workflow.uid)
-        for row in executions:
-            name = workflow.name.execution(row["uid"])
-            feed.bury(self._connection, self._seq, name.project, str(name))
+        under_way = [row["uid"] for row in self._all("under_way", workflow_uid=workflow.uid)]
         if self._run("hide_executions", workflow_uid=workflow.uid, seq=self._seq):
             self.has_left = True
         self._run("delete_revisions", uid=workflow.uid)
         if self._run("delete_workflow", uid=workflow.uid):
             feed.bury(self._connection, self._seq, workflow.name.project, str(workflow.name))
             self._connection.execute(queries("changes")["delete_policy"], {"resource": str(workflow.name)})
-        return [row["uid"] for row in executions if row["end_s"] is None]
+        return under_way
 
     def add_execution(self, execution: WorkflowExecution) -> None:
         name = execution.name
@@ -231,9 +231,10 @@ class SqliteWorkflowsWrite(SqliteWorkflowsRead):
         return bool(changed)
 
     def remove_execution(self, uid: str) -> None:
-        execution = self.execution_by_uid(uid)
-        if execution is not None and self._run("hide_execution", uid=uid, seq=self._seq):
-            feed.bury(self._connection, self._seq, execution.name.project, str(execution.name))
+        row = self._one("name_of_execution", uid=uid)
+        if row is not None and self._run("hide_execution", uid=uid, seq=self._seq):
+            name = WorkflowName(project=row["project"], location=row["location"], workflow=row["workflow"])
+            feed.bury(self._connection, self._seq, name.project, str(name.execution(uid)))
             self.has_left = True
 
     def append(self, execution_uid: str, seq: int, entries: Sequence[bytes]) -> bool:
@@ -256,6 +257,8 @@ def _cursor(after: str) -> tuple[object, int]:
         place, row_id = json.loads(after)
     except (ValueError, TypeError):
         place, row_id = None, None
-    if not isinstance(row_id, int) or not isinstance(place, (str, int, float)):
+    is_row = type(row_id) is int and 0 <= row_id < _NEWEST
+    is_place = isinstance(place, (str, float)) or (isinstance(place, int) and abs(place) <= _NEWEST)
+    if not is_row or not is_place:
         raise InvalidArgument("The page token is not one of this list: list again without it.")
     return place, row_id

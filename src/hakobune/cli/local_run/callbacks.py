@@ -1,0 +1,66 @@
+"""The callback endpoints of a run, on a port of this machine, for as long as it lasts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from urllib.parse import parse_qsl
+
+import anyio
+
+from hakobune.cli.local_run.loop import WrongMethod
+from hakobune.core.errors import HakobuneError, NotFound
+from hakobune.core.workflows.effects import CallbackRequest
+from hakobune.core.workflows.limits import HTTP_RESPONSE_BYTES
+from hakobune.runtime.clock import Clock
+from hakobune.runtime.http_client import canonical
+from hakobune.servers.http.messages import Request, Response, json_response
+from hakobune.servers.http.server import HttpServer
+
+HOST = "127.0.0.1"
+_GRACE_S = 1.0
+_UNSEEN = frozenset({"authorization"})  # as the server: no business of the workflow
+
+Deliver = Callable[[str, CallbackRequest], None]
+
+
+class CallbackServer:
+    """Answers `…/callbacks/ID`. Who takes the requests is told later: the address must be known before the run."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.deliver: Deliver | None = None
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[str]:
+        """Listen on a free port while the block lasts; gives the address. Raises OSError."""
+        server = HttpServer(self._handle, _failed)
+        async with anyio.create_task_group() as group:
+            await group.start(server.run)
+            port = await server.listen(HOST, 0)
+            try:
+                yield f"http://{HOST}:{port}"
+            finally:
+                with anyio.CancelScope(shield=True):  # the answer to the last callback is on its way
+                    await server.stop(_GRACE_S)
+                group.cancel_scope.cancel()
+
+    async def _handle(self, request: Request) -> Response:
+        head, _, callback = request.path.rpartition("/")
+        if self.deliver is None or not head.endswith("/callbacks"):
+            raise NotFound("Only the callbacks of one workflow are served here.")
+        received = CallbackRequest(
+            method=request.method,
+            url=f"{request.path}?{request.query}" if request.query else request.path,
+            query=tuple(parse_qsl(request.query, keep_blank_values=True)),
+            headers=tuple((canonical(key), value) for key, value in request.headers.items() if key not in _UNSEEN),
+            body=await request.content(HTTP_RESPONSE_BYTES),
+            received_s=self._clock.now_s(),
+        )
+        self.deliver(callback, received)
+        return json_response({})
+
+
+def _failed(error: HakobuneError) -> Response:
+    status = 405 if isinstance(error, WrongMethod) else error.http_status
+    return json_response({"error": {"code": status, "message": error.message, "status": error.code}}, status)

@@ -1,0 +1,1 @@
+"""`hakobune workflows …`: the words of `gcloud workflows`, and what it lacks (spec/workflows.md section 11)."""

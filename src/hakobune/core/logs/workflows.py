@@ -1,0 +1,144 @@
+"""What the platform says about executions of workflows: their begin and end, and their calls.
+
+Entries have ids that follow from the execution, so that one that is written again after a crash is known again.
+
+Source: google.cloud.workflows.type.ExecutionsSystemLog and EngineCallLog; names of logs, labels and severities:
+Cloud Logging documentation, "Google Cloud platform logs". Texts of messages are ours.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hakobune.core.instants import timestamp_to_text
+from hakobune.core.logs.entries import LogEntry, Resource, Severity, insert_id, log_name
+from hakobune.core.workflows.call_log import CallNote, CallState
+from hakobune.core.workflows.model import ExecutionState, WorkflowExecution
+
+EXECUTION_LABEL: Final = "workflows.googleapis.com/execution_id"
+REVISION_LABEL: Final = "workflows.googleapis.com/revision_id"
+USER_LOG: Final = "Workflows"
+SYSTEM_LOG: Final = "workflows.googleapis.com/executions_system"
+CALL_LOG: Final = "workflows.googleapis.com/engine_call"
+
+_TYPES: Final = "type.googleapis.com/google.cloud.workflows.type"
+_MESSAGE_CHARS: Final = 1_250  # 5 kB, of characters of up to four bytes
+_SHORT_CHARS: Final = 250  # 1 kB
+_VALUE_CHARS: Final = 16_384  # of an argument or a result; an entry has at most 256 KB (inferred)
+
+
+def workflow_resource(execution: WorkflowExecution) -> Resource:
+    """What wrote an entry, as the service names it."""
+    name = execution.name
+    return Resource(
+        type="workflows.googleapis.com/Workflow",
+        labels={"project_id": name.project, "location": name.location, "workflow_id": name.workflow},
+    )
+
+
+def workflow_labels(execution: WorkflowExecution) -> dict[str, str]:
+    """The labels of everything that an execution writes."""
+    return {EXECUTION_LABEL: execution.name.execution, REVISION_LABEL: execution.revision_id}
+
+
+def start_entry(execution: WorkflowExecution) -> LogEntry:
+    """It is active."""
+    at_s = execution.create_s if execution.start_s is None else execution.start_s
+    argument = "null" if execution.argument is None else execution.argument
+    return _system_entry(
+        execution,
+        at_s,
+        Severity.INFO,
+        ExecutionState.ACTIVE,
+        "The execution has started.",
+        {"start": {"argument": _cut(argument, _VALUE_CHARS)}},
+    )
+
+
+def end_entry(execution: WorkflowExecution) -> LogEntry:
+    """It has ended: SUCCEEDED, FAILED or CANCELLED."""
+    at_s = execution.create_s if execution.end_s is None else execution.end_s
+    severity, details = Severity.INFO, dict[str, object]()
+    message = f"The execution has ended: {execution.state}."
+    if execution.state is ExecutionState.SUCCEEDED:
+        details = {"success": {"result": _cut(execution.result or "null", _VALUE_CHARS)}}
+    elif execution.error is not None:
+        severity = Severity.ERROR
+        message = f"The execution has failed: {execution.error.context}"
+        trace = execution.error.stack_trace
+        source = f"{trace[0].routine}.{trace[0].step}" if trace else ""
+        exception = execution.error.context.partition("\n")[0]
+        details = {"failure": {"exception": _cut(exception, _SHORT_CHARS), "source": _cut(source, _SHORT_CHARS)}}
+    return _system_entry(execution, at_s, severity, execution.state, message, details)
+
+
+def _system_entry(
+    execution: WorkflowExecution,
+    at_s: float,
+    severity: Severity,
+    state: ExecutionState,
+    message: str,
+    details: dict[str, object],
+) -> LogEntry:
+    payload: dict[str, object] = {
+        "@type": f"{_TYPES}.ExecutionsSystemLog",
+        "message": _cut(message, _MESSAGE_CHARS),
+        "activityTime": timestamp_to_text(at_s),
+        "state": state.value,
+        **details,
+    }
+    return _entry(execution, SYSTEM_LOG, at_s, severity, f"{execution.uid}/{state.value}", payload)
+
+
+def call_entry(execution: WorkflowExecution, note: CallNote) -> LogEntry:
+    """Something became of a call."""
+    payload: dict[str, object] = {
+        "@type": f"{_TYPES}.EngineCallLog",
+        "executionId": execution.name.execution,
+        "activityTime": timestamp_to_text(note.at_s),
+        "state": note.state.value,
+        "step": note.step,
+        "callee": note.callee,
+    }
+    field, details = _details(note)
+    payload[field] = details
+    return _entry(execution, CALL_LOG, note.at_s, Severity.DEBUG, f"{execution.uid}/call/{note.number}", payload)
+
+
+def _details(note: CallNote) -> tuple[str, dict[str, object]]:
+    if note.state is CallState.BEGUN:
+        if isinstance(note.arguments, tuple):
+            return "begun", {"args": [{"argument": text} for text in note.arguments]}
+        return "begun", {"namedArgs": dict(note.arguments or {})}
+    details: dict[str, object] = {}
+    if note.start_s is not None:
+        details["callStartTime"] = timestamp_to_text(note.start_s)
+    if note.state is CallState.SUCCEEDED:
+        return "succeeded", {**details, "response": note.response}
+    field = "exceptionRaised" if note.state is CallState.EXCEPTION_RAISED else "exceptionHandled"
+    return field, {**details, "exception": note.exception, "origin": note.origin}
+
+
+def _entry(
+    execution: WorkflowExecution,
+    log_id: str,
+    at_s: float,
+    severity: Severity,
+    place: str,
+    payload: dict[str, object],
+) -> LogEntry:
+    return LogEntry(
+        insert_id=insert_id(at_s, place),
+        log_name=log_name(execution.name.project, log_id),
+        timestamp_s=at_s,
+        timestamp_text=timestamp_to_text(at_s),
+        receive_s=at_s,
+        severity=severity,
+        json_payload=payload,
+        resource=workflow_resource(execution),
+        labels=workflow_labels(execution),
+    )
+
+
+def _cut(text: str, chars: int) -> str:
+    return text if len(text) <= chars else f"{text[: chars - 1]}…"

@@ -1,0 +1,188 @@
+"""The platform's log of workflow executions: their begin and end, their calls, and what `sys.log` writes.
+
+Entries are gathered and written in batches, in the background: an execution pays for two small objects. Its last
+command in the outbox is done only when the entry of its end is durable, so a crash repeats that command, and with it
+the entry. Entries have ids that follow from the execution; those that a crash may have left behind are looked for in
+the log before they are written again. So none is lost, and none is there twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+import anyio
+
+from hakobune.core.errors import HakobuneError, InvalidArgument
+from hakobune.core.logs.entries import LogEntry
+from hakobune.core.logs.workflows import call_entry, end_entry, start_entry
+from hakobune.core.workflows.call_log import CallLog
+from hakobune.core.workflows.events import Stamped
+from hakobune.core.workflows.model import CallLogLevel, WorkflowExecution
+from hakobune.runtime.logs import LogsRoom, Shelf
+from hakobune.runtime.workflow_executions import Observer
+
+_log = logging.getLogger("hakobune.workflows")
+
+LAZY_S: Final = 0.2  # entries of the platform wait at most this long for others
+RECENT_S: Final = 60.0  # entries of events older than this, counted from the newest one, were written before a crash
+_WAITING_MAX: Final = 50_000  # what a full disk keeps waiting; more entries of begins and calls are dropped
+_RETRY_FIRST_S: Final = 0.1
+_RETRY_MAX_S: Final = 5.0
+_LOGGED: Final = frozenset({CallLogLevel.ALL_CALLS, CallLogLevel.ERRORS_ONLY})
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What waits to be written. `since_s`: the earliest instant at which a repeated entry may have been written."""
+
+    makes: dict[Shelf, list[Callable[[], LogEntry]]] = field(
+        default_factory=lambda: {shelf: list[Callable[[], LogEntry]]() for shelf in Shelf}
+    )
+    since_s: dict[Shelf, float] = field(default_factory=dict[Shelf, float])
+    is_urgent: anyio.Event = field(default_factory=anyio.Event)
+    is_written: anyio.Event = field(default_factory=anyio.Event)
+    refusals: dict[int, HakobuneError] = field(default_factory=dict[int, HakobuneError])  # by place in the user's shelf
+
+
+class WorkflowLog(Observer):
+    """Writes the log. `run` is its loop; entries wait until it runs."""
+
+    def __init__(self, logs: LogsRoom) -> None:
+        self._logs = logs
+        self._batch = _Batch()
+        self._writing: _Batch | None = None
+        self._has_arrived = anyio.Event()
+        self._waiting = 0
+        self._dropped = 0
+
+    # -- what happens -------------------------------------------------------------------------------------------
+
+    def watch(self, execution: WorkflowExecution, journaled: list[Stamped], *, is_repeat: bool) -> CallLog | None:
+        """A record of the execution's calls, if they are to be logged. Of what the journal has, it tells what may not
+        be in the log yet: all in the execution's first life; after a crash, what was recent then; else nothing, since
+        an execution that rested has left nothing unwritten."""
+        if execution.call_log_level not in _LOGGED:
+            return None
+        if len(journaled) == 1:
+            return CallLog(execution.call_log_level)
+        from_s = journaled[-1].at_s - RECENT_S if is_repeat else math.inf
+        return CallLog(execution.call_log_level, from_s=from_s)
+
+    def loaded(self, execution: WorkflowExecution, journaled: list[Stamped], *, is_repeat: bool) -> None:
+        """In its first life, and soon after a crash, this tells that the execution has begun."""
+        is_recent = journaled[-1].at_s - journaled[0].at_s <= RECENT_S
+        if len(journaled) == 1 or (is_repeat and is_recent):
+            since_s = journaled[0].at_s if is_repeat else None
+            self._take(Shelf.PLATFORM, [partial(start_entry, execution)], since_s)
+
+    def called(self, execution: WorkflowExecution, calls: CallLog, *, is_repeat: bool) -> None:
+        """What the record has of calls is durable: tell it, and from now on all."""
+        calls.from_s = -math.inf
+        notes = calls.take()
+        if notes:
+            since_s = notes[0].at_s if is_repeat else None
+            self._take(Shelf.CALLS, [partial(call_entry, execution, note) for note in notes], since_s)
+
+    async def rested(self, execution: WorkflowExecution) -> None:
+        """Returns when what was told of the execution's calls is durable."""
+        if execution.call_log_level in _LOGGED:
+            await self._settle()
+
+    async def ended(self, execution: WorkflowExecution, *, is_repeat: bool) -> None:
+        """Returns when the entry of the end is durable."""
+        since_s = execution.end_s if is_repeat else None
+        batch = self._put(Shelf.PLATFORM, [partial(end_entry, execution)], since_s)
+        await batch.is_written.wait()
+
+    async def _settle(self) -> None:
+        """Return when all that was told so far is durable."""
+        if self._waiting:
+            self._batch.is_urgent.set()
+            await self._batch.is_written.wait()
+        elif self._writing is not None:
+            await self._writing.is_written.wait()
+
+    async def write(self, entry: LogEntry, *, since_s: float | None) -> None:
+        """Write an entry of a user; durable when this returns. `since_s`: it may have been written since then.
+
+        Raises InvalidArgument where it is too large.
+        """
+        place = len(self._batch.makes[Shelf.USER])
+        batch = self._put(Shelf.USER, [partial(_same, entry)], since_s)
+        batch.is_urgent.set()
+        await batch.is_written.wait()
+        if place in batch.refusals:
+            raise batch.refusals[place]
+
+    def _take(self, shelf: Shelf, makes: Sequence[Callable[[], LogEntry]], since_s: float | None) -> None:
+        if self._waiting < _WAITING_MAX:
+            self._put(shelf, makes, since_s)
+        elif not self._dropped:
+            self._dropped += len(makes)
+            _log.error("entries of the logs of workflows are dropped: the disk does not take what waits already")
+
+    def _put(self, shelf: Shelf, makes: Sequence[Callable[[], LogEntry]], since_s: float | None) -> _Batch:
+        batch = self._batch
+        batch.makes[shelf].extend(makes)
+        if since_s is not None:
+            batch.since_s[shelf] = min(since_s, batch.since_s.get(shelf, since_s))
+        self._waiting += len(makes)
+        self._has_arrived.set()
+        return batch
+
+    # -- the loop -----------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Write what arrives, until cancelled."""
+        while True:
+            await self._has_arrived.wait()
+            with anyio.move_on_after(LAZY_S):
+                await self._batch.is_urgent.wait()
+            batch, self._batch = self._batch, _Batch()
+            self._waiting = self._dropped = 0
+            self._has_arrived = anyio.Event()
+            self._writing = batch
+            await self._write(batch)
+            self._writing = None
+            batch.is_written.set()
+
+    async def _write(self, batch: _Batch) -> None:
+        """The user's entries first: somebody waits for them."""
+        for shelf, makes in batch.makes.items():
+            entries = [make() for make in makes]
+            if entries:
+                await self._write_shelf(shelf, entries, batch)
+
+    async def _write_shelf(self, shelf: Shelf, entries: list[LogEntry], batch: _Batch) -> None:
+        since_s = batch.since_s.get(shelf)
+        wait_s = _RETRY_FIRST_S
+        while True:
+            try:
+                await self._logs.write_entries(entries, shelf=shelf, since_s=since_s)
+            except InvalidArgument:
+                await self._write_singly(shelf, entries, batch)
+            except (HakobuneError, OSError) as refusal:
+                _log.warning("the log of workflows cannot be written, trying again: %s", refusal)
+                await anyio.sleep(wait_s)
+                wait_s = min(_RETRY_MAX_S, wait_s * 2)
+                since_s = min([entry.timestamp_s for entry in entries])  # some may have been written
+                continue
+            return
+
+    async def _write_singly(self, shelf: Shelf, entries: Sequence[LogEntry], batch: _Batch) -> None:
+        """One entry of a batch is too large: its writer is told so, and the others are written."""
+        for place, entry in enumerate(entries):
+            try:
+                await self._logs.write_entries([entry], shelf=shelf, since_s=batch.since_s.get(shelf))
+            except HakobuneError as refusal:
+                _log.warning("a log entry is lost: %s", refusal.message)
+                batch.refusals[place] = refusal
+
+
+def _same(entry: LogEntry) -> LogEntry:
+    return entry
