@@ -111,6 +111,13 @@ class Case:
         return "rejected" in self.fields or any(marker.kind == "ERROR" for marker in self.markers)
 
     @property
+    def is_failing(self) -> bool:
+        """Whether an error at run time is expected of it."""
+        return bool({"fails", "payload", "context"} & self.fields.keys()) or any(
+            marker.kind == "FAILS" for marker in self.markers
+        )
+
+    @property
     def limits(self) -> RunLimits:
         """The bounds of the run."""
         return RunLimits(**self.fields.get("limits", {}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -221,13 +222,19 @@ class WorkflowsRoom:
 
     # -- executions ---------------------------------------------------------------------------------------------
 
-    async def execute(self, name: WorkflowName, draft: ExecutionDraft) -> WorkflowExecution:
-        """Begin an execution of the latest revision. Raises NotFound, ResourceExhausted (quota and backlog)."""
+    async def execute(self, name: WorkflowName, draft: ExecutionDraft, *, key: str = "") -> WorkflowExecution:
+        """Begin an execution of the latest revision. A second request with the same idempotency key gets the execution
+        of the first. Raises NotFound, ResourceExhausted (quota and backlog), InvalidArgument (the key was used for
+        another request)."""
+        digest = hashlib.sha256(repr((str(name), draft)).encode()).hexdigest()
 
         def unit(turn: Turn) -> WorkflowExecution:
             workflow = turn.tx.workflows.find_workflow(name)
             if workflow is None:
                 raise _missing(name)
+            kept = turn.tx.operations.find_keyed(workflow.uid, key) if key else None
+            if kept is not None:
+                return _keyed(turn, name, kept, digest, key)
             uid = self._identifiers.uid()
             execution = WorkflowExecution(
                 name=name.execution(uid),
@@ -243,6 +250,8 @@ class WorkflowsRoom:
                 disable_buffering=draft.disable_buffering,
                 service_account=workflow.revision.service_account.rpartition("/")[2],
             )
+            if key:
+                turn.tx.operations.keep_key(workflow.uid, key, digest, uid)
             return self.executions.create(turn, workflow, execution)
 
         return await self._wheel.turn(unit)
@@ -373,6 +382,16 @@ class WorkflowsRoom:
             before_s = self._wheel.clock.now_s() - limits.RETENTION_S
             await self._wheel.persist(lambda turn, before_s=before_s: _remove_old(turn, before_s))
             await anyio.sleep(_SWEEP_S)
+
+
+def _keyed(turn: Turn, name: WorkflowName, kept: tuple[str, str], digest: str, key: str) -> WorkflowExecution:
+    """The execution that the first request with this key began."""
+    if kept[0] != digest:
+        raise InvalidArgument(f"The idempotency key {key[:120]!r} was used for another request.")
+    execution = turn.tx.workflows.find_execution(name.execution(kept[1]))
+    if execution is None:
+        raise NotFound(f"The execution of idempotency key {key[:120]!r} is gone.")
+    return execution
 
 
 def _remove_old(turn: Turn, before_s: float) -> None:

@@ -14,7 +14,7 @@ from hakobune.core.workflows.model import WorkflowExecution
 from hakobune.runtime.app import Runtime
 from hakobune.servers.http.messages import Request, Response, json_response
 from hakobune.servers.http.router import Handler, Router
-from hakobune.servers.parents import PAGE_BYTES, page_of
+from hakobune.servers.parents import PAGE_BYTES, idempotency_key, page_of
 from hakobune.servers.query import only
 from hakobune.servers.run_v2 import body_of
 from hakobune.servers.workflows_v1 import workflow_name
@@ -67,13 +67,15 @@ class ExecutionsV1:
     async def create(self, request: Request) -> Response:
         """`POST …/executions`: begins one, and answers at once."""
         draft = execution_draft_from_json(await body_of(request))
-        return json_response(execution_to_json(await self._workflows.execute(workflow_name(request), draft)))
+        key = idempotency_key(request)
+        return json_response(execution_to_json(await self._workflows.execute(workflow_name(request), draft, key=key)))
 
     async def trigger(self, request: Request) -> Response:
         """`POST …/workflows/W:triggerPubsubExecution`: begins one with a message as its argument."""
         name = workflow_name(request)
         draft = pubsub_draft_from_json(await body_of(request), str(name), self._clock.now_s())
-        return json_response(execution_to_json(await self._workflows.execute(name, draft)))
+        execution = await self._workflows.execute(name, draft, key=idempotency_key(request))
+        return json_response(execution_to_json(execution))
 
     async def get(self, request: Request) -> Response:
         """`GET …/executions/E`, whole if `view` does not say otherwise."""

@@ -55,3 +55,11 @@ def cut(found: Sequence[T], page: Page, kind: str, place: Callable[[T], str]) ->
 def version_of(request: Request) -> str:
     """The version of the API in the path: "v1", "v1beta", "v2"."""
     return request.path.lstrip("/").partition("/")[0]
+
+
+def idempotency_key(request: Request) -> str:
+    """The key of a call that begins something. Raises InvalidArgument."""
+    key = request.headers.get("idempotency-key", "")
+    if len(key) > 512:
+        raise InvalidArgument("An Idempotency-Key has at most 512 characters.")
+    return key

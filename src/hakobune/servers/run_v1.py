@@ -15,9 +15,9 @@ from hakobune.runtime.app import Runtime
 from hakobune.runtime.runs import Caller
 from hakobune.servers.http.messages import Request, Response, json_response
 from hakobune.servers.http.router import Handler, Router
-from hakobune.servers.parents import cut, page_of
+from hakobune.servers.parents import cut, idempotency_key, page_of
 from hakobune.servers.query import flag, only
-from hakobune.servers.run_v2 import body_of, idempotency_key
+from hakobune.servers.run_v2 import body_of
 from hakobune.store.api import Page
 from hakobune.wire import run_v1, run_v2
 

@@ -19,7 +19,7 @@ from hakobune.runtime.jobs import missing
 from hakobune.runtime.runs import Caller
 from hakobune.servers.http.messages import Request, Response, json_response
 from hakobune.servers.http.router import Handler, Router
-from hakobune.servers.parents import cut, location_of, page_of, project_of
+from hakobune.servers.parents import cut, idempotency_key, location_of, page_of, project_of
 from hakobune.servers.query import flag, only
 from hakobune.store.api import Page
 from hakobune.wire import codec, run_v2, run_v2_masks
@@ -231,14 +231,6 @@ class RunV2:
         if index is None or index >= execution.task_count:
             raise missing("TASK", name, request.parameters["task"])
         return json_response(run_v2.task_to_json(execution, await self._jobs.get_task(execution, index)))
-
-
-def idempotency_key(request: Request) -> str:
-    """The key of a `:run` call. Raises InvalidArgument."""
-    key = request.headers.get("idempotency-key", "")
-    if len(key) > 512:
-        raise InvalidArgument("An Idempotency-Key has at most 512 characters.")
-    return key
 
 
 def _operation(operation: Operation) -> Response:

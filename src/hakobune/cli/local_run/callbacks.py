@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import parse_qsl
 
 import anyio
 
-from hakobune.cli.local_run.loop import WrongMethod
+from hakobune.cli.local_run.loop import Loop, WrongMethod
 from hakobune.core.errors import HakobuneError, NotFound
 from hakobune.core.workflows.effects import CallbackRequest
 from hakobune.core.workflows.limits import HTTP_RESPONSE_BYTES
 from hakobune.runtime.clock import Clock
 from hakobune.runtime.http_client import canonical
-from hakobune.servers.http.messages import Request, Response, json_response
+from hakobune.servers.http.messages import HttpError, Request, Response, json_response
+from hakobune.servers.http.router import MethodNotAllowed
 from hakobune.servers.http.server import HttpServer
+from hakobune.wire.errors import error_to_json
 
 HOST = "127.0.0.1"
 _GRACE_S = 1.0
 _UNSEEN = frozenset({"authorization"})  # as the server: no business of the workflow
-
-Deliver = Callable[[str, CallbackRequest], None]
 
 
 class CallbackServer:
@@ -29,7 +29,11 @@ class CallbackServer:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self.deliver: Deliver | None = None
+        self._loop: Loop | None = None
+
+    def attach(self, loop: Loop) -> None:
+        """The run whose callbacks these are."""
+        self._loop = loop
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[str]:
@@ -47,7 +51,7 @@ class CallbackServer:
 
     async def _handle(self, request: Request) -> Response:
         head, _, callback = request.path.rpartition("/")
-        if self.deliver is None or not head.endswith("/callbacks"):
+        if self._loop is None or not head.endswith("/callbacks"):
             raise NotFound("Only the callbacks of one workflow are served here.")
         received = CallbackRequest(
             method=request.method,
@@ -57,10 +61,13 @@ class CallbackServer:
             body=await request.content(HTTP_RESPONSE_BYTES),
             received_s=self._clock.now_s(),
         )
-        self.deliver(callback, received)
+        try:
+            self._loop.deliver(callback, received)
+        except WrongMethod as wrong:
+            raise MethodNotAllowed(wrong.message, wrong.allowed) from wrong
         return json_response({})
 
 
 def _failed(error: HakobuneError) -> Response:
-    status = 405 if isinstance(error, WrongMethod) else error.http_status
-    return json_response({"error": {"code": status, "message": error.message, "status": error.code}}, status)
+    status, body = error_to_json(error)
+    return json_response(body, error.status if isinstance(error, HttpError) else status)

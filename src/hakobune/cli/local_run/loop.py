@@ -10,6 +10,7 @@ import secrets
 from collections import deque
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from hakobune.cli.local_run.progress import Progress
@@ -35,12 +36,22 @@ from hakobune.runtime.workflow_driver import SLICE_STEPS, Calls
 class WrongMethod(NotFound):
     """A callback endpoint was called with another method than its own."""
 
+    def __init__(self, allowed: str) -> None:
+        super().__init__(f"This callback takes {allowed} only.")
+        self.allowed = allowed
+
 
 class Loop:
     """One execution. `calls` carries out what is no wait; `progress` is told of all that happens."""
 
     def __init__(
-        self, plan: Plan, execution: WorkflowExecution, calls: Calls, clock: Clock, limits: RunLimits, progress: Progress
+        self,
+        plan: Plan,
+        execution: WorkflowExecution,
+        calls: Calls,
+        clock: Clock,
+        limits: RunLimits,
+        progress: Progress,
     ) -> None:
         self.machine = Machine(plan, limits=limits, recorder=progress)
         self._execution = execution
@@ -57,16 +68,13 @@ class Loop:
         """From the first event to the outcome."""
         self._inbox.append(started)
         async with anyio.create_task_group() as group:
-            while True:
-                await self._handle()
-                outcome = Cancelled() if self._is_cancelled else self.machine.outcome
-                if outcome is not None:
-                    group.cancel_scope.cancel()
-                    return outcome
+            while (outcome := await self._turn()) is None:
                 for command in self.machine.take_commands():
                     self._start(group, command)
                 self._stop_answered()
                 await self._arrived.wait()
+            group.cancel_scope.cancel()
+        return outcome
 
     def cancel(self) -> None:
         """End the execution, also in the middle of a loop without an end; what it waits for is given up."""
@@ -80,7 +88,7 @@ class Loop:
         if endpoint is None or self.machine.outcome is not None:
             raise NotFound(f"Callback '{callback[:80]}' does not exist.")
         if endpoint.method != request.method:
-            raise WrongMethod(f"This callback takes {endpoint.method} only.")
+            raise WrongMethod(endpoint.method)
         on_the_way = any(isinstance(event, CallbackArrived) and event.callback == callback for event in self._inbox)
         if endpoint.pending is not None or on_the_way:
             raise ResourceExhausted("A request waits at this callback already: try again when it was taken.")
@@ -88,15 +96,14 @@ class Loop:
 
     # -- one turn -------------------------------------------------------------------------------------------------
 
-    async def _handle(self) -> None:
+    async def _turn(self) -> Outcome | None:
         """Let the machine handle what has arrived. Others get their turn in between: Ctrl-C, for example."""
         self._arrived = anyio.Event()
         while self._inbox and self.machine.outcome is None:
             self.machine.feed(self._stamped(self._inbox.popleft()))
             while not self._is_cancelled and not self.machine.advance(SLICE_STEPS):
                 await anyio.lowlevel.checkpoint()
-            if self._is_cancelled:
-                return
+        return Cancelled() if self._is_cancelled else self.machine.outcome
 
     def _stamped(self, event: Event) -> Stamped:
         """Instants rise, whatever the clock does."""
@@ -121,9 +128,9 @@ class Loop:
             if isinstance(command.effect, Wait | AwaitCallback):
                 answered = await self._wait(command.call, command.effect.until_s)
             else:
-                answered = await self._calls.perform(self._execution, command, is_repeat=False)
+                answered = await self._calls.perform(self._execution, command)
             self._running.pop(command.call, None)
-            self._progress.answered(command, answered.answer)
+            self._progress.replied(command, answered.answer)
             self._post(answered)
 
     async def _wait(self, call: CallId, until_s: float) -> Answered:

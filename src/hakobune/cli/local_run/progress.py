@@ -1,8 +1,8 @@
 """What a run tells on stderr while it goes: steps as they begin, calls with their answers, log entries.
 
-       0.00 s  main.load
-       0.00 s  main.load  GET http://127.0.0.1:9001/items
-       0.04 s  main.load  200, 0.04 s, 512 bytes
+0.00 s  main.load
+0.00 s  main.load  GET http://127.0.0.1:9001/items
+0.04 s  main.load  200, 0.04 s, 512 bytes
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from hakobune.core.workflows.effects import (
 from hakobune.core.workflows.events import CallId, Command, Stamped
 from hakobune.core.workflows.marks import Mark, StepType
 from hakobune.core.workflows.raising import describe
+from hakobune.core.workflows.values import Value
 
 _EVERY_TIME = 5  # so often a step is told of each time it begins; then at its 10th, 100th, 1000th … time
 _TEXT_CHARACTERS = 300  # of one line
@@ -74,6 +75,14 @@ class Progress:
             told = "try again" if mark.type is StepType.RETRY else ""
             self._tell(branch.path, f"{mark.routine}.{mark.step}{again}", told)
 
+    def called(self, branch: Branch, callee: str, given: list[Value] | dict[str, Value]) -> None:
+        """What a step calls is told as the request that comes of it."""
+        del branch, callee, given
+
+    def answered(self, branch: Branch, value: Value) -> None:
+        """And its value as the answer to that request."""
+        del branch, value
+
     def expect(self, branch: Branch, number: int) -> None:
         """How many iterations there will be is not told."""
         del branch, number
@@ -117,7 +126,7 @@ class Progress:
                 return  # a log entry is told when it is written
         self._tell(_path(command.call), f"{command.routine}.{command.step}", told)
 
-    def answered(self, command: Command, answer: Answer) -> None:
+    def replied(self, command: Command, answer: Answer) -> None:
         """It has its answer."""
         took_s = self._now_s() - self._asked_s.pop(command.call, self._now_s())
         match answer:

@@ -193,6 +193,7 @@ class SqliteWorkflowsWrite(SqliteWorkflowsRead):
         if self._run("delete_workflow", uid=workflow.uid):
             feed.bury(self._connection, self._seq, workflow.name.project, str(workflow.name))
             self._connection.execute(queries("changes")["delete_policy"], {"resource": str(workflow.name)})
+            self._connection.execute(queries("operations")["forget_keys"], {"scope": workflow.uid})
         return under_way
 
     def add_execution(self, execution: WorkflowExecution) -> None:
