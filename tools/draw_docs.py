@@ -5,6 +5,7 @@ Each drawing stands between `<!-- drawn: NAME -->` and `<!-- /drawn -->`.
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
 from pathlib import Path
@@ -18,7 +19,8 @@ from hakobune.core.jobs.states import (
     TaskState,
 )
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
 _PLACE = re.compile(r"(<!-- drawn: ([\w-]+) -->\n).*?(<!-- /drawn -->)", re.DOTALL)
 
 
@@ -39,7 +41,20 @@ def _execution_states() -> str:
     return _machine(ExecutionState.RUNNING.value, table, sorted(state.value for state in FINAL_EXECUTION_STATES))
 
 
-DRAWINGS = {"task-states": _task_states, "execution-states": _execution_states}
+def _language(table: str) -> str:
+    """A table of the language cases."""
+    folder = str(ROOT / "tests" / "language")
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    return str(getattr(importlib.import_module("rule_tables"), table)())
+
+
+DRAWINGS = {
+    "task-states": _task_states,
+    "execution-states": _execution_states,
+    "language-chapters": lambda: _language("chapters_table"),
+    "language-decisions": lambda: _language("decisions_list"),
+}
 
 
 def redrawn(text: str) -> str:

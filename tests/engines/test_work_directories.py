@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from hakobune.engines.process import copies
 from hakobune.engines.process.workdirs import WorkDirs
@@ -62,10 +66,12 @@ def a_source(folder: Path) -> Path:
 
 
 def copied(dirs: WorkDirs, source: Path) -> Path:
-    path, steps = dirs.take_copy(os.fsencode(source))
-    for _ in steps:
+    copy = dirs.take_copy("lane", os.fsencode(source))
+    for _ in copy.fill():
         pass
-    return Path(os.fsdecode(path))
+    while not copy.is_settled:  # a tick of the kernel's clock
+        pass
+    return Path(os.fsdecode(copy.directory))
 
 
 def test_given_a_source_when_it_is_copied_then_all_is_there_and_may_be_written(tmp_path: Path) -> None:
@@ -96,17 +102,68 @@ def test_given_a_copy_when_it_is_written_to_then_neither_the_source_nor_another_
     assert (source / "main.py").read_text() == (second / "main.py").read_text() == "print(1)"
     for copy in (first, second):
         dirs.give_back("lane", os.fsencode(copy))
+    dirs.forget("lane")
     finish(dirs)
     assert (said, os.listdir(tmp_path / "work")) == ([], [])
     assert (source / "node_modules" / "left-pad").is_dir()
 
 
-def test_given_a_copy_when_it_comes_back_untouched_then_no_other_attempt_gets_it(tmp_path: Path) -> None:
-    (tmp_path / "source").mkdir()
+def everything(folder: Path) -> dict[str, tuple[int, bytes | str | None]]:
+    """Names, modes and contents below a folder, its own mode included."""
+    found: dict[str, tuple[int, bytes | str | None]] = {".": (folder.lstat().st_mode, None)}
+    for path in sorted(folder.rglob("*")):
+        content = str(path.readlink()) if path.is_symlink() else path.read_bytes() if path.is_file() else None
+        found[str(path.relative_to(folder))] = (path.lstat().st_mode, content)
+    return found
+
+
+def keep_size_and_time(file: Path) -> None:
+    """Another content: not one byte longer, and as old as before."""
+    before = file.stat()
+    file.write_bytes(bytes(reversed(file.read_bytes())))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+CHANGES: list[Callable[[Path], object]] = [
+    lambda copy: (copy / "main.py").write_text("print(2)"),
+    lambda copy: keep_size_and_time(copy / "main.py"),
+    lambda copy: (copy / "main.py").unlink(),
+    lambda copy: (copy / "main.py").chmod(0o777),
+    lambda copy: ((copy / "main.py").unlink(), (copy / "main.py").mkdir(), (copy / "main.py" / "x").touch()),
+    lambda copy: ((copy / "main.py").unlink(), (copy / "main.py").symlink_to("/etc/passwd")),
+    lambda copy: os.link(copy / "main.py", copy.parent / "kept"),
+    lambda copy: ((copy / "lib" / "__pycache__").mkdir(), (copy / "lib" / "__pycache__" / "a.pyc").touch()),
+    lambda copy: (shutil.rmtree(copy / "lib"), (copy / "lib").symlink_to("/etc")),
+    lambda copy: (copy / "lib" / "deep").chmod(0),
+    lambda copy: ((copy / "empty").rmdir(), (copy / "empty").write_text("x")),
+    lambda copy: ((copy / "link").unlink(), (copy / "link").symlink_to("main.py")),
+    lambda copy: ((copy / "node_modules").unlink(), (copy / "node_modules").mkdir()),
+    lambda copy: shutil.rmtree(copy),
+    lambda copy: copy.chmod(0o777),
+    lambda copy: None,
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_given_a_copy_that_a_task_has_changed_when_the_next_attempt_gets_it_then_it_is_as_new(
+    tmp_path: Path, change: Callable[[Path], object]
+) -> None:
+    source = a_source(tmp_path / "source")
+    kept = everything(source)
     dirs, _ = work_dirs(tmp_path / "work")
-    copy = copied(dirs, tmp_path / "source")
+    copy = copied(dirs, source)
+    before = everything(copy)
+    for _ in range(3):
+        change(copy)
+        dirs.give_back("lane", os.fsencode(copy))
+        assert copied(dirs, source) == copy  # the same one, made whole again
+        assert everything(copy) == before
+        assert everything(source) == kept
+        (tmp_path / "work" / "kept").unlink(missing_ok=True)
     dirs.give_back("lane", os.fsencode(copy))
-    assert dirs.take("lane") != os.fsencode(copy)
+    dirs.forget("lane")
+    finish(dirs)
+    assert os.listdir(tmp_path / "work") == []
 
 
 def test_given_a_large_file_when_it_is_copied_then_its_content_is_there(tmp_path: Path) -> None:
@@ -131,13 +188,13 @@ def test_given_many_files_when_they_are_copied_then_it_is_done_little_by_little(
     for number in range(300):
         (source / f"{number}").write_text("x")
     dirs, _ = work_dirs(tmp_path / "work")
-    path, steps = dirs.take_copy(os.fsencode(source))
+    copy = dirs.take_copy("lane", os.fsencode(source))
+    steps = copy.fill()
     next(steps)
-    assert len(os.listdir(path)) < 10
-    steps.close()  # type: ignore[attr-defined]  # the attempt is told to end meanwhile
-    dirs.give_back("lane", path)
-    finish(dirs)
-    assert not os.path.exists(path)
+    assert len(os.listdir(copy.directory)) < 10
+    del steps  # the attempt is told to end meanwhile
+    dirs.give_back("lane", copy.directory)
+    assert len(list(copied(dirs, source).iterdir())) == 300
 
 
 def test_given_links_out_and_locked_and_deep_folders_when_they_are_removed_then_nothing_outside_is_touched(

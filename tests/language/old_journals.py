@@ -26,6 +26,8 @@ CHOSEN: Final = (
     "http/status-400",
     "math_hash/uuid",
     "memory_limits/duration",
+    "mixtures/fixed-order",
+    "mixtures/parallel-begins-anew-in-a-retry",
     "parallel/concurrency-limit",
     "parallel/twenty-at-once",
     "parallel/unhandled-iterations",

@@ -38,6 +38,7 @@ SUBJECTS: Final = {
     "3.10": "The text of numbers",
     "3.11": "Functions that wait",
     "3.12": "JSON",
+    "4.1": "Values and their copies",
     "4.2": "Memory",
     "4.3": "Counting of steps",
     "5.1": "Error values",

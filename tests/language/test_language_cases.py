@@ -65,3 +65,9 @@ WRONG = {
 def test_given_a_case_that_expects_something_else_when_judged_then_it_fails(case: Case) -> None:
     with pytest.raises((AssertionError, InvalidDefinition)):
         judge(case)
+
+
+def test_given_a_source_of_128_kb_when_deployed_then_it_is_accepted_and_one_byte_more_is_not() -> None:
+    source = "- a: {return: 1} #" + " " * (131_072 - 18)
+    judge(a_case(workflow=source, result=1))
+    judge(a_case(workflow=source + " ", rejected=["limit: 131073 bytes"]))

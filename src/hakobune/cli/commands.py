@@ -67,7 +67,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "workflows execute": ("hakobune.cli.workflows.execute:EXECUTE", "Start an execution of a workflow."),
     "workflows run": (
         "hakobune.cli.workflows.execute:RUN",
-        "Execute a workflow, or a file without a server, and wait for its end.",
+        "Execute a workflow, or a file without a server.",
     ),
     "workflows graph": ("hakobune.cli.graph:GRAPH", "Draw the steps of a file, as SVG or Mermaid."),
     "workflows executions list": ("hakobune.cli.workflows.executions:LIST", "List the executions of a workflow."),

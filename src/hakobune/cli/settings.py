@@ -5,6 +5,7 @@ images:                            # what an image name stands for: a source dir
 service_urls:                      # NAME of NAME-….run.app, for the calls of workflows
   ocr: http://127.0.0.1:9001
 http_allowed_hosts: [169.254.1.7]  # that workflows may call though they look like this machine's own
+google_token_command: [gcloud, auth, print-access-token]  # for Google's APIs that are not served here
 limits: strict                     # of workflows: off, warn, strict
 max_executions: 10000              # of workflows, active at once in a location; more are queued
 max_backlog: 100000                # queued at most
@@ -36,7 +37,15 @@ from hakobune.runtime.settings import (
 from hakobune.store.api import Durability
 
 _FILE = "hakobune.yaml"
-_KEYS = ("http_allowed_hosts", "images", "limits", "max_backlog", "max_executions", "service_urls")
+_KEYS = (
+    "google_token_command",
+    "http_allowed_hosts",
+    "images",
+    "limits",
+    "max_backlog",
+    "max_executions",
+    "service_urls",
+)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -49,6 +58,7 @@ class WorkflowSettings:
     backlog_max: int
     service_urls: Mapping[str, str]
     allowed_hosts: tuple[str, ...]
+    google_token_command: tuple[str, ...]
 
 
 def settings_of(arguments: Arguments, environ: Mapping[str, str]) -> Settings:
@@ -75,6 +85,7 @@ def settings_of(arguments: Arguments, environ: Mapping[str, str]) -> Settings:
         workflow_backlog_max=workflows.backlog_max,
         service_urls=workflows.service_urls,
         http_allowed_hosts=workflows.allowed_hosts,
+        google_token_command=workflows.google_token_command,
     )
 
 
@@ -134,6 +145,7 @@ def _workflows(arguments: Arguments, file: _File) -> WorkflowSettings:
             *(host.lower() for host in file.texts("http_allowed_hosts")),
             *(host.lower() for host in arguments.words("allow-host")),
         ),
+        google_token_command=file.texts("google_token_command"),
     )
 
 

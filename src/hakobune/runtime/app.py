@@ -27,6 +27,7 @@ from hakobune.runtime.threads import Threads
 from hakobune.runtime.wheel import Interceptor, Wheel
 from hakobune.runtime.workflow_calls import FrontDoorCall, WorkflowCalls
 from hakobune.runtime.workflow_executions import WorkflowExecutions
+from hakobune.runtime.workflow_logs import WorkflowLog
 from hakobune.runtime.workflow_plans import Plans
 from hakobune.runtime.workflows import WorkflowsRoom
 from hakobune.store.api import Store
@@ -71,9 +72,11 @@ class Runtime:
         commands = JobCommands(self.wheel, self.attempts, self.programs, self.slots, runs)
         self.wheel.add_room(executions.ROOM, commands, commands.give_up)
         self.transport = outside.transport or AiohttpTransport(allowed_hosts=settings.http_allowed_hosts)
-        self._calls = WorkflowCalls(settings, outside.clock, self.credentials, self.logs, self.transport)
+        self._workflow_log = WorkflowLog(self.logs, outside.clock)
+        self._calls = WorkflowCalls(settings, outside.clock, self.credentials, self._workflow_log, self.transport)
         plans = Plans(settings.limits)
         driven = WorkflowExecutions(self.wheel, settings, outside.identifiers, plans, self._calls)
+        driven.observer = self._workflow_log
         self.workflows = WorkflowsRoom(self.wheel, outside.identifiers, plans, driven)
         self.wheel.add_room(workflow_driver.ROOM, driven)
 
@@ -98,6 +101,7 @@ class Runtime:
         """Turn the wheel until cancelled."""
         async with anyio.create_task_group() as group:
             await group.start(self.wheel.run)
+            group.start_soon(self._workflow_log.run)
             group.start_soon(self.attempts.run)
             group.start_soon(self.workflows.run)
             task_status.started()

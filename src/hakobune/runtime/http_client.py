@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 import importlib
+import io
 import ipaddress
+import socket
 import ssl
+import zlib
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin, urlsplit
 
 import anyio
+import anyio.to_thread
 
 from hakobune.core.workflows.effects import HttpRequest, HttpResponse, NoResponse, Trouble
-from hakobune.core.workflows.limits import HTTP_RESPONSE_BYTES, REDIRECTS
+from hakobune.core.workflows.limits import HTTP_RESPONSE_BYTES
 
 if TYPE_CHECKING:
     import aiohttp
+    from aiohttp.abc import ResolveResult
+    from yarl import URL
 
 _KEEP_ALIVE_S = 4.0  # servers close idle connections after 5 s and more: ours go first
 _CONNECTIONS_MAX = 2_000  # at once; more wait for one
 _CHUNK_BYTES = 65_536
+_CERTIFICATES_KEPT = 32
+_GZIP_WINDOW = 31  # zlib: a gzip header, and the largest window
 _SEE_OTHER = frozenset({301, 302, 303})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_OF_BODY = frozenset({"content-type", "content-encoding", "content-language"})
+_CREDENTIALS = frozenset({"authorization", "cookie"})
+_PORTS = {"http": 80, "https": 443}
 _REFUSED_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog"})
+# Metadata servers whose address is not one of the link: Amazon's over IPv6, Alibaba's, Azure's.
+_REFUSED_ADDRESSES = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200", "168.63.129.16")))
 
 
 class Transport(Protocol):
-    """Sends one request as it is, redirects included."""
+    """Sends one request as it is. A redirect is an answer: `redirected` says what follows."""
 
     async def send(self, request: HttpRequest) -> HttpResponse | NoResponse:
         """The answer, or why there is none."""
@@ -36,150 +52,301 @@ class Transport(Protocol):
         ...
 
 
+# -- where requests may go ------------------------------------------------------------------------------------------
+
+
 def refused_host(url: str, allowed: tuple[str, ...]) -> str:
     """Why a host may not be called by a workflow, or "". Addresses of the link (169.254.0.0/16, fe80::/10) hold what
-    machines tell themselves: the metadata of a cloud, for example."""
+    machines tell themselves: the metadata of a cloud, for example. What a name stands for is looked at when it is
+    resolved. Raises ValueError if the URL has no host."""
     host = (urlsplit(url).hostname or "").lower().rstrip(".")
+    if not host:
+        raise ValueError("the URL names no host")
     if host in allowed:
         return ""
     if host in _REFUSED_NAMES:
         return f"{host} is the metadata server of a machine"
+    kind = _refused_address(host)
+    return f"{host} {kind}" if kind else ""
+
+
+def _refused_address(text: str) -> str:
+    """Why this address may not be called, or "": also for what is no address."""
     try:
-        address = ipaddress.ip_address(host.partition("%")[0])
+        address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return ""
-    plain = getattr(address, "ipv4_mapped", None) or address
-    if plain.is_link_local:
-        return f"{host} is a link-local address"
-    if plain.is_multicast or plain.is_unspecified:
-        return f"{host} is no address of a server"
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address.sixtofour or address
+    if address.is_link_local:
+        return "is a link-local address"
+    if address in _REFUSED_ADDRESSES:
+        return "is the metadata server of a machine"
+    if address.is_multicast or address.is_unspecified:
+        return "is no address of a server"
     return ""
+
+
+class _RefusedAddress(OSError):
+    """A name stands for an address that may not be called."""
+
+
+# -- redirects ------------------------------------------------------------------------------------------------------
+
+
+def redirected(request: HttpRequest, answer: HttpResponse) -> HttpRequest | NoResponse | None:
+    """The request that follows a redirect; NoResponse if it leads nowhere; None if the answer is none.
+
+    Inferred: as common clients do. 301, 302 and 303 become GET (HEAD stays), 307 and 308 keep method and body;
+    credentials do not go to another host.
+    """
+    if answer.code not in _REDIRECTS:
+        return None
+    location = next((value for name, value in answer.headers if name == "Location"), "")
+    if not location:
+        return None
+    try:
+        target = urljoin(request.url, location).partition("#")[0]
+        is_web = urlsplit(target).scheme in _PORTS and bool(urlsplit(target).hostname)
+        keeps_credentials = _is_same_place(request.url, target)
+    except ValueError:
+        is_web = keeps_credentials = False
+        target = location
+    if not is_web:
+        return NoResponse(trouble=Trouble.INVALID, detail=f"redirected to {target[:200]!r}, which is no web URL")
+    dropped = frozenset[str]()
+    following = replace(request, url=target)
+    if answer.code in _SEE_OTHER and request.method not in {"GET", "HEAD"}:
+        following = replace(following, method="GET", body=None)
+        dropped |= _OF_BODY
+    if not keeps_credentials:
+        following = replace(following, token=None)
+        dropped |= _CREDENTIALS
+    headers = tuple(item for item in request.headers if item[0].lower() not in dropped)
+    return replace(following, headers=headers)
+
+
+def _is_same_place(url: str, target: str) -> bool:
+    """Whether credentials for one URL may go to another: the same host and port, or the same host over TLS now.
+    Raises ValueError."""
+    old, new = urlsplit(url), urlsplit(target)
+    old_port = old.port or _PORTS.get(old.scheme)
+    new_port = new.port or _PORTS.get(new.scheme)
+    if old.hostname != new.hostname:
+        return False
+    if (old.scheme, old_port) == (new.scheme, new_port):
+        return True
+    return (old.scheme, old_port, new.scheme, new_port) == ("http", 80, "https", 443)
+
+
+# -- the client -----------------------------------------------------------------------------------------------------
 
 
 class AiohttpTransport:
     """The real one. aiohttp is loaded with the first request: it takes longer than the start of the runtime."""
 
-    def __init__(self, *, allowed_hosts: tuple[str, ...] = (), check_addresses: bool = True) -> None:
+    def __init__(self, *, allowed_hosts: tuple[str, ...] = ()) -> None:
         self._allowed = allowed_hosts
-        self._check_addresses = check_addresses
         self._session: aiohttp.ClientSession | None = None
         self._loading = anyio.Lock()
+        self._is_closed = False
 
     async def load(self) -> None:
         """Load the client in a thread: nobody waits for it."""
         async with self._loading:
             if self._session is None:
-                module = await anyio.to_thread.run_sync(importlib.import_module, "aiohttp")
-                self._session = _session(module)
+                await anyio.to_thread.run_sync(importlib.import_module, "aiohttp")
+                if not self._is_closed:
+                    self._session = _session(self._allowed)
 
     async def send(self, request: HttpRequest) -> HttpResponse | NoResponse:
         if self._session is None:
             await self.load()
+        if self._session is None:
+            return NoResponse(trouble=Trouble.CONNECTION_FAILED, detail="the runtime is stopping")
         try:
+            refusal = refused_host(request.url, self._allowed)
+            if refusal:
+                return _refused(refusal)
             with anyio.fail_after(request.timeout_s):
-                return await self._follow(request)
+                return await self._exchange(self._session, request)
         except TimeoutError:
             return NoResponse(trouble=Trouble.TIMEOUT, detail=f"no answer within {request.timeout_s:g} s")
+        except ValueError as error:
+            return NoResponse(trouble=Trouble.INVALID, detail=f"the request cannot be sent: {error}")
 
-    async def _follow(self, request: HttpRequest) -> HttpResponse | NoResponse:
-        method, url, body, headers = request.method, request.url, request.body, list(request.headers)
-        for _ in range(REDIRECTS + 1):
-            refusal = refused_host(url, self._allowed)
-            if refusal:
-                return NoResponse(trouble=Trouble.INVALID, detail=f"{refusal}: workflows may not call it")
-            answer = await self._once(request, method, url, headers, body)
-            if isinstance(answer, NoResponse) or answer.code not in _REDIRECTS:
-                return answer
-            location = dict(answer.headers).get("Location")
-            if not location:
-                return answer
-            target = urljoin(url, location)
-            if urlsplit(target).scheme not in {"http", "https"}:
-                return NoResponse(
-                    trouble=Trouble.INVALID, detail=f"redirected to {target[:200]!r}, which is no web URL"
-                )
-            if answer.code in _SEE_OTHER and method not in {"GET", "HEAD"}:
-                method, body = "GET", None
-                headers = [item for item in headers if item[0].lower() != "content-type"]
-            if _place(target) != _place(url):
-                headers = [item for item in headers if item[0].lower() != "authorization"]
-            url = target
-        return NoResponse(trouble=Trouble.CONNECTION, detail=f"more than {REDIRECTS} redirects")
-
-    async def _once(
-        self, request: HttpRequest, method: str, url: str, headers: list[tuple[str, str]], body: bytes | None
-    ) -> HttpResponse | NoResponse:
+    async def _exchange(self, session: aiohttp.ClientSession, request: HttpRequest) -> HttpResponse | NoResponse:
+        """Raises ValueError: the request cannot be sent as it is."""
         import aiohttp
 
-        assert self._session is not None  # `send` loads it
-        try:
-            tls = _tls(request.ca_certificate)
-        except ValueError as error:
-            return NoResponse(trouble=Trouble.INVALID, detail=f"ca_certificate: {error}")
+        url = _encoded(request.url)
+        tls = True if request.ca_certificate is None else _tls(request.ca_certificate)
+        body = None if request.body is None else io.BytesIO(request.body)
         has_answer = False
         try:
-            async with self._session.request(
-                method, url, headers=headers, data=body, allow_redirects=False, ssl=tls
+            async with session.request(
+                request.method, url, headers=request.headers, data=body, allow_redirects=False, ssl=tls
             ) as response:
                 has_answer = True
-                content = bytearray()
-                async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-                    content += chunk
-                    if len(content) > HTTP_RESPONSE_BYTES:
-                        return NoResponse(
-                            trouble=Trouble.TOO_LARGE, detail=f"the response is larger than {HTTP_RESPONSE_BYTES} bytes"
-                        )
-                return HttpResponse(code=response.status, headers=_joined(response), body=bytes(content))
-        except (aiohttp.InvalidURL, ValueError) as error:
-            return NoResponse(trouble=Trouble.INVALID, detail=f"the request cannot be sent: {error}")
+                return await _received(response)
         except aiohttp.ClientConnectorError as error:
+            if isinstance(error.os_error, _RefusedAddress):
+                return _refused(str(error.os_error))
             return NoResponse(trouble=Trouble.CONNECTION_FAILED, detail=str(error))
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.InvalidURL, UnicodeError) as error:
+            raise ValueError(str(error)) from error
+        except (aiohttp.ClientError, zlib.error, OSError) as error:
             detail = str(error) or type(error).__name__
             what = "the response broke off" if has_answer else "the connection broke before the response"
             return NoResponse(trouble=Trouble.CONNECTION, detail=f"{what}: {detail}")
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        """Give connections back. What is under way breaks off; what comes later is refused."""
+        self._is_closed = True
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
 
-def _session(module: object) -> aiohttp.ClientSession:
+def _refused(refusal: str) -> NoResponse:
+    detail = f"{refusal}: workflows may not call it, unless http_allowed_hosts in hakobune.yaml names it"
+    return NoResponse(trouble=Trouble.INVALID, detail=detail)
+
+
+def _session(allowed: tuple[str, ...]) -> aiohttp.ClientSession:
     import aiohttp
+    from aiohttp.abc import AbstractResolver
+    from aiohttp.resolver import ThreadedResolver
 
-    assert module is aiohttp
+    class CheckedResolver(AbstractResolver):
+        """The system's resolver. What it finds is looked at before anything connects to it, so that no name, and no
+        unusual way to write an address, leads where an address may not."""
+
+        def __init__(self) -> None:
+            self._real = ThreadedResolver()
+
+        async def resolve(
+            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+        ) -> list[ResolveResult]:
+            found = await self._real.resolve(host, port, family)
+            if host.lower().rstrip(".") not in allowed:
+                for result in found:
+                    kind = _refused_address(result["host"])
+                    if kind:
+                        raise _RefusedAddress(f"{host} stands for {result['host']}, which {kind}")
+            return found
+
+        async def close(self) -> None:
+            await self._real.close()
+
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=_CONNECTIONS_MAX, keepalive_timeout=_KEEP_ALIVE_S),
-        timeout=aiohttp.ClientTimeout(total=None),
+        connector=aiohttp.TCPConnector(
+            limit=_CONNECTIONS_MAX, keepalive_timeout=_KEEP_ALIVE_S, resolver=CheckedResolver(), family=socket.AF_UNSPEC
+        ),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
         cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=True,
+        headers={"Accept-Encoding": "gzip"},
+        auto_decompress=False,  # with a bound: `_Content`
         skip_auto_headers=("User-Agent", "Content-Type"),
         max_line_size=65_536,
         max_field_size=65_536,
     )
 
 
-def _tls(certificate: bytes | None) -> ssl.SSLContext | bool:
-    """Raises ValueError if the bytes are no certificate."""
-    if certificate is None:
-        return True
+def _encoded(url: str) -> URL:
+    """A URL that is sent as it is: its author has encoded it. Only a host with letters beyond ASCII gets its name in
+    the DNS. Raises ValueError for what would break out of the request's first line."""
+    from yarl import URL
+
+    if any(character <= " " or character == "\x7f" for character in url):
+        raise ValueError("the URL has spaces or control characters")
+    found = URL(url, encoded=True)
+    host = found.host
+    if host is not None and not host.isascii():
+        found = found.with_host(host)
+    if not str(found).isascii():
+        raise ValueError("the URL has characters that are not encoded")
+    return found
+
+
+@lru_cache(maxsize=_CERTIFICATES_KEPT)
+def _tls(certificate: bytes) -> ssl.SSLContext:
+    """Trusts this certificate only. Raises ValueError if the bytes are none."""
+    if not certificate:
+        raise ValueError("ca_certificate is empty")
     try:
-        context = ssl.create_default_context(cadata=certificate)
+        return ssl.create_default_context(cadata=certificate)
     except (ssl.SSLError, ValueError) as error:
-        raise ValueError(f"not a certificate in DER form: {error}") from error
-    return context
+        raise ValueError(f"ca_certificate is not a certificate in DER form: {error}") from error
 
 
-def _place(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port
+# -- responses ------------------------------------------------------------------------------------------------------
 
 
-def _joined(response: aiohttp.ClientResponse) -> tuple[tuple[str, str], ...]:
+class _TooLarge(Exception):
+    """A response is larger than it may be."""
+
+
+class _Content:
+    """The bytes of a response as they come, unpacked if they are gzip. Never more than the limit in memory."""
+
+    def __init__(self, *, is_packed: bool) -> None:
+        self.content = bytearray()
+        self._packed_bytes = 0
+        self._unpacker = zlib.decompressobj(_GZIP_WINDOW) if is_packed else None
+
+    def add(self, chunk: bytes) -> None:
+        """Raises _TooLarge, zlib.error."""
+        self._packed_bytes += len(chunk)
+        if self._packed_bytes > HTTP_RESPONSE_BYTES:
+            raise _TooLarge
+        if self._unpacker is None:
+            self.content += chunk
+            return
+        while chunk:
+            if self._unpacker.eof:  # a gzip file may have several members
+                self._unpacker = zlib.decompressobj(_GZIP_WINDOW)
+            self.content += self._unpacker.decompress(chunk, HTTP_RESPONSE_BYTES + 1 - len(self.content))
+            if len(self.content) > HTTP_RESPONSE_BYTES:
+                raise _TooLarge
+            chunk = self._unpacker.unused_data
+
+    def end(self) -> None:
+        """Raises zlib.error: the last gzip member is not whole."""
+        if self._unpacker is not None and self._packed_bytes and not self._unpacker.eof:
+            raise zlib.error("the gzip data is not whole")
+
+
+async def _received(response: aiohttp.ClientResponse) -> HttpResponse | NoResponse:
+    """Raises aiohttp.ClientError, zlib.error."""
+    headers = joined((name, _repaired(value)) for name, value in response.headers.items())
+    is_packed = any(name == "Content-Encoding" and value.lower() in {"gzip", "x-gzip"} for name, value in headers)
+    content = _Content(is_packed=is_packed)
+    try:
+        async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
+            content.add(chunk)
+    except _TooLarge:
+        detail = f"the response is larger than {HTTP_RESPONSE_BYTES} bytes"
+        return NoResponse(trouble=Trouble.TOO_LARGE, detail=detail)
+    content.end()
+    if is_packed and content.content:  # they spoke of the packed bytes
+        headers = tuple(item for item in headers if item[0] not in {"Content-Encoding", "Content-Length"})
+    return HttpResponse(code=response.status, headers=headers, body=bytes(content.content))
+
+
+def _repaired(value: str) -> str:
+    """A header's text. One that is not UTF-8 is taken for Latin-1: no bytes are lost, and the text can be stored."""
+    raw = value.encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def joined(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Headers in canonical case; repeated ones are joined."""
     found: dict[str, str] = {}
-    for name, value in response.headers.items():
+    for name, value in headers:
         key = canonical(name)
         found[key] = f"{found[key]}, {value}" if key in found else value
     return tuple(found.items())

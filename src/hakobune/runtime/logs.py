@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from enum import IntEnum
 from math import inf
 from pathlib import Path
 
@@ -35,7 +37,18 @@ from hakobune.engines.logs.writer import LaneLog
 from hakobune.runtime.clock import Clock, Identifiers, RandomIdentifiers, SystemClock
 from hakobune.runtime.log_index import ExecutionIndex, Opened, Span
 from hakobune.runtime.log_progress import ProgressReports
-from hakobune.runtime.log_walk import PASSED, Item, Place, Source, Window, execution_items, merge, project_items, window
+from hakobune.runtime.log_walk import (
+    JOIN_S,
+    PASSED,
+    Item,
+    Place,
+    Source,
+    Window,
+    execution_items,
+    merge,
+    project_items,
+    window,
+)
 from hakobune.store.api import Store
 from hakobune.store.documents import to_document
 
@@ -44,6 +57,15 @@ _LINES_MAX = 400_000  # looked at for one page, whatever matches; a longer searc
 _LOOK_S = 4.0  # and no longer than this: every request is answered within 10 s
 _CLOCK_EVERY = 256  # lines between two looks at the clock
 _AFTER_END_S = 60.0  # output may be stamped later than the end of its execution
+_INSERT_ID = re.compile(rb'\{"insert_id":"([^"\\]*)"')  # how a stored entry begins
+
+
+class Shelf(IntEnum):
+    """Where entries of a project are kept. Each shelf has room of its own, so that none pushes out another's."""
+
+    USER = 0
+    PLATFORM = 1
+    CALLS = 2
 
 
 class LogsRoom:
@@ -59,6 +81,7 @@ class LogsRoom:
         self._index = ExecutionIndex(store)
         self._reports = ProgressReports(self._reader)
         self._limiter = anyio.CapacityLimiter(_LISTS_AT_ONCE)
+        self._write_limiter = anyio.CapacityLimiter(1)
         self._writers: dict[str, LaneLog] = {}
         self._writers_guard = threading.Lock()
 
@@ -75,19 +98,20 @@ class LogsRoom:
         """What the tasks of an execution say of their progress, summed; None if none has said anything."""
         return await anyio.to_thread.run_sync(self._reports.progress, execution, limiter=self._limiter)
 
-    async def write_entries(self, entries: Sequence[LogEntry]) -> None:
-        """Keep entries; they survive a power cut when this returns. Entries without an id, a time or a time of arrival
-        get them. Raises InvalidArgument (one is too large: none is kept), ResourceExhausted (the disk is full)."""
+    async def write_entries(
+        self, entries: Iterable[LogEntry], *, shelf: Shelf = Shelf.USER, since_s: float | None = None
+    ) -> None:
+        """Keep entries; they survive a power cut when this returns. They are made where they are iterated over: in a
+        worker thread. Entries without an id, a time or a time of arrival
+        get them. `since_s`: some may have been written since then; what is there already is not written again.
+        Raises InvalidArgument (one is too large: none is kept), ResourceExhausted (the disk is full)."""
         now_s = self._clock.now_s()
         batch = self._identifiers.uid()
-        stamped = [_stamped(entry, now_s, f"{batch}/{place}") for place, entry in enumerate(entries)]
-        by_project: dict[str, list[bytes]] = {}
-        for place, entry in enumerate(stamped):
-            data = to_document(entry).encode()
-            if len(data) > limits.ENTRY_MAX_BYTES:
-                raise InvalidArgument(f"entries[{place}]: an entry has at most {limits.ENTRY_MAX_BYTES} bytes.")
-            by_project.setdefault(entry.log_name.split("/")[1], []).append(data)
-        await anyio.to_thread.run_sync(self._write, by_project, now_s, limiter=self._limiter)
+
+        def write() -> None:
+            self._write(_documents(entries, now_s, batch), now_s, shelf, since_s)
+
+        await anyio.to_thread.run_sync(write, limiter=self._write_limiter)
 
     # ------------------------------------------------------------------ reading, in worker threads
 
@@ -133,21 +157,45 @@ class LogsRoom:
 
     # ------------------------------------------------------------------ writing, in worker threads
 
-    def _write(self, by_project: dict[str, list[bytes]], now_s: float) -> None:
+    def _write(
+        self, by_project: dict[str, list[tuple[str, bytes]]], now_s: float, shelf: Shelf, since_s: float | None
+    ) -> None:
         with self._writers_guard:
             for project, documents in by_project.items():
                 lane_uid = project_lane(project)
+                written = None if since_s is None else self._written(lane_uid, shelf, since_s)
                 writer = self._writers.get(project)
                 if writer is None:
                     writer = LaneLog(str(self._root / lane_uid), tail_limit_bytes=LOG_LIMIT_BYTES)
                     self._writers[project] = writer
-                for document in documents:
-                    writer.append(now_s, 0, 0, 0, records.STDOUT, document)
+                for identifier, document in documents:
+                    if written is not None:
+                        if identifier in written:
+                            continue
+                        written.add(identifier)
+                    writer.append(now_s, shelf, 0, 0, records.STDOUT, document)
                 writer.sync()
                 if writer.failure is not None:
                     del self._writers[project]
                     writer.discard()
                     raise ResourceExhausted(f"The entries could not be kept: {writer.failure}.")
+
+    def _written(self, lane_uid: str, shelf: Shelf, since_s: float) -> set[str]:
+        """The ids of a shelf's entries that arrived since then."""
+        walk = self._reader.records(lane_uid, after_s=since_s - JOIN_S, index=shelf)
+        return {match[1].decode() for record in walk if (match := _INSERT_ID.match(record.data))}
+
+
+def _documents(entries: Iterable[LogEntry], now_s: float, batch: str) -> dict[str, list[tuple[str, bytes]]]:
+    """What is written of entries that arrive now: ids and documents, by project. Raises InvalidArgument."""
+    by_project: dict[str, list[tuple[str, bytes]]] = {}
+    for place, arrived in enumerate(entries):
+        entry = _stamped(arrived, now_s, f"{batch}/{place}")
+        data = to_document(entry).encode()
+        if len(data) > limits.ENTRY_MAX_BYTES:
+            raise InvalidArgument(f"entries[{place}]: an entry has at most {limits.ENTRY_MAX_BYTES} bytes.")
+        by_project.setdefault(entry.log_name.split("/")[1], []).append((entry.insert_id, data))
+    return by_project
 
 
 def project_lane(project: str) -> str:

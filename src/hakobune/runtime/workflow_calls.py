@@ -12,8 +12,11 @@ from dataclasses import replace
 from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
+import anyio
+
 from hakobune.core.errors import HakobuneError
-from hakobune.core.logs.entries import LogEntry, Resource, Severity, log_name
+from hakobune.core.logs.entries import LogEntry, Severity, log_name
+from hakobune.core.logs.workflows import USER_LOG, user_entry_id, workflow_labels, workflow_resource
 from hakobune.core.workflows.effects import (
     Answer,
     Done,
@@ -26,18 +29,17 @@ from hakobune.core.workflows.effects import (
     WriteLog,
 )
 from hakobune.core.workflows.events import Answered, Command
+from hakobune.core.workflows.limits import REDIRECTS
 from hakobune.core.workflows.model import WorkflowExecution
 from hakobune.runtime.clock import Clock
 from hakobune.runtime.credentials import Credentials
 from hakobune.runtime.google_token import GoogleToken
-from hakobune.runtime.http_client import Transport
+from hakobune.runtime.http_client import Transport, redirected
 from hakobune.runtime.settings import Settings
 
 _log = logging.getLogger("hakobune.workflows")
 
 KEY_HEADER = "Idempotency-Key"
-EXECUTION_LABEL = "workflows.googleapis.com/execution_id"
-USER_LOG = "Workflows"
 
 # APIs whose hosts are our own front door, also in their regional forms; what is missing there says so by name.
 _SERVED = frozenset(
@@ -87,9 +89,8 @@ class WorkflowCalls:
         command = settings.google_token_command
         self._google_token = GoogleToken(command, clock) if command else None
 
-    async def perform(self, execution: WorkflowExecution, command: Command, *, is_repeat: bool) -> Answered:
+    async def perform(self, execution: WorkflowExecution, command: Command) -> Answered:
         """Carry out an effect that is no wait."""
-        del is_repeat  # the key says it
         effect = command.effect
         answer: Answer
         match effect:
@@ -105,6 +106,14 @@ class WorkflowCalls:
     # -- requests -----------------------------------------------------------------------------------------------
 
     async def _request(self, execution: WorkflowExecution, request: HttpRequest) -> HttpResponse | NoResponse:
+        """One deadline for all of it: a token, the redirects, the body."""
+        try:
+            with anyio.fail_after(request.timeout_s):
+                return await self._follow(execution, request)
+        except TimeoutError:
+            return NoResponse(trouble=Trouble.TIMEOUT, detail=f"no answer within {request.timeout_s:g} s")
+
+    async def _follow(self, execution: WorkflowExecution, request: HttpRequest) -> HttpResponse | NoResponse:
         if request.token is not None:
             try:
                 request = await self._with_token(execution, request, request.token)
@@ -112,6 +121,18 @@ class WorkflowCalls:
                 return NoResponse(trouble=Trouble.AUTH, detail=f"no token could be made: {error.message}")
             except ValueError as error:
                 return NoResponse(trouble=Trouble.INVALID, detail=str(error))
+        for _ in range(REDIRECTS + 1):
+            answer = await self._send(request)
+            following = redirected(request, answer) if isinstance(answer, HttpResponse) else None
+            if following is None:
+                return answer
+            if isinstance(following, NoResponse):
+                return following
+            request = following
+        return NoResponse(trouble=Trouble.CONNECTION, detail=f"more than {REDIRECTS} redirects")
+
+    async def _send(self, request: HttpRequest) -> HttpResponse | NoResponse:
+        """One request to where its host is served: here, in the user's own services, or outside."""
         host = _host(request.url)
         if is_google(host):
             return await self._google(request, host)
@@ -158,7 +179,7 @@ class WorkflowCalls:
     async def _write_log(self, execution: WorkflowExecution, command: Command, effect: WriteLog) -> Answer:
         now_s = self._clock.now_s()
         entry = LogEntry(
-            insert_id=f"{execution.uid}/{command.call}",
+            insert_id=user_entry_id(execution, command.call),
             log_name=log_name(execution.name.project, USER_LOG),
             timestamp_s=now_s,
             receive_s=now_s,
@@ -166,7 +187,7 @@ class WorkflowCalls:
             text_payload=effect.text,
             json_payload=effect.json,
             resource=workflow_resource(execution),
-            labels={EXECUTION_LABEL: execution.name.execution},
+            labels=workflow_labels(execution),
         )
         try:
             await self._logs.write_entries([entry])
@@ -176,15 +197,6 @@ class WorkflowCalls:
         return Done()
 
 
-def workflow_resource(execution: WorkflowExecution) -> Resource:
-    """What wrote an entry, as the service names it."""
-    name = execution.name
-    return Resource(
-        type="workflows.googleapis.com/Workflow",
-        labels={"project_id": name.project, "location": name.location, "workflow_id": name.workflow},
-    )
-
-
 def _keyed(request: HttpRequest, key: str) -> HttpRequest:
     if any(name.lower() == KEY_HEADER.lower() for name, _ in request.headers):
         return request
@@ -192,7 +204,11 @@ def _keyed(request: HttpRequest, key: str) -> HttpRequest:
 
 
 def _host(url: str) -> str:
-    return (urlsplit(url).hostname or "").lower().rstrip(".")
+    """The host, or "" for what is no URL: whoever sends it will say so."""
+    try:
+        return (urlsplit(url).hostname or "").lower().rstrip(".")
+    except ValueError:
+        return ""
 
 
 def is_google(host: str) -> bool:

@@ -46,8 +46,8 @@ class Calls(Protocol):
     """Carries effects out."""
 
     async def perform(self, execution: WorkflowExecution, command: Command) -> Answered:
-        """Carry out an effect that is no wait, perhaps not for the first time. Troubles are answers; what is raised is a
-        bug."""
+        """Carry out an effect that is no wait, perhaps for the second time. Troubles are answers; what is raised is a
+        bug, and sets the execution aside."""
         ...
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import anyio
 import anyio.lowlevel
@@ -19,6 +20,7 @@ from hakobune.core.errors import (
 )
 from hakobune.core.names import WorkflowExecutionName, project_number
 from hakobune.core.workflows import journal
+from hakobune.core.workflows.call_log import CallLog
 from hakobune.core.workflows.events import CancelRequested, Event, Moved, Stamped, Started
 from hakobune.core.workflows.limits import NO_LIMITS, RunLimits, Strictness
 from hakobune.core.workflows.machine import Machine
@@ -50,13 +52,27 @@ _DETAIL_CHARACTERS = 2_000  # of the reason why an execution is set aside: a def
 
 
 class Observer:
-    """Sees executions begin and end. The default does nothing; the log of the platform is one."""
+    """Sees executions live. The default does nothing; the log of the platform is one.
 
-    def began(self, execution: WorkflowExecution) -> None:
-        """It is ACTIVE, and that is durable."""
+    `is_repeat`: a crash may have come after it was told the same.
+    """
 
-    def ended(self, execution: WorkflowExecution) -> None:
-        """It has ended, and that is durable."""
+    def watch(self, execution: WorkflowExecution, entries: Sequence[bytes], *, is_repeat: bool) -> CallLog | None:
+        """What is to record the calls while this journal is folded, and after; None: nobody asks."""
+        del execution, entries, is_repeat
+        return None
+
+    def loaded(self, execution: WorkflowExecution, machine: Machine, last_s: float, *, is_repeat: bool) -> None:
+        """It is ACTIVE and in memory; `last_s` is the instant of the newest entry of its journal."""
+
+    def called(self, execution: WorkflowExecution, calls: CallLog, *, is_repeat: bool) -> None:
+        """What the record has is durable."""
+
+    async def rested(self) -> None:
+        """An execution has left memory. Until this returns, a crash makes its next life a repeat."""
+
+    async def ended(self, execution: WorkflowExecution, *, is_repeat: bool) -> None:
+        """It has ended, and that is durable. Until this returns, a crash tells it again."""
 
 
 @dataclass(slots=True)
@@ -168,7 +184,7 @@ class WorkflowExecutions:
         stuck = await self._wheel.store.read(lambda tx: tx.workflows.stuck())
         for start in range(0, len(stuck), _BEGUN_AT_ONCE):
             uids = stuck[start : start + _BEGUN_AT_ONCE]
-            await self._wheel.persist(lambda turn, uids=uids: _try_again(turn, uids))
+            await self._wheel.persist(partial(_try_again, uids=uids))
         for project, location in await self._wheel.store.read(lambda tx: tx.workflows.queued_places()):
             await self.fill(project, location)
 
@@ -181,27 +197,30 @@ class WorkflowExecutions:
         seat.is_attended = True
         refusal: HakobuneError = Unavailable(f"The execution '{uid}' cannot take this now: try again.")
         try:
-            if await self._attend(uid, seat):
-                refusal = FailedPrecondition(f"The execution '{uid}' is not active any more.")
+            await self._attend(uid, seat, is_repeat=command.is_repeat or command.epoch > 1)
+            refusal = _inactive(uid)
         finally:
             # No await between the driver's last look at its mailbox and here: no letter is left behind.
             del self._seats[uid]
             seat.mailbox.refuse(refusal)
+        await self.observer.rested()
 
-    async def _attend(self, uid: str, seat: _Seat) -> bool:
-        """True: nobody will take letters any more. False: it rests, and there was none."""
+    async def _attend(self, uid: str, seat: _Seat, *, is_repeat: bool) -> None:
+        """Drive an execution. When this returns, it rests and there is no letter, or nobody will take letters."""
         async with self._loading:
-            driver = await self._load(uid, seat)
-        if driver is None:
-            return True
-        seat.driver = driver
-        await self._drive(driver, seat.mailbox)
-        if driver.is_abandoned:
-            return True
-        if driver.machine.outcome is not None:
-            self.observer.ended(driver.execution)
-            return True
-        return False
+            execution, revision, entries = await self._wheel.store.read(lambda tx: _stored(tx, uid))
+            driver = None
+            if execution is not None and execution.state is ExecutionState.ACTIVE:
+                driver = await self._load(execution, revision, entries, seat, is_repeat=is_repeat)
+        if driver is not None:
+            seat.driver = driver
+            await self._drive(driver, seat.mailbox)
+            if driver.machine.outcome is not None and not driver.is_abandoned:
+                seat.mailbox.refuse(_inactive(uid))
+                await self.observer.ended(driver.execution, is_repeat=False)
+        elif execution is not None and execution.state in FINAL_STATES:
+            seat.mailbox.refuse(_inactive(uid))
+            await self._tell_again(execution, revision, entries, seat)
 
     async def _drive(self, driver: Driver, mailbox: Mailbox) -> None:
         while True:
@@ -229,22 +248,29 @@ class WorkflowExecutions:
         del subject  # it is due: if it is not among the first, the wheel asks again
         await self._wheel.persist(unit)
 
-    async def _load(self, uid: str, seat: _Seat) -> Driver | None:
-        """Bring an execution into memory. None if it has ended, is gone, or cannot go on."""
-        execution, revision, entries = await self._wheel.store.read(lambda tx: _stored(tx, uid))
-        if execution is None or execution.state is not ExecutionState.ACTIVE:
-            return None
+    async def _load(
+        self,
+        execution: WorkflowExecution,
+        revision: Revision | None,
+        entries: Sequence[bytes],
+        seat: _Seat,
+        *,
+        is_repeat: bool,
+    ) -> Driver | None:
+        """Bring an execution into memory. None if it cannot go on, or is deleted meanwhile."""
         try:
-            if revision is None:
-                raise CorruptJournal(_no_revision(execution))
-            folded = await self._fold(execution, revision, entries, seat)
+            calls = self.observer.watch(execution, entries, is_repeat=is_repeat)
+            folded = await self._fold(execution, revision, entries, seat, calls)
         except Exception as error:  # noqa: BLE001 - also a bug of ours: one execution must not stop the others
             await self._set_aside(execution, error)
             return None
         if seat.is_gone:
             return None
-        if len(entries) == 1 and not execution.current_steps:  # it has not rested since, either
-            self.observer.began(execution)
+        self.observer.loaded(execution, folded.machine, folded.last_s, is_repeat=is_repeat)
+        committed: Callable[[], None] = _nothing
+        if calls is not None:
+            self.observer.called(execution, calls, is_repeat=is_repeat)
+            committed = partial(self.observer.called, execution, calls, is_repeat=False)
         if folded.base_url != self._settings.base_url:
             seat.mailbox.put(Letter(Moved(base_url=self._settings.base_url)))
         return Driver(
@@ -257,13 +283,37 @@ class WorkflowExecutions:
             last_s=folded.last_s,
             seeds=self._seed,
             ended=self._ended,
+            committed=committed,
         )
 
+    async def _tell_again(
+        self, execution: WorkflowExecution, revision: Revision | None, entries: Sequence[bytes], seat: _Seat
+    ) -> None:
+        """It has ended; a crash may have come before all of it was told."""
+        calls = self.observer.watch(execution, entries, is_repeat=True)
+        if calls is not None and entries:
+            try:
+                async with self._loading:
+                    await self._fold(execution, revision, entries, seat, calls)
+            except Exception:  # noqa: BLE001 - as when it is loaded: the log must not stop the others
+                _log.exception("what execution %s called last may be missing in the log", execution.name)
+            else:
+                self.observer.called(execution, calls, is_repeat=True)
+        await self.observer.ended(execution, is_repeat=True)
+
     async def _fold(
-        self, execution: WorkflowExecution, revision: Revision, entries: Sequence[bytes], seat: _Seat
+        self,
+        execution: WorkflowExecution,
+        revision: Revision | None,
+        entries: Sequence[bytes],
+        seat: _Seat,
+        calls: CallLog | None = None,
     ) -> _Folded:
-        """The machine as the journal left it, in slices. Raises CorruptJournal, InvalidDefinition."""
-        machine = Machine(self.plan_of(execution, revision), limits=self.limits)
+        """The machine as the journal left it, in slices: others get their turn in between.
+        Raises CorruptJournal, InvalidDefinition."""
+        if revision is None:
+            raise CorruptJournal(_no_revision(execution))
+        machine = Machine(self.plan_of(execution, revision), limits=self.limits, recorder=calls)
         last: Stamped | None = None
         base_url = ""
         for number, entry in enumerate(entries, 1):
@@ -350,6 +400,7 @@ class WorkflowExecutions:
             if execution.state is not ExecutionState.ACTIVE:
                 ended = replace(execution, state=ExecutionState.CANCELLED, state_detail="", end_s=turn.now_s)
                 turn.tx.workflows.save_execution(ended)
+                turn.emit(ROOM, ended.uid, DRIVE)  # its end is told
                 self.promote(turn, name.project, name.location)
                 return ended
             return execution
@@ -399,12 +450,20 @@ class WorkflowExecutions:
         return (await self._fold(execution, revision, entries, _Seat())).machine
 
 
+def _nothing() -> None:
+    """Nobody records calls."""
+
+
 def _stored(tx: ReadTx, uid: str) -> tuple[WorkflowExecution | None, Revision | None, list[bytes]]:
     execution = tx.workflows.execution_by_uid(uid)
     if execution is None:
         return None, None, []
     revision = tx.workflows.find_revision(execution.workflow_uid, execution.revision_id)
     return execution, revision, tx.workflows.journal(uid)
+
+
+def _inactive(uid: str) -> FailedPrecondition:
+    return FailedPrecondition(f"The execution '{uid}' is not active any more.")
 
 
 def _try_again(turn: Turn, uids: Sequence[str]) -> None:
@@ -424,9 +483,8 @@ def _no_revision(execution: WorkflowExecution) -> str:
 
 def _cause(error: Exception) -> Exception:
     """What went wrong first, out of the group that a task group makes of it."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error
+    members: tuple[Exception, ...] = getattr(error, "exceptions", ())
+    return _cause(members[0]) if members else error
 
 
 def environment(name: WorkflowExecutionName, revision: Revision) -> Mapping[str, str]:

@@ -17,12 +17,15 @@ from typing import Final
 
 import anyio
 
-from hakobune.core.errors import HakobuneError, InvalidArgument
+from hakobune.core.errors import HakobuneError, InvalidArgument, Unavailable
 from hakobune.core.logs.entries import LogEntry
-from hakobune.core.logs.workflows import call_entry, end_entry, start_entry
+from hakobune.core.logs.workflows import call_entry, end_entry, start_entry, user_entry_id
+from hakobune.core.workflows import journal
 from hakobune.core.workflows.call_log import CallLog
-from hakobune.core.workflows.events import Stamped
+from hakobune.core.workflows.effects import WriteLog
+from hakobune.core.workflows.machine import Machine
 from hakobune.core.workflows.model import CallLogLevel, WorkflowExecution
+from hakobune.runtime.clock import Clock
 from hakobune.runtime.logs import LogsRoom, Shelf
 from hakobune.runtime.workflow_executions import Observer
 
@@ -30,6 +33,7 @@ _log = logging.getLogger("hakobune.workflows")
 
 LAZY_S: Final = 0.2  # entries of the platform wait at most this long for others
 RECENT_S: Final = 60.0  # entries of events older than this, counted from the newest one, were written before a crash
+_SAME_S: Final = 0.000_001  # the first entry of a journal has the instant of the start
 _WAITING_MAX: Final = 50_000  # what a full disk keeps waiting; more entries of begins and calls are dropped
 _RETRY_FIRST_S: Final = 0.1
 _RETRY_MAX_S: Final = 5.0
@@ -52,33 +56,42 @@ class _Batch:
 class WorkflowLog(Observer):
     """Writes the log. `run` is its loop; entries wait until it runs."""
 
-    def __init__(self, logs: LogsRoom) -> None:
+    def __init__(self, logs: LogsRoom, clock: Clock) -> None:
         self._logs = logs
+        self._clock = clock
         self._batch = _Batch()
         self._writing: _Batch | None = None
         self._has_arrived = anyio.Event()
         self._waiting = 0
-        self._dropped = 0
+        self._has_calls = False  # among those that wait
+        self._is_dropping = False
+        self._in_doubt: dict[str, float] = {}  # ids of entries that a crash may have cut off, and since when
 
     # -- what happens -------------------------------------------------------------------------------------------
 
-    def watch(self, execution: WorkflowExecution, journaled: list[Stamped], *, is_repeat: bool) -> CallLog | None:
+    def watch(self, execution: WorkflowExecution, entries: Sequence[bytes], *, is_repeat: bool) -> CallLog | None:
         """A record of the execution's calls, if they are to be logged. Of what the journal has, it tells what may not
         be in the log yet: all in the execution's first life; after a crash, what was recent then; else nothing, since
         an execution that rested has left nothing unwritten."""
         if execution.call_log_level not in _LOGGED:
             return None
-        if len(journaled) == 1:
-            return CallLog(execution.call_log_level)
-        from_s = journaled[-1].at_s - RECENT_S if is_repeat else math.inf
+        from_s = -math.inf
+        if is_repeat and entries:
+            from_s = journal.decode(entries[-1]).at_s - RECENT_S
+        elif len(entries) > 1 or execution.current_steps:
+            from_s = math.inf
         return CallLog(execution.call_log_level, from_s=from_s)
 
-    def loaded(self, execution: WorkflowExecution, journaled: list[Stamped], *, is_repeat: bool) -> None:
+    def loaded(self, execution: WorkflowExecution, machine: Machine, last_s: float, *, is_repeat: bool) -> None:
         """In its first life, and soon after a crash, this tells that the execution has begun."""
-        is_recent = journaled[-1].at_s - journaled[0].at_s <= RECENT_S
-        if len(journaled) == 1 or (is_repeat and is_recent):
-            since_s = journaled[0].at_s if is_repeat else None
-            self._take(Shelf.PLATFORM, [partial(start_entry, execution)], since_s)
+        start_s = execution.create_s if execution.start_s is None else execution.start_s
+        if is_repeat:
+            for command in machine.waiting.values():
+                if isinstance(command.effect, WriteLog):
+                    self._in_doubt[user_entry_id(execution, command.call)] = start_s
+        is_first = last_s <= start_s + _SAME_S and not execution.current_steps
+        if is_first or (is_repeat and last_s <= start_s + RECENT_S):
+            self._take(Shelf.PLATFORM, [partial(start_entry, execution)], start_s if is_repeat else None)
 
     def called(self, execution: WorkflowExecution, calls: CallLog, *, is_repeat: bool) -> None:
         """What the record has of calls is durable: tell it, and from now on all."""
@@ -86,12 +99,16 @@ class WorkflowLog(Observer):
         notes = calls.take()
         if notes:
             since_s = notes[0].at_s if is_repeat else None
+            self._has_calls = True
             self._take(Shelf.CALLS, [partial(call_entry, execution, note) for note in notes], since_s)
 
-    async def rested(self, execution: WorkflowExecution) -> None:
-        """Returns when what was told of the execution's calls is durable."""
-        if execution.call_log_level in _LOGGED:
-            await self._settle()
+    async def rested(self) -> None:
+        """Returns when what was told of calls is durable."""
+        if self._has_calls:
+            self._batch.is_urgent.set()
+            await self._batch.is_written.wait()
+        elif self._writing is not None and self._writing.makes[Shelf.CALLS]:
+            await self._writing.is_written.wait()
 
     async def ended(self, execution: WorkflowExecution, *, is_repeat: bool) -> None:
         """Returns when the entry of the end is durable."""
@@ -99,31 +116,21 @@ class WorkflowLog(Observer):
         batch = self._put(Shelf.PLATFORM, [partial(end_entry, execution)], since_s)
         await batch.is_written.wait()
 
-    async def _settle(self) -> None:
-        """Return when all that was told so far is durable."""
-        if self._waiting:
-            self._batch.is_urgent.set()
-            await self._batch.is_written.wait()
-        elif self._writing is not None:
-            await self._writing.is_written.wait()
-
-    async def write(self, entry: LogEntry, *, since_s: float | None) -> None:
-        """Write an entry of a user; durable when this returns. `since_s`: it may have been written since then.
-
-        Raises InvalidArgument where it is too large.
-        """
-        place = len(self._batch.makes[Shelf.USER])
-        batch = self._put(Shelf.USER, [partial(_same, entry)], since_s)
-        batch.is_urgent.set()
-        await batch.is_written.wait()
-        if place in batch.refusals:
-            raise batch.refusals[place]
+    async def write_entries(self, entries: Sequence[LogEntry]) -> None:
+        """Write entries of users; they are durable when this returns. Raises InvalidArgument: one is too large."""
+        for entry in entries:
+            place = len(self._batch.makes[Shelf.USER])
+            batch = self._put(Shelf.USER, [partial(_same, entry)], self._in_doubt.pop(entry.insert_id, None))
+            batch.is_urgent.set()
+            await batch.is_written.wait()
+            if place in batch.refusals:
+                raise batch.refusals[place]
 
     def _take(self, shelf: Shelf, makes: Sequence[Callable[[], LogEntry]], since_s: float | None) -> None:
         if self._waiting < _WAITING_MAX:
             self._put(shelf, makes, since_s)
-        elif not self._dropped:
-            self._dropped += len(makes)
+        elif not self._is_dropping:
+            self._is_dropping = True
             _log.error("entries of the logs of workflows are dropped: the disk does not take what waits already")
 
     def _put(self, shelf: Shelf, makes: Sequence[Callable[[], LogEntry]], since_s: float | None) -> _Batch:
@@ -144,7 +151,8 @@ class WorkflowLog(Observer):
             with anyio.move_on_after(LAZY_S):
                 await self._batch.is_urgent.wait()
             batch, self._batch = self._batch, _Batch()
-            self._waiting = self._dropped = 0
+            self._waiting = 0
+            self._has_calls = self._is_dropping = False
             self._has_arrived = anyio.Event()
             self._writing = batch
             await self._write(batch)
@@ -154,34 +162,34 @@ class WorkflowLog(Observer):
     async def _write(self, batch: _Batch) -> None:
         """The user's entries first: somebody waits for them."""
         for shelf, makes in batch.makes.items():
-            entries = [make() for make in makes]
-            if entries:
-                await self._write_shelf(shelf, entries, batch)
+            if makes:
+                await self._write_shelf(shelf, makes, batch)
 
-    async def _write_shelf(self, shelf: Shelf, entries: list[LogEntry], batch: _Batch) -> None:
+    async def _write_shelf(self, shelf: Shelf, makes: Sequence[Callable[[], LogEntry]], batch: _Batch) -> None:
         since_s = batch.since_s.get(shelf)
+        begun_s = self._clock.now_s()
         wait_s = _RETRY_FIRST_S
         while True:
             try:
-                await self._logs.write_entries(entries, shelf=shelf, since_s=since_s)
+                await self._logs.write_entries((make() for make in makes), shelf=shelf, since_s=since_s)
             except InvalidArgument:
-                await self._write_singly(shelf, entries, batch)
+                await self._write_singly(shelf, makes, batch)
             except (HakobuneError, OSError) as refusal:
                 _log.warning("the log of workflows cannot be written, trying again: %s", refusal)
                 await anyio.sleep(wait_s)
                 wait_s = min(_RETRY_MAX_S, wait_s * 2)
-                since_s = min([entry.timestamp_s for entry in entries])  # some may have been written
+                since_s = begun_s if since_s is None else min(begun_s, since_s)  # some may have been written
                 continue
             return
 
-    async def _write_singly(self, shelf: Shelf, entries: Sequence[LogEntry], batch: _Batch) -> None:
+    async def _write_singly(self, shelf: Shelf, makes: Sequence[Callable[[], LogEntry]], batch: _Batch) -> None:
         """One entry of a batch is too large: its writer is told so, and the others are written."""
-        for place, entry in enumerate(entries):
+        for place, make in enumerate(makes):
             try:
-                await self._logs.write_entries([entry], shelf=shelf, since_s=batch.since_s.get(shelf))
-            except HakobuneError as refusal:
-                _log.warning("a log entry is lost: %s", refusal.message)
-                batch.refusals[place] = refusal
+                await self._logs.write_entries([make()], shelf=shelf, since_s=batch.since_s.get(shelf))
+            except (HakobuneError, OSError) as refusal:
+                _log.warning("a log entry is lost: %s", refusal)
+                batch.refusals[place] = refusal if isinstance(refusal, HakobuneError) else Unavailable(str(refusal))
 
 
 def _same(entry: LogEntry) -> LogEntry:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import anyio
+import anyio.to_thread
 
 from hakobune.core.errors import (
     AlreadyExists,
@@ -43,14 +45,24 @@ from hakobune.core.workflows.plan import Plan
 from hakobune.core.workflows.world import Callback
 from hakobune.runtime.clock import Identifiers
 from hakobune.runtime.wheel import Turn, Wheel
+from hakobune.runtime.workflow_driver import ROOM
 from hakobune.runtime.workflow_executions import WorkflowExecutions
 from hakobune.runtime.workflow_plans import Plans
 from hakobune.store.api import Page, ReadTx
 from hakobune.store.workflows_api import ExecutionOrder
 
 WORKFLOWS_MAX = 10_000  # of a project; https://cloud.google.com/workflows/quotas
-_BATCH = 200  # executions looked at at once for a filtered list
 _SWEEP_S = 3_600.0
+_SWEPT_AT_ONCE = 500  # executions that one turn removes
+# Executions that are looked at for a filtered list: at once (whole ones may have a megabyte each), in an order that
+# the store must sort for (at once: each look sorts again), and for one page: a search that finds little goes on with
+# the next page, as https://google.aip.dev/158 allows.
+_BATCH = 250
+_BATCH_FULL = 50
+_BATCH_SORTED = 1_000
+_LOOKED_AT_MAX = 5_000
+
+_log = logging.getLogger("hakobune.workflows")
 
 
 class MethodMismatch(HakobuneError):
@@ -119,11 +131,13 @@ class WorkflowsRoom:
             if workflow is None:
                 raise _missing(name)
             under_way = turn.tx.workflows.remove_workflow(workflow)
-            self.executions.promote(turn, name.project, name.location)
+            for uid in under_way:
+                turn.tx.timers.clear(ROOM, uid)
             return self._operation(turn, Verb.DELETE, name, None, None), under_way
 
         operation, under_way = await self._wheel.turn(unit)
         self.executions.abandon(under_way)
+        await self.executions.fill(name.project, name.location)
         return operation
 
     async def get(self, name: WorkflowName, revision_id: str = "") -> Workflow:
@@ -272,12 +286,15 @@ class WorkflowsRoom:
         *,
         is_full: bool,
     ) -> tuple[list[WorkflowExecution], str]:
-        """A page of executions, and where the next one begins ("" at the end). Raises NotFound."""
+        """A page of executions, and where the next one begins ("" at the end). A page of a list with `matches` may have
+        less than its limit, even nothing. Raises NotFound."""
         workflow = await self.get(name)
         found: list[WorkflowExecution] = []
         after = page.after
-        while True:
-            batch = page.limit - len(found) + 1 if matches is None else _BATCH
+        looked_at = 0
+        while looked_at < _LOOKED_AT_MAX:
+            batch = page.limit - len(found) + 1 if matches is None else _batch(order, is_full=is_full)
+            looked_at += batch
             part = Page(limit=batch, after=after)
             listed = await self._wheel.store.read(
                 lambda tx, part=part: tx.workflows.list_executions(workflow.uid, order, part, is_full=is_full)
@@ -293,6 +310,7 @@ class WorkflowsRoom:
                 after = item.cursor
             if len(listed) < batch:
                 return found, ""
+        return found, after
 
     async def cancel(self, name: WorkflowExecutionName) -> WorkflowExecution:
         """Cancel an execution. Raises NotFound, FailedPrecondition (it has ended)."""
@@ -316,17 +334,22 @@ class WorkflowsRoom:
         execution, plan, entries = await self._journal(name)
         if execution.is_history_deleted:
             return []
-        stamped = [journal.decode(entry) for entry in entries]
         bounds = self.executions.limits
-        return await anyio.to_thread.run_sync(
-            lambda: fold_history(plan, stamped, execution.history_level, limits=bounds)
-        )
+
+        def fold() -> list[StepEntry]:
+            return fold_history(plan, map(journal.decode, entries), execution.history_level, limits=bounds)
+
+        return await anyio.to_thread.run_sync(fold)
 
     async def export_data(self, name: WorkflowExecutionName) -> str:
         """All that is kept of an execution, as JSON text. Raises NotFound."""
         execution, _, entries = await self._journal(name)
-        events = [json.loads(entry) for entry in entries]
-        return json.dumps({"execution": str(execution.name), "argument": execution.argument, "events": events})
+
+        def export() -> str:
+            events = [json.loads(entry) for entry in entries]
+            return json.dumps({"execution": str(execution.name), "argument": execution.argument, "events": events})
+
+        return await anyio.to_thread.run_sync(export)
 
     async def _journal(self, name: WorkflowExecutionName) -> tuple[WorkflowExecution, Plan, list[bytes]]:
         def look(tx: ReadTx) -> tuple[WorkflowExecution, Revision, list[bytes]]:
@@ -375,13 +398,23 @@ class WorkflowsRoom:
     # -- retention ----------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Begin what was queued if there is room now; then remove executions whose time of retention is over, again
-        and again."""
-        await self.executions.promote_all()
+        """Go on with what can go on now; then remove executions whose time of retention is over, again and again."""
+        await self._attempt(self.executions.catch_up)
         while True:
-            before_s = self._wheel.clock.now_s() - limits.RETENTION_S
-            await self._wheel.persist(lambda turn, before_s=before_s: _remove_old(turn, before_s))
+            await self._attempt(self._sweep)
             await anyio.sleep(_SWEEP_S)
+
+    async def _attempt(self, work: Callable[[], Awaitable[None]]) -> None:
+        """A row that cannot be read stops this work, and not the runtime; the next round tries again."""
+        try:
+            await work()
+        except HakobuneError as error:
+            _log.error("workflows cannot be looked after now: %s", error.message, exc_info=error)
+
+    async def _sweep(self) -> None:
+        before_s = self._wheel.clock.now_s() - limits.RETENTION_S
+        while await self._wheel.persist(lambda turn: _remove_old(turn, before_s)) == _SWEPT_AT_ONCE:
+            pass
 
 
 def _keyed(turn: Turn, name: WorkflowName, kept: tuple[str, str], digest: str, key: str) -> WorkflowExecution:
@@ -394,9 +427,18 @@ def _keyed(turn: Turn, name: WorkflowName, kept: tuple[str, str], digest: str, k
     return execution
 
 
-def _remove_old(turn: Turn, before_s: float) -> None:
-    for uid in turn.tx.workflows.ended_before(before_s, 1_000):
+def _remove_old(turn: Turn, before_s: float) -> int:
+    """Remove some executions that ended before an instant: how many."""
+    ended = turn.tx.workflows.ended_before(before_s, _SWEPT_AT_ONCE)
+    for uid in ended:
         turn.tx.workflows.remove_execution(uid)
+    return len(ended)
+
+
+def _batch(order: ExecutionOrder, *, is_full: bool) -> int:
+    if is_full:
+        return _BATCH_FULL
+    return _BATCH if order == ExecutionOrder() else _BATCH_SORTED
 
 
 def _missing(name: WorkflowName | WorkflowExecutionName) -> NotFound:

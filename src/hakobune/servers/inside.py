@@ -3,13 +3,18 @@ socket, and so can do what a client can do and no more."""
 
 from __future__ import annotations
 
+import logging
+from contextlib import aclosing
+
 import anyio
 
 from hakobune.core.workflows.effects import HttpRequest, HttpResponse, NoResponse, Trouble
 from hakobune.core.workflows.limits import HTTP_RESPONSE_BYTES
-from hakobune.runtime.http_client import canonical
+from hakobune.runtime.http_client import joined
 from hakobune.servers.front import FrontDoor
-from hakobune.servers.http.messages import BytesBody, Request, Response
+from hakobune.servers.http.messages import BytesBody, Request, Response, refusal_response
+
+_log = logging.getLogger("hakobune.http")
 
 
 class InsideDoor:
@@ -19,11 +24,12 @@ class InsideDoor:
         self._front = front
 
     async def __call__(self, request: HttpRequest) -> HttpResponse | NoResponse:
-        """Answer a request whose URL names one of Google's hosts."""
+        """Answer a request whose URL names one of Google's hosts. What goes wrong in here is what a client would see:
+        a 500."""
         headers = {name.lower(): value for name, value in request.headers}
         try:
             with anyio.fail_after(request.timeout_s):
-                response = await self._front.handle(
+                response = await self._answer(
                     Request(
                         method=request.method,
                         target=request.url,
@@ -31,21 +37,29 @@ class InsideDoor:
                         body=BytesBody(request.body or b""),
                     )
                 )
-                return await _received(response)
+                return await _received(response, has_body=request.method != "HEAD")
         except TimeoutError:
             return NoResponse(trouble=Trouble.TIMEOUT, detail=f"no answer within {request.timeout_s:g} s")
 
+    async def _answer(self, request: Request) -> Response:
+        try:
+            return await self._front.handle(request)
+        except Exception:  # noqa: BLE001 - a bug in one handler must not stop the workflow that called it
+            _log.exception("%s %s failed", request.method, request.target[:200])
+            return refusal_response(500, "Internal error: this is a bug of hakobune; its log has the details.")
 
-async def _received(response: Response) -> HttpResponse | NoResponse:
+
+async def _received(response: Response, *, has_body: bool) -> HttpResponse | NoResponse:
     content = bytearray(response.content)
     if response.stream is not None:
-        async for chunk in response.stream:
-            content += chunk
-            if len(content) > HTTP_RESPONSE_BYTES:
-                await response.stream.aclose()
-                break
+        async with aclosing(response.stream) as stream:
+            async for chunk in stream:
+                content += chunk
+                if len(content) > HTTP_RESPONSE_BYTES:
+                    break
     if len(content) > HTTP_RESPONSE_BYTES:
         detail = f"the response is larger than {HTTP_RESPONSE_BYTES} bytes"
         return NoResponse(trouble=Trouble.TOO_LARGE, detail=detail)
-    headers = tuple((canonical(name), value) for name, value in response.headers)
-    return HttpResponse(code=response.status, headers=headers, body=bytes(content))
+    return HttpResponse(
+        code=response.status, headers=joined(response.headers), body=bytes(content) if has_body else b""
+    )

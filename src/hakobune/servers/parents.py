@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from hakobune.core import paging
+from hakobune.core.errors import InvalidArgument
 from hakobune.core.names import WILDCARD, check_location, check_project
 from hakobune.servers.http.messages import Request
 from hakobune.servers.query import number

@@ -140,7 +140,7 @@ class WorkflowsWrite(WorkflowsRead, Protocol):
         ...
 
     def remove_execution(self, uid: str) -> None:
-        """Remove an ended execution with its journal."""
+        """Remove an ended execution with its journal and the idempotency keys that name it."""
         ...
 
     def append(self, execution_uid: str, seq: int, entries: Sequence[bytes]) -> bool:

@@ -63,7 +63,7 @@ def test_given_a_constant_or_a_function_of_the_library_when_it_is_named_then_not
         ("coutner", "coutner", "did you mean 'counter'?"),
         ("subb", "subb", "did you mean 'sub'?"),
         ("lenn", "lenn", "did you mean 'len'?"),
-        ("Null", "Null", "write null"),
+        ("NULL", "NULL", "write null"),
         ("fetch.body", "fetch", "'fetch' is a step: give its call a 'result', and read that variable"),
     ],
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import anyio
 
@@ -36,7 +36,7 @@ class CallbackServer:
         self._loop = loop
 
     @asynccontextmanager
-    async def listening(self) -> AsyncIterator[str]:
+    async def listening(self) -> AsyncGenerator[str]:
         """Listen on a free port while the block lasts; gives the address. Raises OSError."""
         server = HttpServer(self._handle, _failed)
         async with anyio.create_task_group() as group:
@@ -50,13 +50,14 @@ class CallbackServer:
                 group.cancel_scope.cancel()
 
     async def _handle(self, request: Request) -> Response:
-        head, _, callback = request.path.rpartition("/")
+        target = urlsplit(request.target)
+        head, _, callback = target.path.rpartition("/")
         if self._loop is None or not head.endswith("/callbacks"):
             raise NotFound("Only the callbacks of one workflow are served here.")
         received = CallbackRequest(
             method=request.method,
-            url=f"{request.path}?{request.query}" if request.query else request.path,
-            query=tuple(parse_qsl(request.query, keep_blank_values=True)),
+            url=f"{target.path}?{target.query}" if target.query else target.path,
+            query=tuple(parse_qsl(target.query, keep_blank_values=True)),
             headers=tuple((canonical(key), value) for key, value in request.headers.items() if key not in _UNSEEN),
             body=await request.content(HTTP_RESPONSE_BYTES),
             received_s=self._clock.now_s(),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 
 import anyio
 
+from hakobune.cli.document import list_at, text_at
 from hakobune.cli.errors import CommandError, LeftRunningError, UsageError
 from hakobune.cli.flags import Arguments
 from hakobune.cli.format.printing import Printed, show
@@ -95,7 +97,7 @@ def _argument(data: str | None, strictness: Strictness) -> Value:
         return from_json(data)
     except Failure as failure:
         told = failure.value
-        detail = told.get("message") if isinstance(told, dict) else told
+        detail = str(told["message"]) if isinstance(told, dict) else ""
         raise UsageError(f"argument --data: is not valid JSON: {detail}", usage=False) from failure
 
 
@@ -154,10 +156,12 @@ class _Run:
         async with AsyncExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hakobune-")))
             base_url, attach = await self._callbacks(stack)
-            say = self._session.console.say
-            if self._session.arguments.text("verbosity") in _QUIET:
-                say = _silent
-            progress = Progress(say, self._clock.now_s, f"{base_url}/v1/{execution.name}/callbacks/")
+            is_quiet = self._session.arguments.text("verbosity") in _QUIET
+            progress = Progress(
+                _silent if is_quiet else self._session.console.say,
+                self._clock.now_s,
+                f"{base_url}/v1/{execution.name}/callbacks/",
+            )
             transport = AiohttpTransport(allowed_hosts=self._settings.allowed_hosts)
             stack.push_async_callback(transport.close)
             credentials = Credentials(folder, self._clock, execution.name.project)
@@ -187,12 +191,12 @@ class _Run:
 
     async def _until_stopped(self, loop: Loop, started: Started) -> Outcome:
         """Ctrl-C and SIGTERM cancel the execution."""
+        outcome: Outcome = Cancelled()
         async with anyio.create_task_group() as group:
             group.start_soon(_cancel_at_signal, loop)
-            try:
-                return await loop.run(started)
-            finally:
-                group.cancel_scope.cancel()
+            outcome = await loop.run(started)
+            group.cancel_scope.cancel()
+        return outcome
 
     def _runtime_settings(self, folder: Path) -> Settings:
         return Settings(
@@ -200,6 +204,7 @@ class _Run:
             limits=self._settings.limits,
             service_urls=self._settings.service_urls,
             http_allowed_hosts=self._settings.allowed_hosts,
+            google_token_command=self._settings.google_token_command,
         )
 
 
@@ -237,7 +242,7 @@ class _RemoteDoor:
         answer = await self._transport.send(replace(request, url=target, headers=headers))
         if isinstance(answer, NoResponse) and answer.trouble is Trouble.CONNECTION_FAILED:
             detail = f"{parts.netloc} is served by a runtime, and none answers at {self._url}: start one: hakobune up"
-            return replace(answer, detail=detail)
+            return NoResponse(trouble=Trouble.SYSTEM, detail=detail)  # not one that a connector would try again
         return answer
 
 
@@ -292,4 +297,13 @@ def _failure_text(definition: _Definition, outcome: Failed) -> str:
         told.append(f"{definition.path}:{place.line}:{place.column}")
         if 0 < place.line <= len(lines):
             told += [f"    {lines[place.line - 1]}", " " * (3 + place.column) + "^"]
-    return "\n".join(told)
+    return "\n".join([*told, *_branch_errors(outcome.error.payload)])
+
+
+def _branch_errors(payload: str) -> Iterator[str]:
+    """The errors of the branches that an UnhandledBranchError sums up."""
+    for branch in list_at(json.loads(payload), "branches"):
+        lines = text_at(branch, "error", "context").splitlines()
+        if lines:
+            yield f"branch {text_at(branch, 'id')}: {lines[0]}"
+            yield from (f"    {line}" for line in lines[1:])

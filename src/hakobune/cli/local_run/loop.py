@@ -67,6 +67,7 @@ class Loop:
     async def run(self, started: Started) -> Outcome:
         """From the first event to the outcome."""
         self._inbox.append(started)
+        outcome: Outcome | None = None
         async with anyio.create_task_group() as group:
             while (outcome := await self._turn()) is None:
                 for command in self.machine.take_commands():
@@ -74,6 +75,7 @@ class Loop:
                 self._stop_answered()
                 await self._arrived.wait()
             group.cancel_scope.cancel()
+        assert outcome is not None  # the group was left by the way of its last line
         return outcome
 
     def cancel(self) -> None:
@@ -134,8 +136,10 @@ class Loop:
             self._post(answered)
 
     async def _wait(self, call: CallId, until_s: float) -> Answered:
-        while (left_s := until_s - self._clock.now_s()) > 0:
+        left_s = until_s - self._clock.now_s()
+        while left_s > 0:
             await anyio.sleep(left_s)
+            left_s = until_s - self._clock.now_s()  # the clock may have been set back
         return Answered(call=call, answer=Done())
 
     def _stop_answered(self) -> None:

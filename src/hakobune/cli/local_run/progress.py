@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from urllib.parse import urlsplit
 
 from hakobune.core.logs.entries import LogEntry
 from hakobune.core.workflows.branches import Branch, Raised
@@ -52,6 +51,7 @@ class Progress:
         self._callback_url = callback_url
         self._times: Counter[tuple[str, str, StepType]] = Counter()
         self._asked_s: dict[CallId, float] = {}
+        self._caught: Raised | None = None  # the last one
 
     # -- what the machine tells -----------------------------------------------------------------------------------
 
@@ -65,7 +65,9 @@ class Progress:
         if mark.type is StepType.PARALLEL_BRANCH_ENTRY:
             self._tell(branch.path, f"{mark.routine}.{mark.step}", f"branch {branch.id or number} begins")
             return
-        if mark.type in _BLOCKS:
+        around = mark.parent
+        is_inside = around is not None and (around.routine, around.step) == (mark.routine, mark.step)
+        if mark.type in _BLOCKS or (is_inside and mark.type is not StepType.RETRY):
             return
         key = (mark.routine, mark.step, mark.type)
         self._times[key] += 1
@@ -97,6 +99,9 @@ class Progress:
 
     def caught(self, branch: Branch, raised: Raised) -> None:
         """An error was caught."""
+        if raised is self._caught:  # a retry gave up, and `except` takes it
+            return
+        self._caught = raised
         frame = raised.trace[0] if raised.trace else None
         where = "" if frame is None else f"{frame.routine}.{frame.step}"
         self._tell(branch.path, where, f"caught {describe(raised).context.partition(chr(10))[0]}")
@@ -135,7 +140,7 @@ class Progress:
             case NoResponse():
                 told = f"{answer.trouble}: {answer.detail}"
             case CallbackRequest():
-                told = f"{answer.method} {urlsplit(answer.url).path.rpartition('/')[2]} arrived after {took_s:.2f} s"
+                told = f"the callback came: {answer.method}, {len(answer.body)} bytes, after {took_s:.2f} s"
             case _:
                 return
         self._tell(_path(command.call), f"{command.routine}.{command.step}", told)

@@ -41,6 +41,11 @@ def workflow_labels(execution: WorkflowExecution) -> dict[str, str]:
     return {EXECUTION_LABEL: execution.name.execution, REVISION_LABEL: execution.revision_id}
 
 
+def user_entry_id(execution: WorkflowExecution, call: str) -> str:
+    """The id of the entry that a call of `sys.log` writes: the same when the call is repeated after a crash."""
+    return f"{execution.uid}/{call}"
+
+
 def start_entry(execution: WorkflowExecution) -> LogEntry:
     """It is active."""
     at_s = execution.create_s if execution.start_s is None else execution.start_s
@@ -58,7 +63,8 @@ def start_entry(execution: WorkflowExecution) -> LogEntry:
 def end_entry(execution: WorkflowExecution) -> LogEntry:
     """It has ended: SUCCEEDED, FAILED or CANCELLED."""
     at_s = execution.create_s if execution.end_s is None else execution.end_s
-    severity, details = Severity.INFO, dict[str, object]()
+    severity = Severity.INFO
+    details: dict[str, object] = {}
     message = f"The execution has ended: {execution.state}."
     if execution.state is ExecutionState.SUCCEEDED:
         details = {"success": {"result": _cut(execution.result or "null", _VALUE_CHARS)}}

@@ -26,7 +26,7 @@ from hakobune.core.workflows.values import Value, to_json, type_name
 
 TEXT_CHARS: Final = 1_024  # of an exception, of an argument or an answer; a longer one is cut (inferred)
 REDACTED: Final = "[REDACTED]"
-_SECRET: Final = "authorization"
+_SECRET: Final = "authorization"  # noqa: S105 - the name of a header
 _ARGUMENTS_MAX: Final = 50
 _HANDLES: Final = frozenset({StepType.EXCEPT, StepType.RETRY})
 
@@ -141,7 +141,6 @@ class CallLog:
 
     def caught(self, branch: Branch, raised: Raised) -> None:
         """The calls inside the guard have failed. Whether it handles the error is not known yet."""
-        self._failed.pop(branch.path, None)
         self._close(branch.path, branch.guards[-1].calls, raised)
 
     def ended(self, branch: Branch, raised: Raised | None) -> None:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 
 from hakobune.engines.process.attempt import FOREVER_S, RUNNING, STARTING, Attempt, Lane
+from hakobune.engines.process.copies import Copy
 from hakobune.engines.process.endings import NOT_STARTED, Endings
 from hakobune.engines.process.lanes import Lanes
 from hakobune.engines.process.launch import CannotStartError, ExhaustedError, enter, find_program, spawn
@@ -23,6 +24,7 @@ _STARTS_PER_TURN = 16  # a spawn takes about 0.3 ms: pipes, exits and deadlines 
 _EXHAUSTED_PAUSE_S = 0.25
 _EXHAUSTED_STARTS_MAX = 40  # 10 s without room for another process is no passing trouble
 _COPY_BUDGET_S = 0.002  # of a turn: as above
+_SETTLE_LOOK_S = 0.0005
 _MARK = ATTEMPT_MARK.encode()
 
 
@@ -50,7 +52,8 @@ class Starts:
         self._endings = endings
         self._log = log
         self._reports: Reports | None = None
-        self._copying: deque[tuple[Attempt, Iterator[None]]] = deque()  # their directories are being filled
+        self._copying: deque[tuple[Attempt, Copy, Iterator[None]]] = deque()  # their directories are being filled
+        self._settling: deque[tuple[Attempt, Copy]] = deque()  # they are full, and a tick too young
         self._paused_until_s = 0.0
         self._may_have_more = False
 
@@ -61,8 +64,10 @@ class Starts:
     def fill(self, now_s: float, capacity: int) -> None:
         """Start what may start while fewer than `capacity` attempts run, but not too many at once."""
         self._may_have_more = False
-        if self._copying:
+        if self._copying or self._settling:
+            self._drop_ended()
             self._copy(now_s)
+            self._settle(now_s)
         for _ in range(_STARTS_PER_TURN):
             if len(self._roster.running) >= capacity:
                 return
@@ -78,6 +83,8 @@ class Starts:
         """When `fill` may start more (monotonic) if nothing happens."""
         if self._copying:
             return now_s
+        if self._settling:
+            return now_s + _SETTLE_LOOK_S
         return max(now_s, self._paused_until_s) if self._may_have_more else FOREVER_S
 
     def run(self, attempt: Attempt, pid: int) -> None:
@@ -100,21 +107,28 @@ class Starts:
             self._launch(attempt, now_s)
             return
         try:
-            attempt.directory, steps = self._workdirs.take_copy(lane.source)
+            copy = self._workdirs.take_copy(lane.uid, lane.source)
         except OSError as error:
             self._put_back(attempt, now_s, str(error))
             return
-        self._copying.append((attempt, steps))
+        attempt.directory = copy.directory
+        self._copying.append((attempt, copy, copy.fill()))
+
+    def _drop_ended(self) -> None:
+        """Attempts that were told to end before they were launched."""
+        ended = [attempt for attempt, _, _ in self._copying if attempt.cause]
+        ended += [attempt for attempt, _ in self._settling if attempt.cause]
+        if ended:
+            self._copying = deque(item for item in self._copying if not item[0].cause)
+            self._settling = deque(item for item in self._settling if not item[0].cause)
+        for attempt in ended:
+            self._endings.finish(attempt, attempt.cause, attempt.detail)
 
     def _copy(self, now_s: float) -> None:
-        """Go on with the copies, for a moment, and launch the attempts whose copies are whole."""
-        for attempt, steps in list(self._copying):
-            if attempt.cause:  # it was told to end meanwhile
-                self._copying.remove((attempt, steps))
-                self._endings.finish(attempt, attempt.cause, attempt.detail)
+        """Go on with the copies, for a moment."""
         end_s = time.monotonic() + _COPY_BUDGET_S
         while self._copying and time.monotonic() < end_s:
-            attempt, steps = self._copying[0]
+            attempt, copy, steps = self._copying[0]
             try:
                 if next(steps, self) is not self:
                     continue
@@ -127,6 +141,15 @@ class Starts:
                 self._put_back(attempt, now_s, str(error))
                 continue
             self._copying.popleft()
+            self._settling.append((attempt, copy))
+
+    def _settle(self, now_s: float) -> None:
+        """Launch the attempts whose copies are ready."""
+        for _ in range(min(_STARTS_PER_TURN, len(self._settling))):
+            attempt, copy = self._settling[0]
+            if not copy.is_settled:
+                return
+            self._settling.popleft()
             attempt.deadline_s = time.monotonic() + attempt.lane.timeout_s
             self._launch(attempt, now_s)
 

@@ -1,10 +1,9 @@
 """Working directories of attempts that were given none: as new when an attempt begins, removed after it.
 
 A new directory is empty, or a copy of the lane's source. An empty one serves the next attempt of its lane if it is
-still empty and of the same mode: making and removing one for each of 10,000 short tasks costs more than looking. Others
-are removed little by little, so that a task which left a million files does not hold up the deadlines of the rest.
-Everything happens below one root, by descriptors: symbolic links are removed, never followed, and no depth of folders
-is too deep.
+still empty and of the same mode, a copy once it is made whole again: making and removing one for each of 10,000 short
+tasks costs more than looking. Others are removed little by little, so that a task which left a million files does not
+hold up the deadlines of the rest. Everything happens below one root.
 """
 
 from __future__ import annotations
@@ -15,11 +14,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from hakobune.engines.process import copies
+from hakobune.engines.process.copies import Copy
+from hakobune.engines.process.removal import remove
 
 _MODE = 0o755
 _SPARES_MAX = 256
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_USED_ENTRIES_MAX = 50_000  # files of copies that wait for the next attempt: each costs 200 bytes of memory
 
 
 class WorkDirs:
@@ -29,7 +29,9 @@ class WorkDirs:
         self._root = root
         self._log = log
         self._spares: dict[str, list[bytes]] = {}  # by lane uid
-        self._copies: set[bytes] = set()  # directories that began with a source
+        self._copies: dict[bytes, Copy] = {}  # with attempts
+        self._used: dict[str, list[Copy]] = {}  # given back; by lane uid
+        self._used_entries = 0
         self._spare_count = 0
         self._doomed: deque[bytes] = deque()
         self._removal: Iterator[None] | None = None
@@ -49,11 +51,16 @@ class WorkDirs:
             return spares.pop()
         return self._make()
 
-    def take_copy(self, source: bytes) -> tuple[bytes, Iterator[None]]:
-        """A directory, and what fills it with a copy of `source`, step by step. Raises OSError, and so do the steps."""
-        path = self._make()
-        self._copies.add(path)
-        return path, copies.copy(source, path)
+    def take_copy(self, lane_uid: str, source: bytes) -> Copy:
+        """A directory that is to be filled with a copy of `source`. Raises OSError."""
+        used = self._used.get(lane_uid)
+        if used:
+            copy = used.pop()
+            self._used_entries -= copy.entries
+        else:
+            copy = Copy(source, self._make())
+        self._copies[copy.directory] = copy
+        return copy
 
     def _make(self) -> bytes:
         self._serial += 1
@@ -63,9 +70,13 @@ class WorkDirs:
 
     def give_back(self, lane_uid: str, directory: bytes) -> None:
         """The attempt is over, and no process of it is left."""
-        if directory in self._copies:
-            self._copies.discard(directory)
-            self._doomed.append(directory)
+        copy = self._copies.pop(directory, None)
+        if copy is not None:
+            if copy.is_reusable and self._used_entries + copy.entries <= _USED_ENTRIES_MAX:
+                self._used.setdefault(lane_uid, []).append(copy)
+                self._used_entries += copy.entries
+            else:
+                self._doomed.append(directory)
         elif self._spare_count < _SPARES_MAX and _is_as_new(directory):
             self._spares.setdefault(lane_uid, []).append(directory)
             self._spare_count += 1
@@ -77,6 +88,9 @@ class WorkDirs:
         spares = self._spares.pop(lane_uid, ())
         self._spare_count -= len(spares)
         self._doomed.extend(spares)
+        for copy in self._used.pop(lane_uid, ()):
+            self._used_entries -= copy.entries
+            self._doomed.append(copy.directory)
 
     @property
     def has_work(self) -> bool:
@@ -94,16 +108,7 @@ class WorkDirs:
 
     def _remove(self, path: bytes) -> Iterator[None]:
         try:
-            if not stat.S_ISDIR(os.lstat(path).st_mode):
-                os.unlink(path)
-                return
-            try:
-                os.rmdir(path)
-            except OSError:
-                yield from _empty(path)
-                os.rmdir(path)
-        except FileNotFoundError:
-            return
+            yield from remove(path)
         except OSError as error:
             self._log(f"{os.fsdecode(path)!r} could not be removed: {error}")
 
@@ -114,40 +119,3 @@ def _is_as_new(path: bytes) -> bool:
         return stat.S_ISDIR(found.st_mode) and stat.S_IMODE(found.st_mode) == _MODE and not os.listdir(path)
     except OSError:
         return False
-
-
-def _empty(path: bytes) -> Iterator[None]:
-    """Remove all that is in a folder, a step at each `next`. Raises OSError."""
-    os.chmod(path, 0o700)
-    folder = os.open(path, _FOLDER)
-    names: list[str] = []  # from `path` to `folder`
-    try:
-        while True:
-            below = None
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        below = entry.name
-                        break
-                    os.unlink(entry.name, dir_fd=folder)
-                    yield
-            if below is not None:
-                # A task may have taken the right to read and write from its own folders.
-                os.chmod(below, 0o700, dir_fd=folder)
-                names.append(below)
-                folder = _step(folder, below)
-            elif names:
-                folder = _step(folder, "..")
-                os.rmdir(names.pop(), dir_fd=folder)
-            else:
-                return
-            yield
-    finally:
-        os.close(folder)
-
-
-def _step(folder: int, name: str) -> int:
-    """Go from one open folder to a neighbour."""
-    neighbour = os.open(name, _FOLDER, dir_fd=folder)
-    os.close(folder)
-    return neighbour

@@ -112,7 +112,7 @@ WHERE workflow_uid = :workflow_uid AND hidden = 0
 UPDATE workflow_executions SET hidden = 1, changed_seq = :seq WHERE uid = :uid AND hidden = 0
 
 -- name: name_of_execution
-SELECT project, location, workflow FROM workflow_executions WHERE uid = :uid AND hidden = 0
+SELECT project, location, workflow, workflow_uid FROM workflow_executions WHERE uid = :uid AND hidden = 0
 
 -- name: ended_before
 SELECT uid FROM workflow_executions WHERE end_s < :before_s AND hidden = 0 AND end_s IS NOT NULL

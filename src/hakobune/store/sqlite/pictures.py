@@ -18,11 +18,11 @@ from hakobune.core.names import ExecutionName, JobName
 from hakobune.store.api import Page
 from hakobune.store.documents import from_document, to_document
 from hakobune.store.queries import queries
-from hakobune.store.sqlite import rows
+from hakobune.store.sqlite import rows, workflow_pictures
 from hakobune.store.sqlite.jobs import SqliteJobsRead
 
-_Row = dict[str, object]
-_Part = dict[str, list[_Row]]
+_Row = workflow_pictures.Row
+_Part = workflow_pictures.Part
 
 # Tables whose rows belong to an execution, and the query that finds them.
 _CHILDREN = {
@@ -34,7 +34,7 @@ _TASKS_AT_ONCE = 1_000
 
 
 def digest(connection: sqlite3.Connection, jobs: SqliteJobsRead, project: str) -> str:
-    """SHA-256 (hex) of what the project's jobs, executions, tasks and policies have come to."""
+    """SHA-256 (hex) of what the project's jobs, workflows, their executions, tasks and policies have come to."""
     total = hashlib.sha256()
     sql = queries("changes")
     for row in connection.execute(sql["project_jobs"], {"project": project}).fetchall():
@@ -46,6 +46,8 @@ def digest(connection: sqlite3.Connection, jobs: SqliteJobsRead, project: str) -
         total.update(_execution_line(execution).encode())
         for line in _task_lines(jobs, execution):
             total.update(line.encode())
+    for line in workflow_pictures.digest_lines(connection, project):
+        total.update(line.encode())
     for resource, document in _policies(connection, project):
         total.update(f"policy {resource} {document}\n".encode())
     return total.hexdigest()
@@ -118,6 +120,7 @@ def _parts(connection: sqlite3.Connection, project: str) -> Iterator[_Part]:
             "executions": _rows(connection, "execution_row", parameters),
             **{table: _rows(connection, query, parameters) for table, query in _CHILDREN.items()},
         }
+    yield from workflow_pictures.snapshot_parts(connection, project)
 
 
 def _rows(connection: sqlite3.Connection, name: str, parameters: Mapping[str, object]) -> list[_Row]:
@@ -128,11 +131,13 @@ def fork(connection: sqlite3.Connection, name: str, project: str, seq: int) -> N
     """Make an empty project equal to a snapshot: the same names and states under new uids.
     Executions that had not ended are left out: their attempts belong to the original."""
     sql = queries("changes")
-    if connection.execute(sql["find_snapshot"], {"snapshot": name}).fetchone() is None:
+    found = connection.execute(sql["find_snapshot"], {"snapshot": name}).fetchone()
+    if found is None:
         raise NotFound(f"Snapshot '{name}' does not exist.")
-    if connection.execute(sql["project_jobs"], {"project": project}).fetchone() is not None:
+    has_jobs = connection.execute(sql["project_jobs"], {"project": project}).fetchone() is not None
+    if has_jobs or workflow_pictures.has_workflows(connection, project):
         raise AlreadyExists(f"Project '{project}' is not empty.")
-    copy = _Fork(connection, project, seq)
+    copy = _Fork(connection, found["project"], project, seq)
     for row in connection.execute(sql["snapshot_parts"], {"snapshot": name}).fetchall():
         copy.add(json.loads(row["doc"]))
 
@@ -140,13 +145,14 @@ def fork(connection: sqlite3.Connection, name: str, project: str, seq: int) -> N
 class _Fork:
     """Copies the parts of a snapshot into a project."""
 
-    def __init__(self, connection: sqlite3.Connection, project: str, seq: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, original: str, project: str, seq: int) -> None:
         self._connection = connection
         self._project = project
         self._seq = seq
+        self._workflows = workflow_pictures.WorkflowFork(self._insert, original, project, seq)
 
     def add(self, part: _Part) -> None:
-        """Copy one part: the jobs, or one execution with all that belongs to it."""
+        """Copy one part: the jobs, a workflow, or one execution with all that belongs to it."""
         for policy in part.get("iam_policies", []):
             resource = f"projects/{self._project}/{policy['resource']}"
             self._insert("iam_policies", [{**policy, "resource": resource}])
@@ -155,6 +161,7 @@ class _Fork:
         for execution in part.get("executions", []):
             if execution["completion_s"] is not None:
                 self._execution(execution, part)
+        self._workflows.add(part)
 
     def _new_uid(self, uid: object) -> str:
         return f"{uid}-{self._seq:x}"

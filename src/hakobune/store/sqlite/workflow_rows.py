@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from hakobune.core.errors import CorruptStore
 from hakobune.core.workflows.model import (
@@ -37,8 +39,8 @@ def workflow_from_row(row: sqlite3.Row) -> Workflow:
     return replace(from_document(Workflow, row["doc"]), revision=from_document(Revision, row["revision_doc"]))
 
 
-def execution_from_row(row: sqlite3.Row) -> WorkflowExecution:
-    """An execution; without its outcome if the row does not bring it."""
+def execution_from_row(row: sqlite3.Row | Mapping[str, Any]) -> WorkflowExecution:
+    """An execution; without its outcome if the row does not bring it. A row of a snapshot is one, too."""
     fixed = from_document(WorkflowExecution, row["doc"])
     outcome = _Outcome() if row["outcome"] is None else from_document(_Outcome, row["outcome"])
     try:

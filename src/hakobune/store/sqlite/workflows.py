@@ -236,6 +236,8 @@ class SqliteWorkflowsWrite(SqliteWorkflowsRead):
         if row is not None and self._run("hide_execution", uid=uid, seq=self._seq):
             name = WorkflowName(project=row["project"], location=row["location"], workflow=row["workflow"])
             feed.bury(self._connection, self._seq, name.project, str(name.execution(uid)))
+            keys = {"scope": row["workflow_uid"], "operation": uid}
+            self._connection.execute(queries("operations")["forget_keys_of"], keys)
             self.has_left = True
 
     def append(self, execution_uid: str, seq: int, entries: Sequence[bytes]) -> bool:
@@ -258,8 +260,7 @@ def _cursor(after: str) -> tuple[object, int]:
         place, row_id = json.loads(after)
     except (ValueError, TypeError):
         place, row_id = None, None
-    is_row = type(row_id) is int and 0 <= row_id < _NEWEST
     is_place = isinstance(place, (str, float)) or (isinstance(place, int) and abs(place) <= _NEWEST)
-    if not is_row or not is_place:
-        raise InvalidArgument("The page token is not one of this list: list again without it.")
-    return place, row_id
+    if isinstance(row_id, int) and 0 <= row_id < _NEWEST and is_place:
+        return place, row_id
+    raise InvalidArgument("The page token is not one of this list: list again without it.")

@@ -41,6 +41,8 @@ from hakobune.testing.workflows.runs import CallbackCall
 _T = TypeVar("_T")
 
 RULE: Final = "test-file"
+_STATUS_MIN: Final = 100
+_STATUS_MAX: Final = 599
 FILE_KEYS: Final = ("workflow", "env", "mocks", "cases")
 CASE_KEYS: Final = ("name", "argument", "env", "mocks", "callbacks", "cancel_after", "expect")
 ANSWER_KEYS: Final = ("status", "json", "text", "result", "headers", "delay", "error", "detail", "python", "times")
@@ -180,6 +182,8 @@ class _Reader:
         if error and error not in troubles:
             self._complain(node.get("error") or node, f"unknown error {error!r}", f"one of {', '.join(troubles)}")
         status = self._number(node, "status")
+        if status is not None and not _STATUS_MIN <= status <= _STATUS_MAX:
+            self._complain(node.get("status") or node, f"{status} is no HTTP status", "write 100 to 599")
         return Response(
             status=200 if status is None else status,
             json=self._value(node, "json"),

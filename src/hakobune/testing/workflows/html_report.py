@@ -1,4 +1,4 @@
-"""Coverage as a page of HTML for each workflow: its source, each line in the colour of what was reached there."""
+"""Coverage as a page of HTML for each workflow: its picture, and its source, in the colours of what was reached."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
+from hakobune.core.workflows.graph_builder import graph_of
+from hakobune.core.workflows.graph_svg import to_svg
 from hakobune.testing.workflows.results import Session
 from hakobune.testing.workflows.runs import Workflow
 from hakobune.testing.workflows.terminal_report import percent
@@ -25,6 +27,14 @@ tr.part td.text { background: #fdf1cf; }
 td.note { color: #9a3324; font-family: system-ui, sans-serif; }
 .summary td { padding-right: 1.5rem; }
 figure { margin: 1rem 0; overflow-x: auto; }
+figure .node.missed rect { stroke: #b3261e; }
+figure .node.part rect { stroke: #b06000; }
+@media (prefers-color-scheme: dark) {
+  body { background: #202124; color: #e8eaed; } a { color: #8ab4f8; }
+  tr.hit td.text { background: #1e3d2a; } tr.miss td.text { background: #4d2523; }
+  tr.part td.text { background: #4a3a10; }
+  td.note { color: #f28b82; }
+}
 """
 
 
@@ -63,8 +73,23 @@ def _page(workflow: Workflow) -> str:
         for number, line in enumerate(workflow.source.splitlines(), 1)
     )
     summary = "".join(f"<tr><td>{kind.value}</td><td>{_kind_share(workflow, kind)}</td></tr>" for kind in PointKind)
-    body = f'<table class="summary">{summary}</table><table class="source">{rows}</table>'
+    picture = to_svg(graph_of(workflow.program), title=workflow.name, marks=_marks(workflow))
+    body = f'<table class="summary">{summary}</table><figure>{picture}</figure><table class="source">{rows}</table>'
     return _document(f"{workflow.name}: {_total(workflow)}", body)
+
+
+def _marks(workflow: Workflow) -> dict[tuple[str, str], str]:
+    """How each step's node looks: reached in whole, in part, or not."""
+    marks: dict[tuple[str, str], str] = {}
+    for point in workflow.coverage.points:
+        key = point.routine, point.step
+        if point.kind is PointKind.STEP:
+            marks[key] = "seen" if workflow.coverage.count(point) else "missed"
+    for point in workflow.coverage.missed:
+        key = point.routine, point.step
+        if marks.get(key) == "seen":
+            marks[key] = "seen part"
+    return marks
 
 
 def _kind_share(workflow: Workflow, kind: PointKind) -> str:

@@ -25,7 +25,7 @@ from hakobune.core.workflows.plan import make_plan
 from hakobune.core.workflows.syntax import Assign, Program
 from hakobune.core.workflows.values import Value, from_json
 from hakobune.testing.workflows.mocks import Exchange, Mock, MockedWorld, NoMock, Response, callback_request
-from hakobune.testing.workflows.virtual_run import ENVIRONMENT, Due, Stuck, VirtualRun
+from hakobune.testing.workflows.virtual_run import ENVIRONMENT, Due, VirtualRun
 from hakobune.testing.workflows.watching import (
     Place,
     Point,
@@ -205,7 +205,7 @@ class Workflow:
         trouble = ""
         try:
             outcome = run.finish()
-        except (NoMock, Stuck, _NoEndpoint) as error:
+        except (NoMock, _NoEndpoint) as error:
             trouble = str(error)
             watcher.note(trouble)
         self.coverage.hits.update(watcher.hits)

@@ -83,10 +83,6 @@ class Issued:
     events: int
 
 
-class Stuck(Exception):
-    """The workflow waits for something that will never happen."""
-
-
 Due: TypeAlias = Callable[[Machine], Event | None]
 
 
@@ -130,7 +126,7 @@ class VirtualRun:
         self._put(self._start_s + after_s, event)
 
     def finish(self) -> Outcome:
-        """Run to the end. Raises Stuck, and whatever the world raises."""
+        """Run to the end. Raises whatever the world raises."""
         self._happen(self._started)
         while self.machine.outcome is None:
             event = self._next()
@@ -143,10 +139,9 @@ class VirtualRun:
         heapq.heappush(self._due, (at_s, self._numbers, event))
 
     def _next(self) -> Event | None:
-        """What is due next; the clock jumps there, unless it concerns nobody any more."""
-        if not self._due:
-            waiting = ", ".join(f"{command.routine}.{command.step}" for command in self.machine.waiting.values())
-            raise Stuck(f"nothing will happen any more, and these steps wait: {waiting or 'none'}")
+        """What is due next; the clock jumps there, unless it concerns nobody any more. The end of the execution's time is
+        always due, so something is.
+        """
         at_s, _, due = heapq.heappop(self._due)
         event = due(self.machine)
         if event is None or (isinstance(event, Answered) and event.call not in self.machine.waiting):

@@ -25,6 +25,8 @@ from hakobune.core.workflows.values import Value, number_text, to_json, type_nam
 BODY: Final = "body"
 UPLOAD_TYPE: Final = "uploadType"
 ALT: Final = "alt"
+UNLISTED: Final = "*"  # arguments that the method's description does not list: a map
+_QUERY: Final = "query"
 
 Arguments: TypeAlias = Mapping[str, Value | Missing]
 
@@ -108,7 +110,41 @@ def _query(method: Method, function: str, arguments: Arguments) -> list[tuple[st
         for element in _elements(function, parameter, arguments[parameter.name])
     ]
     extra = [name for name in extra_parameters(method) if is_given(arguments[name])]
-    return [*pairs, *((name, text(function, name, arguments[name])) for name in extra)]
+    unlisted = mapping(function, UNLISTED, given(arguments.get(UNLISTED), {}))
+    return [
+        *pairs,
+        *((name, text(function, name, arguments[name])) for name in extra),
+        *(
+            (name, _scalar(function, name, element))
+            for name, value in unlisted.items()
+            for element in (value if isinstance(value, list) else [value])
+            if element is not None
+        ),
+    ]
+
+
+def unlisted_arguments(method: Method, arguments: Arguments) -> Arguments:
+    """The arguments, with what was not listed in its place. A map stands for parameters with dotted names
+    (`updateMask: {fieldPaths: […]}`); the map `query` for parameters with the names of its keys. Those that the method
+    knows are taken as its own, all others as more parameters of the query.
+
+    Source: samples of the connectors for Firestore, Translation and Application Integration. Inferred: the rule.
+    """
+    found = arguments[UNLISTED]
+    assert isinstance(found, dict)
+    known = {parameter.name for parameter in method.parameters}
+    taken: dict[str, Value | Missing] = dict(arguments)
+    others: dict[str, Value] = {}
+    for name, value in found.items():
+        prefix = "" if name == _QUERY else f"{name}."
+        for key, part in value.items() if isinstance(value, dict) else ((None, value),):
+            full = name if key is None else f"{prefix}{key}"
+            if full in known:
+                taken[full] = part
+            else:
+                others[full] = part
+    taken[UNLISTED] = others
+    return taken
 
 
 def extra_parameters(method: Method) -> tuple[str, ...]:

@@ -11,12 +11,28 @@ from functools import lru_cache
 from hakobune.core.workflows.connectors.methods import PREFIX, Method, method, method_ids, services
 from hakobune.core.workflows.connectors.options import PARAMETER
 from hakobune.core.workflows.connectors.procedure import perform
-from hakobune.core.workflows.connectors.requests import BODY, extra_parameters
+from hakobune.core.workflows.connectors.requests import BODY, UNLISTED, extra_parameters, unlisted_arguments
 from hakobune.core.workflows.connectors.shortcuts import shortcut, shortcut_ids
 from hakobune.core.workflows.effects import Procedure
 from hakobune.core.workflows.frames import Context
 from hakobune.core.workflows.stdlib.registry import Kind, LibraryFunction, LibraryParameter, Missing
 from hakobune.core.workflows.values import Value
+
+# Services that this house serves, now or later: what they take is known, so a misspelt argument is told. Descriptions
+# of the others leave out arguments that published samples pass; those become parameters of the query.
+_CLOSED = frozenset(
+    {
+        "cloudscheduler",
+        "cloudtasks",
+        "logging",
+        "pubsub",
+        "run",
+        "secretmanager",
+        "storage",
+        "workflowexecutions",
+        "workflows",
+    }
+)
 
 
 @lru_cache(maxsize=512)
@@ -59,16 +75,19 @@ def _parts(path: str) -> tuple[str, str]:
 
 def _function(known: Method) -> LibraryFunction:
     parameters = _parameters(known)
+    is_open = known.service.partition(".")[0] not in _CLOSED
 
     def run(context: Context, *arguments: Value | Missing) -> Procedure:
-        named = {parameter.name: value for parameter, value in zip(parameters, arguments, strict=True)}
-        return perform(context, known.name, known, named)
+        names = [*(parameter.name for parameter in parameters), *((UNLISTED,) if is_open else ())]
+        named = dict(zip(names, arguments, strict=True))
+        return perform(context, known.name, known, unlisted_arguments(known, named) if is_open else named)
 
     return LibraryFunction(
         name=known.name,
         parameters=parameters,
         kind=Kind.BLOCKING,
         run=run,
+        is_open=is_open,
         is_expression_allowed=known.waiting is None,
     )
 

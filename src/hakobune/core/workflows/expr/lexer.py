@@ -56,10 +56,10 @@ class Token(NamedTuple):
 
 _SHOWN: Final = 24  # characters of a string literal in a message
 
-# Spelling → word. All lower or all upper case, not mixed; `null` in lower case only.
+# Spelling → word. `Null` is written so in published samples; `NULL` is not (inferred).
 KEYWORDS: Final = {
     **{word: word.lower() for word in ("and", "AND", "or", "OR", "not", "NOT", "in", "IN")},
-    **{word: word.lower() for word in ("true", "True", "TRUE", "false", "False", "FALSE", "null")},
+    **{word: word.lower() for word in ("true", "True", "TRUE", "false", "False", "FALSE", "null", "Null")},
 }
 
 _TOKEN: Final = re.compile(
