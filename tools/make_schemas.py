@@ -26,7 +26,7 @@ EXPRESSION = {"type": "string", "pattern": r"^\s*\$\{[\s\S]*\}\s*$"}
 NUMBER = {"anyOf": [{"type": "number"}, {"$ref": "#/definitions/expression"}]}
 NAME = {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}
 STEPS = {"$ref": "#/definitions/steps"}
-NEXT = {"type": "string", "description": "The step to go on with, or end, break, continue."}
+NEXT = {"type": ["string", "number"], "description": "The step to go on with, or end, break, continue."}
 
 
 def main() -> int:

@@ -6,10 +6,10 @@ cd "$(dirname "$0")/.."
 workers=${1:-2}
 bin=.venv/bin
 export PYTHONWARNINGS=default
-$bin/python -m pytest -q -n "$workers" tests/core tests/wire \
+$bin/python -m pytest -q -n "$workers" tests/core tests/wire tests/language \
     --cov=hakobune.core --cov=hakobune.wire --cov-branch --cov-report=term:skip-covered --cov-fail-under=95
 alone="tests/engines tests/engines_logs tests/store tests/power tests/sdk"
 $bin/python -m pytest -q -n "$workers" --dist=worksteal $alone
 ignored=""
-for folder in tests/core tests/wire $alone; do ignored="$ignored --ignore=$folder"; done
+for folder in tests/core tests/wire tests/language $alone; do ignored="$ignored --ignore=$folder"; done
 exec $bin/python -m pytest -q -n "$workers" --dist=worksteal tests $ignored

@@ -14,10 +14,14 @@ from runner import Case, play, runnable_cases
 
 from hakobune.core.workflows.build import compile_source
 from hakobune.core.workflows.events import Answered, Command, Stamped
+from hakobune.core.workflows.history import History, StepState, fold_history
 from hakobune.core.workflows.journal import decode, encode
 from hakobune.core.workflows.machine import Machine, resume
+from hakobune.core.workflows.model import HistoryLevel
 
 CASES = runnable_cases()
+# Two cases execute 100,000 steps: their histories say nothing that the others do not, and take a second each.
+WATCHED = [case for case in CASES if case.id not in ("memory_limits/steps", "memory_limits/too-many-steps")]
 
 
 def go_on(machine: Machine, events: Iterable[Stamped], *, budget_steps: int) -> list[Command]:
@@ -64,6 +68,25 @@ def test_given_answers_that_come_twice_when_run_then_the_second_one_changes_noth
     assert [command.call for command in commands] == [command.call for _, command in run.issued]
     assert type(machine.outcome) is type(run.outcome)
     assert machine.steps == run.steps
+
+
+@pytest.mark.parametrize("case", WATCHED, ids=[case.id for case in WATCHED])
+def test_given_somebody_who_watches_when_run_then_nothing_differs_and_what_the_history_showed_once_stays(
+    case: Case,
+) -> None:
+    plan = compile_source(case.source, strictness=case.strictness)
+    run = play(case, plan)
+    events = [decode(row) for row in run.journal]
+    watched = Machine(plan, limits=case.limits, recorder=History(HistoryLevel.DETAILED))
+    assert go_on(watched, events, budget_steps=7) == [command for _, command in run.issued]
+    assert (watched.outcome, watched.steps) == (run.outcome, run.steps)
+    entries = fold_history(plan, events, HistoryLevel.DETAILED, case.limits)
+    assert all(entry.state is not StepState.IN_PROGRESS for entry in entries)
+    whole = {entry.entry_id: (entry.create_s, entry.routine, entry.step, entry.type) for entry in entries}
+    assert len(whole) == len(entries)
+    for point in range(1, len(events)):
+        for entry in fold_history(plan, events[:point], HistoryLevel.BASIC, case.limits):
+            assert whole[entry.entry_id] == (entry.create_s, entry.routine, entry.step, entry.type)
 
 
 def test_given_the_cases_then_call_ids_are_used_once_and_every_kind_of_event_and_of_waiting_is_explored() -> None:

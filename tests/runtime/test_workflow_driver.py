@@ -71,13 +71,18 @@ async def test_given_steps_without_calls_when_executed_then_two_commits_hold_all
     assert len(await world.journal(execution)) == 1
 
 
-@pytest.mark.parametrize("seconds", [3.0, 60.0, YEAR_S - 10.0])
+@pytest.mark.parametrize("seconds", [3.0, 50.0, YEAR_S - 10.0])
 async def test_given_a_sleep_when_its_instant_comes_then_it_goes_on_within_a_second(seconds: float) -> None:
     world = World()
     async with world.up():
         await world.deploy(a_flow(a_sleep(seconds), "return: ok"))
         began = await world.run()
-        execution = await world.ended(began, within_s=seconds + 10)
+        if seconds > 100:
+            await world.at_rest(began)
+            world.pass_time(seconds - 60)
+            await anyio.sleep(40)
+            assert (await world.look(began)).state is ExecutionState.ACTIVE
+        execution = await world.ended(began)
     assert execution.result == '"ok"'
     assert execution.end_s is not None
     assert seconds <= execution.end_s - began.create_s < seconds + 1.0
@@ -194,7 +199,10 @@ try:
   call: http.get
   args: {url: 'http://shaky'}
   result: r
-retry: '${http.default_retry}'""",
+retry:
+  predicate: '${http.default_retry_predicate}'
+  max_retries: 6
+  backoff: {initial_delay: 1, max_delay: 60, multiplier: 2}""",
         "return: '${r.body}'",
     )
 
@@ -208,23 +216,25 @@ retry: '${http.default_retry}'""",
     assert execution.result == '"ok"'
     instants = [made.at_s for made in world.calls.made]
     gaps = [round(later - sooner, 1) for sooner, later in zip(instants, instants[1:], strict=False)]
-    assert gaps == sorted(gaps)
-    assert len(gaps) == 4
-    ratios = [round(later / sooner, 1) for sooner, later in zip(gaps, gaps[1:], strict=False)]
-    assert len(set(ratios)) == 1
+    assert gaps == [1.0, 2.0, 4.0, 8.0]
     assert len({made.key for made in world.calls.made}) == 5  # each try is a call of its own
 
 
 async def test_given_a_year_when_an_execution_still_waits_then_it_fails_with_a_timeout() -> None:
     world = World()
     async with world.up():
-        await world.deploy(a_flow(a_sleep(YEAR_S - 5_000_000), a_sleep(YEAR_S - 5_000_000), "return: ok"))
-        execution = await world.ended(await world.run(), within_s=EXECUTION_S_MAX + 10)
+        await world.deploy(a_flow(a_sleep(YEAR_S / 2 - 10), a_sleep(YEAR_S - 10), "return: ok"))
+        began = await world.run()
+        for _ in range(2):
+            await world.at_rest(began)
+            world.pass_time(YEAR_S / 2)
+            await anyio.sleep(60)
+        execution = await world.ended(began)
     assert execution.state is ExecutionState.FAILED
     assert execution.error is not None
     assert "TimeoutError" in execution.error.payload
     assert execution.end_s is not None
-    assert execution.end_s - execution.create_s == pytest.approx(EXECUTION_S_MAX, abs=5)
+    assert execution.end_s - execution.create_s == pytest.approx(EXECUTION_S_MAX, abs=130)
 
 
 # -- callbacks and letters ------------------------------------------------------------------------------------------
@@ -508,7 +518,7 @@ async def test_given_a_journal_that_cannot_be_read_when_loaded_then_it_waits_as_
         await world.at_rest(good)
     with world.disk:
         world.disk.execute(
-            "UPDATE workflow_journal SET entry = replace(entry, '\"v\":1', '\"v\":99') WHERE execution_id = "
+            "UPDATE workflow_journal SET entry = CAST(replace(entry, '\"v\":1,', '\"v\":99,') AS BLOB) WHERE execution_id = "
             "(SELECT id FROM workflow_executions WHERE uid = ?)",
             (bad.uid,),
         )
@@ -521,7 +531,7 @@ async def test_given_a_journal_that_cannot_be_read_when_loaded_then_it_waits_as_
         assert await world.timers() == 0
     # A version that can read it goes on at its start.
     with world.disk:
-        world.disk.execute("UPDATE workflow_journal SET entry = replace(entry, '\"v\":99', '\"v\":1')")
+        world.disk.execute("UPDATE workflow_journal SET entry = CAST(replace(entry, '\"v\":99,', '\"v\":1,') AS BLOB)")
     async with world.up():
         found = await world.ended(bad)
     assert (found.state, found.result, found.state_detail) == (ExecutionState.SUCCEEDED, '"ok"', "")
@@ -717,9 +727,9 @@ async def test_given_executions_that_ended_long_ago_when_swept_then_they_go_and_
         old = [await world.ended(await world.run()) for _ in range(3)]
         keyed = await world.room.execute(NAME, ExecutionDraft(), key="k")
         await world.ended(keyed)
-        await anyio.sleep(RETENTION_S - 1_800)
+        world.pass_time(RETENTION_S - 1_800)
         young = await world.ended(await world.run())
-        await anyio.sleep(7_200)
+        await anyio.sleep(7_300)
         for execution in (*old, keyed):
             with pytest.raises(NotFound):
                 await world.look(execution)
@@ -749,11 +759,16 @@ parallel:
 )
 
 
+def is_shaky(n: str) -> bool:
+    """Whether the first to ask for this one gets a 503: then how often it is asked depends on the crashes."""
+    return int(n) % 7 == 0
+
+
 async def counted(request: HttpRequest, times: int) -> HttpResponse:
     """The same answer for the same URL; slow ones, and now and then a 503 for the first to ask."""
     _, _, _, n, i = request.url.split("/")
     await anyio.sleep(0.1 * (int(n) % 5))
-    if int(n) % 7 == 0 and times == 0:
+    if is_shaky(n) and times == 0:
         return UNAVAILABLE
     return HttpResponse(code=200, headers=(("Content-Type", "application/json"),), body=f"{int(n) * int(i)}".encode())
 
@@ -787,7 +802,7 @@ async def test_given_a_crash_at_each_commit_when_started_again_then_result_and_k
 
     expected = await run(1, lambda _: "")
     assert expected[0][1] == '{"n":3,"total":18}'
-    assert expected[1] == {"0.0#1", "0.1#1", "0.2#1"}
+    assert expected[1] == {"0.1.0#1", "0.1.1#1", "0.1.2#1"}
     for at in range(1, expected[2] // 2 + 1):
         for place, side in ((2 * at - 1, "before"), (2 * at, "after")):
             outcome, keys, _ = await run(1, lambda commit, place=place, side=side: side if commit == place else "")
@@ -819,7 +834,8 @@ async def test_given_a_hundred_executions_when_the_runtime_dies_again_and_again_
         keys = set()
         for made in world.calls.made:
             name, _, call = made.key.rpartition("/")
-            keys.add(f"{order[name]}/{call}")
+            if not is_shaky(order[name].partition("-")[2]):
+                keys.add(f"{order[name]}/{call}")
         assert await world.load() == {ExecutionState.SUCCEEDED: 100}
         return results, keys, lives, await world.store.read(lambda tx: tx.digest("p"))
 
@@ -829,8 +845,8 @@ async def test_given_a_hundred_executions_when_the_runtime_dies_again_and_again_
     assert stormy[2] > 5
     assert stormy[0] == calm[0]
     assert stormy[0]["key-10"] == '{"n":10,"total":60}'
-    assert stormy[1] - calm[1] <= {key for key in stormy[1] if int(key.split("-")[1].split("/")[0]) % 7 == 0}
-    assert {key for key in calm[1] if not key.startswith("key-0/")} - stormy[1] == set()
+    assert stormy[1] == calm[1]
+    assert len(calm[1]) == 85 * 3
 
 
 async def test_given_an_answer_that_was_on_its_way_when_the_runtime_stops_then_the_call_is_made_again_under_its_key() -> (

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-WORKFLOW = "main: {params: [n], steps: [{done: {switch: [{condition: '${n == 1}', return: one}]}}, {last: {return: other}}]}"
+WORKFLOW = (
+    "main: {params: [n], steps: [{done: {switch: [{condition: '${n == 1}', return: one}]}}, {last: {return: other}}]}"
+)
 
 
 def a_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -67,8 +69,7 @@ def test_given_a_file_of_cases_with_a_mistake_then_collecting_it_fails_with_its_
 def test_given_the_fixture_then_a_test_in_python_runs_the_workflow_and_coverage_adds_up(folder: Path) -> None:
     (folder / "flow_test.yaml").write_text("workflow: flow.yaml\ncases: [{name: one, argument: 1}]\n")
     (folder / "test_flow.py").write_text(
-        "def test_other(hakobune_workflow):\n"
-        "    assert hakobune_workflow('flow.yaml').run(2).result == 'other'\n"
+        "def test_other(hakobune_workflow):\n    assert hakobune_workflow('flow.yaml').run(2).result == 'other'\n"
     )
     done = a_pytest(folder, "--workflow-coverage", "--workflow-html", "pages")
     assert done.returncode == 0, done.stdout

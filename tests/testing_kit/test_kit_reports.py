@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -90,12 +90,12 @@ def test_shares_are_rounded_down(reached: int, of: int, share: int) -> None:
 def test_the_price_of_the_longest_case_is_told(session: Session) -> None:
     assert prices_text(session, PRICES) == (
         "price of flow.yaml, its longest case: 1 internal and 0 external steps; 10,000 runs a month: $0.05 "
-        f"(list prices of {PRICES.as_of})"
+        f"(prices of {PRICES.as_of})"
     )
 
 
 def test_junit_has_suites_cases_and_failures(session: Session) -> None:
-    root = ElementTree.fromstring(junit_text(session.results))
+    root = ET.fromstring(junit_text(session.results))
     assert root.attrib["tests"] == "2"
     assert root.attrib["failures"] == "1"
     (suite,) = root
@@ -109,13 +109,15 @@ def test_junit_has_suites_cases_and_failures(session: Session) -> None:
     assert float(bad.attrib["time"]) >= 0
 
 
-def test_pages_show_the_picture_and_each_line_in_the_colour_of_what_was_reached(session: Session, tmp_path: Path) -> None:
+def test_pages_show_the_picture_and_each_line_in_the_colour_of_what_was_reached(
+    session: Session, tmp_path: Path
+) -> None:
     index, page = write_pages(session, tmp_path / "pages")
     assert "2 of 5 points (40 %)" in index.read_text()
     assert page.name in index.read_text()
     text = page.read_text()
     assert "<svg" in text
-    rows = [line for line in text.splitlines() if line.startswith(("<tr class=", '</table><figure>'))]
+    rows = [line for line in text.splitlines() if line.startswith(("<tr class=", "</table><figure>"))]
     by_number = {row.split('class="number">')[1].split("<")[0]: row for row in rows if 'class="number"' in row}
     assert by_number["5"].startswith('<tr class="part">')
     assert by_number["7"].startswith('<tr class="miss">')

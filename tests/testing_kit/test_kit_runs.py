@@ -209,7 +209,10 @@ def test_the_argument_and_the_environment_reach_the_workflow() -> None:
 def test_logs_are_kept() -> None:
     source = "- a: {call: sys.log, args: {text: hi, severity: INFO}}\n- b: {call: sys.log, args: {json: {n: 1}}}"
     run = a_workflow(source).run()
-    assert [(log.severity, log.text, log.json) for log in run.logs] == [("INFO", "hi", None), ("DEFAULT", None, {"n": 1})]
+    assert [(log.severity, log.text, log.json) for log in run.logs] == [
+        ("INFO", "hi", None),
+        ("DEFAULT", None, {"n": 1}),
+    ]
 
 
 def test_each_assignment_is_a_billed_step() -> None:

@@ -103,7 +103,9 @@ def test_what_is_a_mistake_does_not(text: str) -> None:
 
 def test_files_of_cases_fit() -> None:
     assert fits((EXAMPLE / "order_test.yaml").read_text(), "workflow_test")
-    assert fits("workflow: a.yaml\ncases: [{callbacks: [{after: 1h}], expect: {error: x, waits: [1, 2s]}}]", "workflow_test")
+    assert fits(
+        "workflow: a.yaml\ncases: [{callbacks: [{after: 1h}], expect: {error: x, waits: [1, 2s]}}]", "workflow_test"
+    )
 
 
 @pytest.mark.parametrize(

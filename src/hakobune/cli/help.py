@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from hakobune.cli.flags import Command, Flag
 
 _WIDTH = 80
+_CHOICES_MAX = 48  # characters of all choices, to stand beside the flag
 _EXAMPLES = """\
 EXAMPLES
     Start the runtime, and point this shell at it:
@@ -94,14 +95,18 @@ def command_help(words: list[str], command: Command) -> str:
 
 
 def _flag_lines(flag: Flag) -> list[str]:
+    choices = "|".join(flag.choices)
+    is_listed = len(choices) > _CHOICES_MAX
     if flag.kind == "switch":
         head = flag.name
     else:
-        value = "|".join(flag.choices) if flag.choices else flag.metavar
+        value = flag.metavar if is_listed or not choices else choices
         pairs = f"{flag.metavar},…" if "=" in flag.metavar else "KEY=VALUE,…"
         forms = {"map": pairs, "list": f"{flag.metavar},…", "fields": pairs}
         head = f"{flag.name}={forms.get(flag.kind, value)}"
     text = flag.text
+    if is_listed:
+        text = f"{text} One of: {', '.join(flag.choices)}."
     if flag.refusal:
         text = f"{text} Not available here: {flag.refusal}."
     elif flag.note:

@@ -57,7 +57,7 @@ def _run(argv: list[str], words: list[str]) -> int:
 def _execute(words: list[str], command: Command, arguments: Arguments) -> int:
     from hakobune.cli.session import Session
 
-    if arguments.given("format") or arguments.given("filter"):
+    if "--format" not in command.flags and (arguments.given("format") or arguments.given("filter")):
         from hakobune.cli.format.printing import check
 
         check(command, arguments)  # before anything is done

@@ -17,15 +17,16 @@ from hakobune.cli.errors import CommandError
 from hakobune.cli.flags import Arguments
 from hakobune.cli.settings import settings_of
 from hakobune.core.errors import HakobuneError
-from hakobune.core.jobs.model import Execution
 from hakobune.core.jobs.states import FINAL_EXECUTION_STATES
+from hakobune.core.workflows.model import FINAL_STATES, WorkflowExecution
 from hakobune.runtime.app import Runtime
 from hakobune.runtime.settings import Settings
 from hakobune.servers.house import serve
-from hakobune.store.api import ChangeKind, ReadTx
+from hakobune.store.api import Change, ChangeKind, ReadTx
 
 _CHANGES_MAX = 200  # of one look
-_TOLD_OF = frozenset({ChangeKind.EXECUTION})
+_TOLD_OF = frozenset({ChangeKind.EXECUTION, ChangeKind.WORKFLOW_EXECUTION})
+_WORKFLOW_LINES_MAX = 20  # at a time: thousands may end in a second
 _QUIET_S = 30.0  # between looks while nothing changes
 _BURST_S = 0.25  # a burst of changes becomes one look
 
@@ -104,8 +105,9 @@ async def _tell(runtime: Runtime) -> None:
     since = await runtime.store.wait_for_change(-1, 0.0)  # the newest commit, without a wait: nobody is quicker
     begun: set[str] = set()  # uids
     while True:
-        since, found = await runtime.store.read(partial(_news, since))
-        for execution in found:
+        since, changes = await runtime.store.read(partial(_news, since))
+        _tell_of_workflows([change.workflow_execution for change in changes if change.workflow_execution is not None])
+        for execution in [change.execution for change in changes if change.execution is not None]:
             if execution.state in FINAL_EXECUTION_STATES:
                 begun.discard(execution.uid)
                 counts = execution.counts
@@ -120,13 +122,23 @@ async def _tell(runtime: Runtime) -> None:
         await anyio.sleep(_BURST_S)
 
 
-def _news(since: int, tx: ReadTx) -> tuple[int, list[Execution]]:
+def _tell_of_workflows(changed: list[WorkflowExecution]) -> None:
+    """A plain line for each execution of a workflow that ended; of many, their number."""
+    ended = [execution for execution in changed if execution.state in FINAL_STATES]
+    for execution in ended[:_WORKFLOW_LINES_MAX]:
+        said = f"{execution.name.workflow} {execution.name.execution}: {execution.state.value.lower()}"
+        detail = execution.error.context.partition("\n")[0][:120] if execution.error is not None else ""
+        _say(f"{said}, {detail}" if detail else said)
+    if len(ended) > _WORKFLOW_LINES_MAX:
+        _say(f"… and {len(ended) - _WORKFLOW_LINES_MAX} more executions of workflows ended")
+
+
+def _news(since: int, tx: ReadTx) -> tuple[int, list[Change]]:
     """Executions that changed after commit `since`, and the commit from which to go on. Tasks are left out: there may
     be thousands of them for each execution, and no line tells of one."""
     found = tx.changes(since, _CHANGES_MAX, None, _TOLD_OF)
-    executions = [change.execution for change in found if change.execution is not None]
     # More may follow a page that is not empty. After an empty one there is nothing up to the newest commit.
-    return (found[-1].seq if found else tx.seq), executions
+    return (found[-1].seq if found else tx.seq), found
 
 
 def _say(text: str) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import anyio
@@ -51,26 +51,29 @@ class Calls(Protocol):
         ...
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Letter:
     """An event on its way to a driver. `check` may refuse it when it is looked at, before anything is written."""
 
     event: Event
     check: Callable[[Machine], None] | None = None
-    is_settled: anyio.Event = field(default_factory=anyio.Event)
     refusal: HakobuneError | None = None
+    is_settled: bool = False
+    _has_settled: anyio.Event | None = None  # somebody waits: nobody does for the answer to a call
 
     def settle(self, refusal: HakobuneError | None = None) -> None:
         """It is durable, or refused. What was said first counts."""
-        if not self.is_settled.is_set():
+        if not self.is_settled:
             self.refusal = refusal
-            self.is_settled.set()
+            self.is_settled = True
+            if self._has_settled is not None:
+                self._has_settled.set()
 
-    async def wait(self) -> None:
-        """Return when the event is durable. Raises the refusal."""
-        await self.is_settled.wait()
-        if self.refusal is not None:
-            raise self.refusal
+    async def settled(self) -> None:
+        """Return when the event is durable, or refused."""
+        if not self.is_settled:
+            self._has_settled = self._has_settled or anyio.Event()
+            await self._has_settled.wait()
 
 
 class Mailbox:
@@ -87,7 +90,8 @@ class Mailbox:
 
     def take(self) -> list[Letter]:
         """All letters that are there."""
-        self.arrived = anyio.Event()
+        if self.arrived.is_set():
+            self.arrived = anyio.Event()
         taken = list(self.letters)
         self.letters.clear()
         return taken
@@ -135,8 +139,7 @@ class Driver:
             for command in self.machine.waiting.values():
                 self._start(group, command)
             while not self.is_abandoned and not await self._turn(group):
-                with anyio.move_on_after(self._until_due()):
-                    await self._mailbox.arrived.wait()
+                await self._wait()
                 self._fire()
             group.cancel_scope.cancel()
 
@@ -261,6 +264,15 @@ class Driver:
         answered = await self._calls.perform(self.execution, command)
         self._in_flight.discard(command.call)
         self._mailbox.put(Letter(answered))
+
+    async def _wait(self) -> None:
+        """Until a letter comes, or it is time to look. Where only calls are open no alarm is set: each has a time limit
+        of its own, so its answer comes before anything else is due."""
+        if self._in_flight and self.machine.waiting.keys() <= self._in_flight:
+            await self._mailbox.arrived.wait()
+        else:
+            with anyio.move_on_after(self._until_due()):
+                await self._mailbox.arrived.wait()
 
     def _dues(self) -> dict[CallId, float]:
         """Open waits and the instants at which they end."""

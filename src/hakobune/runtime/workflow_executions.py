@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import count
 
 import anyio
 import anyio.lowlevel
@@ -44,10 +46,12 @@ _log = logging.getLogger("hakobune.workflows")
 
 _LOADING_MAX = 16  # at once: after a crash with 10,000 executions under way, their journals come into memory in turn
 _FOLDED_AT_ONCE = 50  # entries of a journal: a millisecond or so, then others get their turn
+_BEGUN_KEPT = 1_000
+_BEGUN_BYTES = 16_384  # of definition and first entry: all that is kept takes at most 16 MB, for a moment
 _BEGUN_AT_ONCE = 200  # queued executions that one turn begins
 _WOKEN_AT_ONCE = 500  # waits that are over, in one turn
 _LOOK_S = 5.0  # how often a caller who waits looks whether anybody will answer
-_SEED_BITS = 64
+_SEED_BYTES = 8
 _DETAIL_CHARACTERS = 2_000  # of the reason why an execution is set aside: a definition may have hundreds of problems
 
 
@@ -94,17 +98,28 @@ class _Folded:
     base_url: str  # what the execution believes to be the server's address
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """An execution with its first entry, as a turn has written them."""
+
+    execution: WorkflowExecution
+    revision: Revision
+    entry: bytes
+
+
 class WorkflowExecutions:
     """Drives executions; the wheel's room of workflows."""
 
     def __init__(self, wheel: Wheel, settings: Settings, identifiers: Identifiers, plans: Plans, calls: Calls) -> None:
         self._wheel = wheel
         self._settings = settings
-        self._identifiers = identifiers
+        self._seed_key = identifiers.uid().encode()
+        self._seeds_drawn = count()  # by the loop and by the store's thread
         self._plans = plans
         self._calls = calls
         self.observer = Observer()
         self._seats: dict[str, _Seat] = {}
+        self._begun: dict[str, _Begun] = {}  # small ones that nobody drives yet: they need not be read again
         self._loading = anyio.Semaphore(_LOADING_MAX)
 
     @property
@@ -147,8 +162,13 @@ class WorkflowExecutions:
             base_url=self._settings.base_url,
         )
         stamped = Stamped(event=started, at_s=round(turn.now_s, 6), seed=self._seed())
-        turn.tx.workflows.append(active.uid, 0, [journal.encode(stamped)])
+        entry = journal.encode(stamped)
+        turn.tx.workflows.append(active.uid, 0, [entry])
         turn.emit(ROOM, active.uid, DRIVE)
+        if len(entry) + len(revision.source_contents) <= _BEGUN_BYTES:
+            if len(self._begun) >= _BEGUN_KEPT:  # those of turns that failed are never asked for
+                self._begun.clear()
+            self._begun[active.uid] = _Begun(execution=active, revision=revision, entry=entry)
         return active
 
     def _ended(self, turn: Turn, execution: WorkflowExecution) -> None:
@@ -207,11 +227,12 @@ class WorkflowExecutions:
 
     async def _attend(self, uid: str, seat: _Seat, *, is_repeat: bool) -> None:
         """Drive an execution. When this returns, it rests and there is no letter, or nobody will take letters."""
-        async with self._loading:
-            execution, revision, entries = await self._wheel.store.read(lambda tx: _stored(tx, uid))
-            driver = None
-            if execution is not None and execution.state is ExecutionState.ACTIVE:
-                driver = await self._load(execution, revision, entries, seat, is_repeat=is_repeat)
+        begun = self._begun.pop(uid, None)
+        if begun is not None and not is_repeat:
+            execution = begun.execution
+            driver = await self._load(execution, begun.revision, [begun.entry], seat, is_repeat=False)
+        else:
+            execution, driver = await self._load_stored(uid, seat, is_repeat=is_repeat)
         if driver is not None:
             seat.driver = driver
             await self._drive(driver, seat.mailbox)
@@ -220,7 +241,16 @@ class WorkflowExecutions:
                 await self.observer.ended(driver.execution, is_repeat=False)
         elif execution is not None and execution.state in FINAL_STATES:
             seat.mailbox.refuse(_inactive(uid))
-            await self._tell_again(execution, revision, entries, seat)
+            await self._tell_again(execution, seat)
+
+    async def _load_stored(
+        self, uid: str, seat: _Seat, *, is_repeat: bool
+    ) -> tuple[WorkflowExecution | None, Driver | None]:
+        async with self._loading:
+            execution, revision, entries = await self._wheel.store.read(lambda tx: _stored(tx, uid))
+            if execution is None or execution.state is not ExecutionState.ACTIVE:
+                return execution, None
+            return execution, await self._load(execution, revision, entries, seat, is_repeat=is_repeat)
 
     async def _drive(self, driver: Driver, mailbox: Mailbox) -> None:
         while True:
@@ -286,10 +316,9 @@ class WorkflowExecutions:
             committed=committed,
         )
 
-    async def _tell_again(
-        self, execution: WorkflowExecution, revision: Revision | None, entries: Sequence[bytes], seat: _Seat
-    ) -> None:
+    async def _tell_again(self, execution: WorkflowExecution, seat: _Seat) -> None:
         """It has ended; a crash may have come before all of it was told."""
+        _, revision, entries = await self._wheel.store.read(lambda tx: _stored(tx, execution.uid))
         calls = self.observer.watch(execution, entries, is_repeat=True)
         if calls is not None and entries:
             try:
@@ -353,9 +382,10 @@ class WorkflowExecutions:
         await self._wheel.persist(unit)
 
     def _seed(self) -> int:
-        """A UUID has six bits that are always the same: both halves together give 64 random ones."""
-        whole = int(self._identifiers.uid().replace("-", ""), 16)
-        return (whole >> _SEED_BITS) ^ (whole & ((1 << _SEED_BITS) - 1))
+        """64 bits that nobody can guess, from one identifier of this life. To ask the system for each would give the
+        interpreter's lock away, and cost as much as the step."""
+        number = b"%d" % next(self._seeds_drawn)
+        return int.from_bytes(hashlib.blake2b(number, key=self._seed_key, digest_size=_SEED_BYTES).digest(), "big")
 
     # -- letters ------------------------------------------------------------------------------------------------
 
@@ -372,12 +402,12 @@ class WorkflowExecutions:
             except BaseException:
                 self._withdraw(uid, seat, letter)
                 raise
-        while not letter.is_settled.is_set():
+        while not letter.is_settled:
             if ROOM in self._wheel.rooms.stopped:
                 self._withdraw(uid, seat, letter)
                 raise Unavailable(f"The room '{ROOM}' has stopped. Restart the runtime.")
             with anyio.move_on_after(_LOOK_S):
-                await letter.is_settled.wait()
+                await letter.settled()
         if letter.refusal is not None:
             raise letter.refusal
 
@@ -421,6 +451,7 @@ class WorkflowExecutions:
     def abandon(self, uids: list[str]) -> None:
         """These executions are gone with their workflow: stop what is in memory."""
         for uid in uids:
+            self._begun.pop(uid, None)
             seat = self._seats.get(uid)
             if seat is None:
                 continue

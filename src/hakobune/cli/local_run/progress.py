@@ -123,10 +123,10 @@ class Progress:
             case HttpRequest():
                 told = f"{effect.method} {effect.url}"
             case Wait():
-                told = f"waits {max(0.0, effect.until_s - self._now_s()):.3g} s"
+                told = f"waits {_seconds(effect.until_s - self._now_s())} s"
             case AwaitCallback():
-                left_s = max(0.0, effect.until_s - self._now_s())
-                told = f"waits up to {left_s:.0f} s for a callback: {self._callback_url}{effect.callback}"
+                left_s = effect.until_s - self._now_s()
+                told = f"waits up to {_seconds(left_s)} s for a callback: {self._callback_url}{effect.callback}"
             case _:
                 return  # a log entry is told when it is written
         self._tell(_path(command.call), f"{command.routine}.{command.step}", told)
@@ -166,6 +166,11 @@ class Progress:
         if len(shown) > _TEXT_CHARACTERS:
             shown = f"{shown[:_TEXT_CHARACTERS]}…"
         self._say(f"{self._now_s() - self._begun_s:7.2f} s  {shown}")
+
+
+def _seconds(length_s: float) -> str:
+    """`3600`, `0.25`: to a hundredth, without zeros at the end."""
+    return f"{max(0.0, length_s):.2f}".rstrip("0").rstrip(".")
 
 
 def _path(call: CallId) -> str:

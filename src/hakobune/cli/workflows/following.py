@@ -35,7 +35,10 @@ class _Line:
         self._console = session.console
         self._text = text
         self._tick = 0
-        self._console.mutter(text if self._console.is_live else f"{text}\n")
+
+    def begin(self) -> None:
+        """Say what is waited for."""
+        self._console.mutter(self._text if self._console.is_live else f"{self._text}\n")
 
     def pause(self, seconds: float, news: str) -> None:
         """Wait; on a terminal the spinner turns and `news` stands beside it."""
@@ -66,6 +69,7 @@ def finished(session: Session, operation: Document) -> Document:
     line = _Line(session, f"Waiting for operation [{name.rpartition('/')[2]}] to complete...")
     pauses, since = Pauses(), list[float]()
     try:
+        line.begin()
         while operation.get("done") is not True:
             line.pause(pauses.next_s(), "")
             operation = patiently(lambda: api.read(name), since, look="hakobune workflows list") or operation
@@ -88,6 +92,7 @@ def ended(session: Session, name: Name) -> Document:
     begun = time.monotonic()
     look = f"{words(session)} executions describe {flags_of(name)}"
     try:
+        line.begin()
         while True:
             found = patiently(lambda: api.get(name), since, look=look)
             if found is not None and text_at(found, "state") not in _UNFINISHED:

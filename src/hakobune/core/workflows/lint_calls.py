@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from hakobune.core.workflows import limits
-from hakobune.core.workflows.expr.nodes import Binary, Literal, Member, Name
+from hakobune.core.workflows.expr.nodes import Binary, Expression, Literal, Member, Name
 from hakobune.core.workflows.expr.walk import dotted_path, nodes
 from hakobune.core.workflows.lint_findings import Finding, Level, LintRule, found
 from hakobune.core.workflows.lint_sites import (
@@ -20,9 +20,10 @@ from hakobune.core.workflows.lint_sites import (
     evaluated,
     functions_in,
     literal,
-    routine_sites,
+    steps_sites,
     templates,
     text_prefix,
+    try_sites,
     verb,
 )
 from hakobune.core.workflows.syntax import Call, Evaluated, Except, Program, Raise, RetryBlock, Try
@@ -98,20 +99,18 @@ def _check_handled(site: Site, call: Call, handled: Mapping[str, bool]) -> Itera
 
 def _check_text_error(site: Site, body: Try, handler: Except) -> Iterator[Finding]:
     """`raise: "text"` in the try, `e.message` in the except: the text has no keys."""
-    inside = [inner for inner in routine_sites(site.routine) if body in inner.tries]
-    if handler.name is None or not any(isinstance(inner.body, Raise) and _is_text(inner.body) for inner in inside):
+    name = handler.name
+    if name is None or not any(
+        isinstance(inner.body, Raise) and _is_text(inner.body) for inner in try_sites(site, body)
+    ):
         return
-    first = {step.name for step in handler.steps}
-    for inner in routine_sites(site.routine):
-        if inner.step.name not in first:
-            continue
+    for inner in steps_sites(site.routine, handler.steps):
         for part in (part for template in templates(inner.body) for part in evaluated(template)):
             for node in nodes(part.expression):
-                if isinstance(node, Member) and node.key in _ERROR_KEYS and node.of == Name(handler.name, _at(node.of)):
-                    message = f"'{handler.name}' may be the text that the try raises, and a text has no '{node.key}'"
+                if isinstance(node, Member) and node.key in _ERROR_KEYS and _is_name(node.of, name):
                     yield found(
                         LintRule.ERROR_IS_TEXT,
-                        message,
+                        f"'{name}' may be the text that the try raises, and a text has no '{node.key}'",
                         part.position,
                         remedy="raise a map with message and code, or look at get_type first",
                         routine=site.routine.name,
@@ -120,8 +119,8 @@ def _check_text_error(site: Site, body: Try, handler: Except) -> Iterator[Findin
                     return
 
 
-def _at(node: object) -> int:
-    return node.at if isinstance(node, Name) else -1
+def _is_name(node: Expression, name: str) -> bool:
+    return isinstance(node, Name) and node.name == name
 
 
 def _is_text(body: Raise) -> bool:

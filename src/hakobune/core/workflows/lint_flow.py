@@ -23,11 +23,13 @@ from hakobune.core.workflows.lint_sites import (
     evaluated,
     functions_in,
     names_in,
+    reached,
     routine_sites,
     templates,
 )
-from hakobune.core.workflows.syntax import Call, Program, Template
+from hakobune.core.workflows.syntax import Body, Call, Program, Template
 
+_ASKING: Final = (HTTP, "googleapis.", "events.", "experimental.", "sys.", "gke.")
 _RANDOM: Final = frozenset({"sys.now", "uuid.generate"})
 _KEY_HEADERS: Final = frozenset({"idempotency-key", "x-idempotency-key", "x-request-id"})
 _NAME: Final = re.compile(r"(?:.*[a-z0-9]Id|id|name|object|parent|resource|destinationObject)")
@@ -55,26 +57,25 @@ def flow_findings(program: Program, sites: list[Site]) -> Iterator[Finding]:
 
 def _tainted(sites: list[Site], is_source: _IsSource) -> set[str]:
     """The variables of a routine that hold something from a source."""
-    tainted: set[str] = set()
-    size = -1
-    while size != len(tainted):
-        size = len(tainted)
-        for site in sites:
-            for target, value in assigned(site.body):
-                if value is None:
-                    assert isinstance(site.body, Call)
-                    if is_source(site.body.function) or _is_copy(site.body, tainted, is_source):
-                        tainted.add(target.name)
-                elif _is_from(value, tainted, is_source):
-                    tainted.add(target.name)
-    return tainted
+    sources: set[str] = set()
+    flows: list[tuple[str, set[str]]] = []
+    for site in sites:
+        for target, value in assigned(site.body):
+            values = [value] if value is not None else _copied(site.body)
+            functions = {name for part in values for name in functions_in(part)}
+            if value is None and isinstance(site.body, Call):
+                functions.add(site.body.function)
+            if any(map(is_source, functions)):
+                sources.add(target.name)
+            flows.extend((target.name, names_in(part)) for part in values)
+    return reached(sources, flows)
 
 
-def _is_copy(call: Call, tainted: set[str], is_source: _IsSource) -> bool:
-    """A function of the library that does not ask anybody gives something made of its arguments."""
-    if call.function.startswith((HTTP, "googleapis.", "events.", "experimental.", "sys.", "gke.")):
-        return False
-    return any(_is_from(value, tainted, is_source) for value in templates(call))
+def _copied(body: Body) -> list[Template]:
+    """What the result of a call is made of: the arguments, where nobody outside is asked."""
+    if not isinstance(body, Call) or body.function.startswith(_ASKING):
+        return []
+    return list(templates(body))
 
 
 def _is_from(value: Template, tainted: set[str], is_source: _IsSource) -> bool:

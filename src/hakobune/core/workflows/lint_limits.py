@@ -45,7 +45,7 @@ def _check(site: Site) -> Iterator[Finding]:
             pass
     for template in templates(body):
         for part in evaluated(template):
-            length = len(part.text) + 3  # with `${` and `}`
+            length = len(part.text)
             if _is_near(length, limits.EXPRESSION_CHARACTERS):
                 message = f"an expression has {length} characters of {limits.EXPRESSION_CHARACTERS}"
                 remedy = "assign a part of it to a variable first"

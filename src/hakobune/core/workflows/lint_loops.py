@@ -19,8 +19,8 @@ from hakobune.core.workflows.lint_sites import (
     evaluated,
     literal,
     names_in,
-    routine_sites,
     step_lists,
+    steps_sites,
     templates,
 )
 from hakobune.core.workflows.model import StepCounts
@@ -37,7 +37,6 @@ class _Round:
     """Steps that a jump backwards runs again: from its target to the step that jumps."""
 
     routine: Routine
-    last: Step
     sites: Sequence[Site]
 
     def calls(self) -> Iterator[tuple[Site, Call]]:
@@ -71,11 +70,12 @@ def _rounds(routine: Routine) -> Iterator[_Round]:
             _ways(step, index, {places[name] for name in _targets(routine, step) if name in places})
             for index, step in enumerate(steps)
         ]
-        for index, step in enumerate(steps):
-            begins = [target for target in ways[index] if target <= index and _leads(ways, target, index)]
-            if begins:
-                inside = [site for part in steps[min(begins) : index + 1] for site in _sites_of(routine, part)]
-                yield _Round(routine=routine, last=step, sites=inside)
+        ends: dict[int, int] = {}  # of the rounds that begin at a step: the last step that jumps back there
+        for index, targets in enumerate(ways):
+            ends.update((target, index) for target in targets if target <= index)
+        for begin, end in ends.items():
+            if _leads(ways, begin, end):
+                yield _Round(routine=routine, sites=list(steps_sites(routine, steps[begin : end + 1])))
 
 
 def _ways(step: Step, index: int, targets: set[int]) -> set[int]:
@@ -98,16 +98,10 @@ def _leads(ways: Sequence[set[int]], start: int, end: int) -> bool:
     return False
 
 
-def _sites_of(routine: Routine, step: Step) -> list[Site]:
-    """A step and all that is inside it."""
-    one = Routine(routine.block, routine.name, routine.parameters, (step,), routine.position)
-    return list(routine_sites(one))
-
-
 def _targets(routine: Routine, step: Step) -> set[str]:
     """Where a step, or something inside it, jumps to."""
     names: set[str] = set()
-    for site in _sites_of(routine, step):
+    for site in steps_sites(routine, [step]):
         if site.step.next is not None:
             names.add(site.step.next.target)
         if isinstance(site.body, Switch):

@@ -7,13 +7,13 @@ writes in another does, and so does what writes the same variable or element wit
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hakobune.core.workflows.expr.nodes import Literal
 from hakobune.core.workflows.expr.walk import names_read
 from hakobune.core.workflows.lint_findings import Finding, LintRule, found
-from hakobune.core.workflows.lint_sites import Site, assigned, names_in
+from hakobune.core.workflows.lint_sites import Site, assigned, names_in, reached
 from hakobune.core.workflows.syntax import Constant, For, Parallel, Target, Template
 
 
@@ -56,12 +56,13 @@ def _check(site: Site, parallel: Parallel, sites: Sequence[Site]) -> Iterator[Fi
                 writes[write.element].append(write)
     is_loop = isinstance(parallel.work, For)
     own = _own_names(parallel, inside)
+    made = {name: _made_of(name, inside) for name in {write.target.name for of in writes.values() for write in of}}
     for of_element in writes.values():
         if is_loop:
             risky = [write for write in of_element if not _is_apart(write, own)]
         else:
             risky = of_element if len({write.branch for write in of_element}) > 1 and _is_known(of_element[0]) else []
-        yield from _first_race(site, risky, inside, is_loop=is_loop)
+        yield from _first_race(site, risky, made, is_loop=is_loop)
 
 
 def _own_names(parallel: Parallel, inside: Sequence[Site]) -> set[str]:
@@ -84,12 +85,14 @@ def _is_known(write: _Write) -> bool:
     return all(isinstance(key, Literal) for key in write.target.path)
 
 
-def _first_race(site: Site, writes: Sequence[_Write], inside: Sequence[Site], *, is_loop: bool) -> Iterator[Finding]:
+def _first_race(
+    site: Site, writes: Sequence[_Write], made: Mapping[str, set[str]], *, is_loop: bool
+) -> Iterator[Finding]:
     for write in writes:
         if write.reads_itself or isinstance(write.value, Constant):
             continue
         who = "iterations" if is_loop else "branches"
-        if write.value is not None and _is_derived(write, inside):
+        if write.value is not None and names_in(write.value) & made[write.target.name]:
             message = f"'{write.element}' was read in an entry before: what other {who} wrote between is lost"
             remedy = f"read and write it in one entry: '{write.element}: ${{{write.element} + …}}'"
         else:
@@ -106,18 +109,12 @@ def _first_race(site: Site, writes: Sequence[_Write], inside: Sequence[Site], *,
         return
 
 
-def _is_derived(write: _Write, inside: Sequence[Site]) -> bool:
-    """Whether the value comes from a variable of the branch that was made from the old value."""
-    made: set[str] = set()
-    size = -1
-    while size != len(made):
-        size = len(made)
-        for site in inside:
-            for target, value in assigned(site.body):
-                if (
-                    value is not None
-                    and names_in(value) & {write.target.name, *made}
-                    and target.name != write.target.name
-                ):
-                    made.add(target.name)
-    return write.value is not None and bool(names_in(write.value) & made)
+def _made_of(name: str, inside: Sequence[Site]) -> set[str]:
+    """The variables of the branches that are made from the value of a shared one."""
+    flows = [
+        (target.name, names_in(value))
+        for site in inside
+        for target, value in assigned(site.body)
+        if value is not None and target.name != name
+    ]
+    return reached([name], flows) - {name}

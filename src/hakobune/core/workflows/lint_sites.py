@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
@@ -67,7 +67,21 @@ def sites(program: Program) -> list[Site]:
 
 def routine_sites(routine: Routine) -> Iterator[Site]:
     """All bodies of a routine."""
-    waiting = [Site(routine=routine, step=step, body=step.body) for step in reversed(routine.steps)]
+    return steps_sites(routine, routine.steps)
+
+
+def steps_sites(routine: Routine, steps: Sequence[Step]) -> Iterator[Site]:
+    """All bodies of some steps of a routine, as if nothing were around them."""
+    return _walk([Site(routine=routine, step=step, body=step.body) for step in steps])
+
+
+def try_sites(site: Site, body: Try) -> Iterator[Site]:
+    """All bodies that a `try` protects."""
+    return _walk([replace(site, body=body.body, tries=(*site.tries, body))])
+
+
+def _walk(first: Sequence[Site]) -> Iterator[Site]:
+    waiting = list(reversed(first))
     while waiting:
         site = waiting.pop()
         yield site
@@ -239,6 +253,22 @@ def assigned(body: Body) -> Iterator[tuple[Target, Template | None]]:
             yield target, None
         case _:
             return
+
+
+def reached(sources: Iterable[str], flows: Iterable[tuple[str, set[str]]]) -> set[str]:
+    """The variables that hold something of the sources; a flow is a variable, and those that its value reads."""
+    readers: dict[str, list[str]] = {}
+    for target, read in flows:
+        for name in read:
+            readers.setdefault(name, []).append(target)
+    found = set(sources)
+    waiting = list(found)
+    while waiting:
+        for target in readers.get(waiting.pop(), ()):
+            if target not in found:
+                found.add(target)
+                waiting.append(target)
+    return found
 
 
 # -- calls ------------------------------------------------------------------------------------------------------

@@ -47,8 +47,8 @@ class Estimate:
     def describe(self) -> str:
         """The estimate in a line."""
         counts = f"{self.steps.internal} internal and {self.steps.external} external steps"
-        many = f"{self.runs:,} runs a month: ${self.month_usd:,.2f}"
-        return f"{counts}; {many} (list prices of {self.prices.as_of})"
+        runs = "1 run" if self.runs == 1 else f"{self.runs:,} runs"
+        return f"{counts}; {runs} a month: ${self.month_usd:,.2f} (prices of {self.prices.as_of})"
 
 
 def estimate(steps: StepCounts, *, runs: int = 1, prices: Prices = PRICES) -> Estimate:

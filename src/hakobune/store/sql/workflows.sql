@@ -136,7 +136,9 @@ SELECT state, executions FROM workflow_totals WHERE project = :project AND locat
 SELECT state, sum(executions) AS executions FROM workflow_totals GROUP BY state
 
 -- name: append
-INSERT INTO workflow_journal (execution_id, seq, entry) VALUES (?, ?, ?)
+-- No row where the execution is gone.
+INSERT INTO workflow_journal (execution_id, seq, entry)
+SELECT id, ?, ? FROM workflow_executions WHERE uid = ? AND hidden = 0
 
 -- name: journal
 SELECT entry FROM workflow_journal WHERE execution_id = :id ORDER BY seq

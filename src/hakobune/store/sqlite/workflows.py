@@ -241,15 +241,13 @@ class SqliteWorkflowsWrite(SqliteWorkflowsRead):
             self.has_left = True
 
     def append(self, execution_uid: str, seq: int, entries: Sequence[bytes]) -> bool:
-        row = self._one("execution_id", uid=execution_uid)
-        if row is None:
-            return False
-        numbered = [(row["id"], seq + place, entry) for place, entry in enumerate(entries)]
+        if not entries:
+            return self._one("execution_id", uid=execution_uid) is not None
+        numbered = [(seq + place, entry, execution_uid) for place, entry in enumerate(entries)]
         try:
-            self._connection.executemany(self._sql["append"], numbered)
+            return self._connection.executemany(self._sql["append"], numbered).rowcount == len(entries)
         except sqlite3.IntegrityError as error:
             raise CorruptStore(f"journal entry {seq} of execution {execution_uid} is written already") from error
-        return True
 
 
 def _cursor(after: str) -> tuple[object, int]:

@@ -139,8 +139,8 @@ class VirtualRun:
         heapq.heappush(self._due, (at_s, self._numbers, event))
 
     def _next(self) -> Event | None:
-        """What is due next; the clock jumps there, unless it concerns nobody any more. The end of the execution's time is
-        always due, so something is.
+        """What is due next; the clock jumps there, unless it concerns nobody any more. Something always is: the end of
+        the execution's time.
         """
         at_s, _, due = heapq.heappop(self._due)
         event = due(self.machine)

@@ -1,0 +1,77 @@
+"""`hakobune lint`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from conftest import Call
+
+WARNED = "- a: {call: http.get, args: {url: 'https://a.example', timeout: 3}}\n"
+REFUSED = "- a: {return: '${nobody}'}\n"
+
+
+@pytest.fixture
+def flow(tmp_path: Path) -> Path:
+    (tmp_path / "good.yaml").write_text("- a: {return: 1}\n")
+    (tmp_path / "warned.yaml").write_text(WARNED)
+    (tmp_path / "refused.yaml").write_text(REFUSED)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["good.yaml"], 0),
+        (["warned.yaml"], 0),
+        (["warned.yaml", "--strict"], 1),
+        (["warned.yaml", "--strict", "--ignore", "unhandled-call"], 0),
+        (["warned.yaml", "--strict", "--select", "near-limit,busy-loop"], 0),
+        (["refused.yaml"], 1),
+        (["good.yaml", "refused.yaml"], 1),
+        (["refused.yaml", "--select", "near-limit"], 1),
+        (["gone.yaml"], 2),
+        (["good.yaml", "--select", "unhandled-cal"], 2),
+        ([], 2),
+    ],
+)
+def test_the_exit_code_tells_errors_from_what_cannot_be_read(
+    hakobune: Call, flow: Path, arguments: list[str], code: int
+) -> None:
+    assert hakobune("lint", *arguments).code == code
+
+
+def test_findings_go_to_stdout_and_their_number_to_stderr(hakobune: Call, flow: Path) -> None:
+    outcome = hakobune("lint", "warned.yaml", "refused.yaml")
+    assert outcome.out.startswith("warned.yaml:1:13: warning: in step a: an error of http.get ends the execution")
+    assert "refused.yaml:1:" in outcome.out
+    assert outcome.err == "1 error, 1 warning\n"
+
+
+def test_json_and_sarif_are_printed_alone(hakobune: Call, flow: Path) -> None:
+    outcome = hakobune("lint", "refused.yaml", "--output", "json")
+    assert [finding["rule"] for finding in json.loads(outcome.out)] == ["unknown-symbol"]
+    assert (outcome.code, outcome.err) == (1, "")
+    document = json.loads(hakobune("lint", "warned.yaml", "--output=sarif").out)
+    assert document["runs"][0]["results"][0]["ruleId"] == "unhandled-call"
+
+
+def test_a_rule_that_is_mistyped_is_guessed(hakobune: Call, flow: Path) -> None:
+    assert "did you mean unhandled-call?" in hakobune("lint", "good.yaml", "--ignore", "unhandled-cal").err
+    assert "the rules are unstable-key" in hakobune("lint", "good.yaml", "--ignore", "zzz").err
+
+
+def test_a_file_that_is_no_utf_8_is_named(hakobune: Call, flow: Path) -> None:
+    (flow / "bytes.yaml").write_bytes(b"\xff\xfe")
+    outcome = hakobune("lint", "bytes.yaml")
+    assert outcome.code == 2
+    assert "bytes.yaml is not UTF-8" in outcome.err
+
+
+def test_limits_can_be_off(hakobune: Call, flow: Path) -> None:
+    many = ", ".join(f"{{x{number}: 1}}" for number in range(60))
+    (flow / "many.yaml").write_text(f"- a: {{assign: [{many}]}}")
+    assert hakobune("lint", "many.yaml").code == 1
+    assert hakobune("lint", "many.yaml", "--limits", "off").code == 0

@@ -1,0 +1,58 @@
+"""`hakobune workflows graph`: files in, pictures out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import workflow_files as files
+
+from hakobune.cli.main import main
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sum.yaml").write_text(files.SUM)
+    return tmp_path
+
+
+def test_given_a_file_when_it_is_drawn_then_mermaid_is_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["workflows", "graph", "sum.yaml"]) == 0
+    assert capsys.readouterr().out.startswith('flowchart TD\n  subgraph f0["main(args)"]\n')
+
+
+@pytest.mark.parametrize("flags", [["--output=sum.svg"], ["--format=svg", "--output=picture"]])
+def test_given_an_output_when_a_file_is_drawn_then_it_is_written(
+    here: Path, capsys: pytest.CaptureFixture[str], flags: list[str]
+) -> None:
+    assert main(["workflows", "graph", "sum.yaml", *flags]) == 0
+    name = flags[-1].partition("=")[2]
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", f"Drew [sum.yaml] to [{name}].\n")
+    assert ElementTree.fromstring((here / name).read_text()).tag.endswith("}svg")
+
+
+def test_given_a_file_that_cannot_be_read_as_a_workflow_when_it_is_drawn_then_its_mistakes_are_told(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "odd.yaml").write_text("main:\n  steps:\n    - a: {nonsense: 1}\n")
+    assert main(["workflows", "graph", "odd.yaml"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("ERROR: (hakobune.workflows.graph) [odd.yaml] cannot be read as a workflow.\nodd.yaml:3:")
+
+
+def test_given_a_place_that_cannot_be_written_when_a_file_is_drawn_then_it_is_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["workflows", "graph", "sum.yaml", "--output=none/sum.svg"]) == 1
+    assert "Unable to write file [none/sum.svg]: No such file or directory" in capsys.readouterr().err
+
+
+def test_given_a_definition_that_does_not_deploy_yet_when_it_is_drawn_then_there_is_a_picture(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "bad.yaml").write_text(files.BAD)
+    assert main(["workflows", "graph", "bad.yaml"]) == 0
+    assert "call foo.bar" in capsys.readouterr().out
