@@ -8,16 +8,18 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# SEED repeats one simulation, SEEDS says how many to run, CASES is a folder of language cases.
+# SEED repeats one simulation, SEEDS says how many to run, CASES is a folder of language cases,
+# DIR one of published workflow definitions.
 SEED ?=
 SEEDS ?= 2000
 CASES ?=
+DIR ?=
 WORKERS ?= 2
 
 STAMP := $(VENV)/.stamp
 INPUTS := pyproject.toml tools/setup.sh
 
-.PHONY: help setup demo test check simulate soak bench conformance docs up format clean
+.PHONY: help setup demo test check simulate soak bench conformance samples docs up format clean
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,8 +55,11 @@ soak: $(STAMP)-dev ## the full counts: simulations, kills of real processes, the
 bench: $(STAMP)-dev ## measure, each figure beside its rival in the same run
 	@$(BIN)/python -m bench
 
-conformance: $(STAMP)-dev ## run the language cases of the folder CASES
+conformance: $(STAMP)-dev ## run the language cases (the project's own, or those of the folder CASES)
 	@tools/conformance.sh "$(CASES)"
+
+samples: $(STAMP)-dev ## deploy and run all workflow definitions of the folder DIR
+	@if [ -n "$(DIR)" ]; then $(BIN)/python tools/run_samples.py "$(DIR)"; else echo "samples: not run: no DIR"; fi
 
 docs: $(STAMP)-dev ## draw the pictures and tables that the documents take from the code
 	@$(BIN)/python tools/draw_docs.py

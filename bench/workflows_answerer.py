@@ -1,6 +1,6 @@
-"""A server that answers every request with the same JSON, as cheaply as asyncio can: `python -m bench.workflows_answerer`.
+"""A server that answers every request with the same JSON, as cheaply as asyncio can.
 
-Prints its port. Both clients of a comparison call it.
+`python -m bench.workflows_answerer` prints its port. Both clients of a comparison call it.
 """
 
 from __future__ import annotations

@@ -67,7 +67,6 @@ async def _ours(url: str, directory: Path) -> float:
     clock = SystemClock()
     transport = AiohttpTransport()
     await transport.load()
-    directory.mkdir()
     logs_store = await SqliteStore.open(directory / "logs-store")
     logs = LogsRoom(logs_store, directory / "logs", clock)
     calls = WorkflowCalls(settings, clock, Credentials(directory, clock, "bench"), logs, transport)
@@ -87,11 +86,11 @@ async def _ours(url: str, directory: Path) -> float:
 def measure(directory: Path, *, is_quick: bool) -> Report:
     """Alternate aiohttp and executions."""
     report = Report("workflows_posts", directory, durability=POWER, is_quick=is_quick)
-    server = subprocess.Popen(
-        [sys.executable, "-m", "bench.workflows_answerer"], stdout=subprocess.PIPE, text=True
-    )
+    server = subprocess.Popen([sys.executable, "-m", "bench.workflows_answerer"], stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None  # asked for above
     url = f"http://127.0.0.1:{int(server.stdout.readline())}/"
+    gc.collect()
+    gc.freeze()  # as `hakobune up` does when it has started
     alone_s: list[float] = []
     ours_s: list[float] = []
     alone_cpu: list[float] = []

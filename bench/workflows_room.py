@@ -33,6 +33,7 @@ class NoOp:
     """Answers every call at once: what is left is the price of a durable step."""
 
     async def perform(self, execution: WorkflowExecution, command: Command) -> Answered:
+        del execution
         return Answered(call=command.call, answer=OK)
 
 
@@ -60,6 +61,7 @@ class _Ends(Observer):
         self.failed: WorkflowExecution | None = None
 
     async def ended(self, execution: WorkflowExecution, *, is_repeat: bool) -> None:
+        del is_repeat
         if execution.state is not ExecutionState.SUCCEEDED:
             self.failed = execution
         self.left -= 1

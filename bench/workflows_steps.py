@@ -61,7 +61,7 @@ def _evaluated() -> float:
     started_s = time.perf_counter()
     for number in range(1, STEPS + 1):
         names["number"] = number
-        names["sum"] = eval(code, nothing, names)  # noqa: S307 - the rival itself
+        names["sum"] = eval(code, nothing, names)
     return STEPS / (time.perf_counter() - started_s)
 
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # The full counts: many simulations, many kills of real processes, and the crash harness where its folder is given.
-# RELIABILITY=DIR names the folder that holds crash_jobs.py and load.py; ROUNDS and SEEDS_OF_KILLS scale the harness.
+# RELIABILITY=DIR names the folder that holds crash_jobs.py, crash_workflows.py and load.py; ROUNDS and SEEDS_OF_KILLS
+# scale the harness.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -12,6 +13,10 @@ if [ -n "${RELIABILITY:-}" ]; then
     for seed in ${SEEDS_OF_KILLS:-1 2 3}; do
         echo "soak: crash_jobs, seed $seed"
         (cd "$RELIABILITY" && $bin/python crash_jobs.py --start "$start" --rounds "${ROUNDS:-10}" --seed "$seed")
+    done
+    for seed in ${SEEDS_OF_KILLS:-1 2 3}; do
+        echo "soak: crash_workflows, seed $seed"
+        (cd "$RELIABILITY" && $bin/python crash_workflows.py --start "$start" --rounds "${ROUNDS:-10}" --seed "$seed")
     done
     echo "soak: load"
     (cd "$RELIABILITY" && $bin/python load.py --start "$start" --parts first,fan)

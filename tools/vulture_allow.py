@@ -1,17 +1,22 @@
 """Names that look unused to vulture and are not: who uses them is said beside each group."""
 
-from hakobune.cli import environment, logging_read, logs, start
+from hakobune.cli import environment, graph, lint, logging_read, logs, start, test
 from hakobune.cli.format.yaml_writer import _Dumper
 from hakobune.cli.jobs import deploy, execute, executions, jobs, policy, replace, tasks
+from hakobune.cli.workflows import executions as workflow_executions
+from hakobune.cli.workflows import history, workflows
 from hakobune.engines.process.engine import ProcessEngine, _Connection
 from hakobune.sdk import __dir__, __getattr__, ledger, objects, shutdown
 from hakobune.servers.http.protocol import HttpConnection
+from hakobune.testing import pytest_plugin
 
 # Commands, named in cli/commands.py by "module:NAME".
-environment.ENV, logging_read.READ, start.UP, execute.EXECUTE, replace.REPLACE
+environment.ENV, lint.LINT, logging_read.READ, start.UP, test.TEST, execute.EXECUTE, replace.REPLACE
 deploy.DEPLOY, deploy.CREATE, deploy.UPDATE
 executions.LIST, executions.DESCRIBE_LATEST, executions.DELETE, jobs.LIST, jobs.DELETE, tasks.LIST
 policy.GET, policy.SET, policy.ADD, policy.REMOVE
+graph.GRAPH, workflows.REVISIONS, history.STEPS, history.CALLBACKS, history.SEND
+workflow_executions.DESCRIBE_LAST, workflow_executions.WAIT_LAST
 logs.LOGS, logs.READ_JOB, logs.READ_EXECUTION, logs.TAIL_JOB, logs.TAIL_EXECUTION, logs.READ, logs.TAIL
 
 # Called by asyncio, httptools and PyYAML.
@@ -27,3 +32,7 @@ ProcessEngine.hold, ProcessEngine.resume
 
 # The SDK's public words, used by tasks.
 __dir__, __getattr__, ledger.Ledger.do, objects.close_clients, shutdown.install, shutdown.finish_item
+
+# Called by pytest.
+pytest_plugin.pytest_addoption, pytest_plugin.pytest_collect_file, pytest_plugin.pytest_terminal_summary
+pytest_plugin.hakobune_workflow, pytest_plugin.CaseItem.runtest, pytest_plugin.CaseItem.reportinfo

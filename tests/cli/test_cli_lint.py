@@ -18,6 +18,7 @@ def flow(tmp_path: Path) -> Path:
     (tmp_path / "good.yaml").write_text("- a: {return: 1}\n")
     (tmp_path / "warned.yaml").write_text(WARNED)
     (tmp_path / "refused.yaml").write_text(REFUSED)
+    (tmp_path / "embedded.yaml").write_text("- a: {return: 'see ${x}'}")
     return tmp_path
 
 
@@ -32,6 +33,8 @@ def flow(tmp_path: Path) -> Path:
         (["refused.yaml"], 1),
         (["good.yaml", "refused.yaml"], 1),
         (["refused.yaml", "--select", "near-limit"], 1),
+        (["embedded.yaml", "--strict"], 1),
+        (["embedded.yaml", "--strict", "--ignore", "embedded-expression,unknown-symbol"], 0),
         (["gone.yaml"], 2),
         (["good.yaml", "--select", "unhandled-cal"], 2),
         ([], 2),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import time
@@ -329,11 +331,75 @@ def test_given_a_wait_when_it_is_interrupted_then_the_execution_goes_on_and_the_
     workflows("delete", "sleeps", "-q")
 
 
+def test_given_a_wait_when_the_server_is_killed_and_comes_back_then_the_wait_goes_on(
+    own_runtime: RuntimeProcess, workflows: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    own_runtime.start()
+    monkeypatch.setenv("HAKOBUNE_URL", own_runtime.url)
+    (tmp_path / "nap.yaml").write_text(files.SLEEPS.replace("3600", "1"))
+    deployed(workflows, "nap")
+    waiting = subprocess.Popen(
+        [HAKOBUNE, "workflows", "run", "nap", "--format=value(state)"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert waiting.stderr is not None
+    assert waiting.stderr.readline().startswith("Waiting for execution [")
+    own_runtime.kill()
+    own_runtime.start()
+    out, _ = waiting.communicate(timeout=60)
+    assert (waiting.returncode, out) == (0, "SUCCEEDED\n")
+
+
+def test_given_a_terminal_when_an_execution_is_waited_for_then_its_step_is_shown(
+    workflows: Call, tmp_path: Path
+) -> None:
+    (tmp_path / "nap.yaml").write_text(files.SLEEPS.replace("3600", "0.5"))
+    deployed(workflows, "nap")
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [HAKOBUNE, "workflows", "run", "nap", "--format=none"],
+        stderr=theirs,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "TERM": "xterm"},
+    )
+    os.close(theirs)
+    told = b""
+    while not told.endswith(b"done.\r\n"):
+        told += os.read(ours, 4096)
+    os.close(ours)
+    assert process.wait(20) == 0
+    assert " main/nap" in told.decode()
+
+
 def test_given_flags_of_a_file_when_a_deployed_workflow_is_meant_then_they_are_refused(workflows: Call) -> None:
     done = workflows("run", "sum", "--set-env-vars=A=1")
     assert (done.code, "argument --set-env-vars: is for a file" in done.err) == (2, True)
     done = workflows("run", "sum.yaml", "--labels=a=b")
     assert (done.code, "argument --labels: is for deployed workflows" in done.err) == (2, True)
+
+
+# -- the README ---------------------------------------------------------------------------------------------------
+
+
+def test_given_the_readme_when_its_lines_about_workflows_are_typed_then_they_work(
+    workflows: Call, runtime: RuntimeProcess, tmp_path: Path
+) -> None:
+    page = Path(__file__).resolve().parents[2] / "README.md"
+    section = page.read_text(encoding="utf-8").partition("## Workflows in sixty seconds\n")[2].partition("\n## ")[0]
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    (tmp_path / "greet.yaml").write_text(next(text for kind, text in blocks if kind == "yaml"))
+    lines = [line[2:] for kind, text in blocks if kind == "console" for line in text.splitlines()]
+    environ = {**os.environ, "PATH": f"{Path(HAKOBUNE).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["sh", "-ec", "\n".join(lines)], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("2\n")
+    assert "result: '1'" in done.stdout
+    assert "INFO      こんにちは Aki" in done.stderr
+    assert (tmp_path / "greet.svg").read_text().startswith("<svg ")
 
 
 # -- quotas of `up` -----------------------------------------------------------------------------------------------

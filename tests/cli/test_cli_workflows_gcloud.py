@@ -23,9 +23,10 @@ LINES = [
     "workflows list",
     "workflows deploy sum --location=us-central1",
     "workflows deploy sum --source=sum.yaml --location=us-central1 --description=adds --labels=a=b",
-    "workflows deploy sum --source=sum.yaml --location=us-central1 --update-env-vars=K=V"
-    " --call-log-level=log-errors-only --execution-history-level=execution-history-detailed"
-    " --service-account=me@x.iam.gserviceaccount.com",
+    "workflows deploy sum --location=us-central1 --set-env-vars=A=1 --call-log-level=log-errors-only --format=json",
+    "workflows deploy sum --source=sum.yaml --location=us-central1 --update-env-vars=K=V",
+    "workflows deploy sum --location=us-central1 --execution-history-level=execution-history-detailed",
+    "workflows deploy sum --location=us-central1 --service-account=me@x.iam.gserviceaccount.com",
     "workflows deploy sum --location=us-central1",
     "workflows deploy bad --source=bad.yaml --location=us-central1",
     "workflows deploy 9bad --source=bad.yaml --location=us-central1",
@@ -37,7 +38,7 @@ LINES = [
     "workflows executions describe-last",
     'workflows run sum --location=us-central1 --data={"n":4} --labels=c=d',
     "workflows run fails --location=us-central1",
-    "workflows execute sum --location=us-central1 --data={",
+    "workflows execute sum --location=us-central1 --data=oops",
     'workflows execute sum --location=us-central1 --data={"n":2}',
     "workflows executions wait-last",
     "workflows executions list fails --location=us-central1 --format=value(state)",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 import workflow_files as files
@@ -31,7 +31,7 @@ def test_given_an_output_when_a_file_is_drawn_then_it_is_written(
     name = flags[-1].partition("=")[2]
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", f"Drew [sum.yaml] to [{name}].\n")
-    assert ElementTree.fromstring((here / name).read_text()).tag.endswith("}svg")
+    assert ET.fromstring((here / name).read_text()).tag.endswith("}svg")
 
 
 def test_given_a_file_that_cannot_be_read_as_a_workflow_when_it_is_drawn_then_its_mistakes_are_told(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import random
 from collections import Counter
@@ -13,7 +14,6 @@ from workflow_world import NAME, OK, UNAVAILABLE, World, a_flow, a_get, a_sleep
 
 from hakobune.core.errors import CorruptJournal, FailedPrecondition, NotFound, ResourceExhausted, Unavailable
 from hakobune.core.names import WorkflowName
-from hakobune.core.workflows import journal
 from hakobune.core.workflows.drafts import ExecutionDraft
 from hakobune.core.workflows.effects import CallbackRequest, Done, HttpRequest, HttpResponse
 from hakobune.core.workflows.events import Answered, CallbackArrived, CallId, Moved, Stamped
@@ -215,7 +215,7 @@ retry:
         execution = await world.ended(await world.run())
     assert execution.result == '"ok"'
     instants = [made.at_s for made in world.calls.made]
-    gaps = [round(later - sooner, 1) for sooner, later in zip(instants, instants[1:], strict=False)]
+    gaps = [round(later - sooner, 1) for sooner, later in itertools.pairwise(instants)]
     assert gaps == [1.0, 2.0, 4.0, 8.0]
     assert len({made.key for made in world.calls.made}) == 5  # each try is a call of its own
 
@@ -379,7 +379,6 @@ async def test_given_a_disk_that_is_full_when_a_letter_is_posted_then_its_sender
 async def test_given_a_runtime_that_stops_when_a_letter_waits_then_its_sender_is_told_to_try_again() -> None:
     world = World()
     refusals: list[Exception] = []
-    stopped = anyio.Event()
 
     async def cancel(execution: Any) -> None:
         try:
@@ -387,22 +386,17 @@ async def test_given_a_runtime_that_stops_when_a_letter_waits_then_its_sender_is
         except Unavailable as refusal:
             refusals.append(refusal)
 
-    class Slow(NoInterceptor):
-        async def before_perform(self, command: OutboxCommand) -> None:
-            await stopped.wait()
+    async with anyio.create_task_group() as callers, world.up():
+        await world.deploy(a_flow(a_sleep(3600), "return: ok"))
+        execution = await world.run()
+        await world.at_rest(execution)
 
-    async with anyio.create_task_group() as callers:
-        async with world.up():
-            await world.deploy(a_flow(a_sleep(3600), "return: ok"))
-            execution = await world.run()
-            await world.at_rest(execution)
+        async def stuck(*_: Any, **__: Any) -> None:
+            await anyio.sleep_forever()
 
-            async def stuck(*_: Any, **__: Any) -> None:
-                await anyio.sleep_forever()
-
-            world.executions._load = stuck  # type: ignore[method-assign, assignment]  # it is stopped while it loads
-            callers.start_soon(cancel, execution)
-            await anyio.sleep(1)
+        world.executions._load = stuck  # type: ignore[method-assign, assignment]  # it is stopped while it loads
+        callers.start_soon(cancel, execution)
+        await anyio.sleep(1)
     assert len(refusals) == 1
     async with world.up():
         assert (await world.look(execution)).state is ExecutionState.ACTIVE
@@ -454,8 +448,7 @@ async def test_given_a_cancel_and_an_end_that_race_when_both_come_then_one_wins_
             await anyio.sleep(delay_s)
             try:
                 told = (await world.room.cancel(execution.name)).state
-            except FailedPrecondition as refusal:
-                assert "SUCCEEDED" in refusal.message
+            except FailedPrecondition:
                 told = ExecutionState.SUCCEEDED
             assert (await world.look(execution)).state is told
             outcomes[told] += 1

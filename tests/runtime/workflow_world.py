@@ -178,7 +178,7 @@ class World:
         self, execution: WorkflowExecution, holds: Callable[[WorkflowExecution], bool], within_s: float = 60.0
     ) -> WorkflowExecution:
         with anyio.fail_after(within_s):
-            while not holds(found := await self.look(execution)):
+            while not holds(found := await self.look(execution)):  # noqa: ASYNC110 - virtual time
                 await anyio.sleep(max(0.05, within_s / 1_000))
         return found
 

@@ -22,7 +22,13 @@ ALL = Page(limit=1_000)
 # -- plans ----------------------------------------------------------------------------------------------------------
 
 # Partial indexes of what is under way, and reads of bounded tables: never history.
-BOUNDED = ("SCAN CONSTANT", "INDEX executions_under_way", "INDEX tasks_with_engine")
+BOUNDED = (
+    "SCAN CONSTANT",
+    "INDEX executions_under_way",
+    "INDEX tasks_with_engine",
+    "INDEX workflow_executions_stuck",
+    "INDEX workflow_executions_hidden",
+)
 WALKS = {
     ("outbox", "expired"),
     ("outbox", "release"),
@@ -31,6 +37,8 @@ WALKS = {
     ("jobs", "totals_by_state"),
     ("changes", "next_leaving"),
     ("jobs", "ready_tasks"),  # walks the results of its two arms
+    ("workflows", "totals"),  # a row for each place and state
+    ("workflows", "queued_places"),
 }
 
 
@@ -38,7 +46,7 @@ def test_given_every_query_when_planned_then_none_walks_a_whole_table() -> None:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     migrate(connection)
     walks: list[str] = []
-    for room in ("jobs", "operations", "outbox", "changes"):
+    for room in ("jobs", "operations", "outbox", "changes", "workflows"):
         for name, statement in queries(room).items():
             marks = statement.count("?")
             parameters: Any = [None] * marks if marks else _Anything()
@@ -68,6 +76,14 @@ def test_given_the_pages_of_lists_when_planned_then_none_sorts_a_whole_list() ->
         ("operations", "newest"),
         ("outbox", "due_timers"),
         ("outbox", "expired"),
+        ("workflows", "list_workflows"),
+        ("workflows", "list_revisions"),
+        ("workflows", "newest_executions"),
+        ("workflows", "changed_workflows"),
+        ("workflows", "changed_executions"),
+        ("workflows", "first_queued"),
+        ("workflows", "ended_before"),
+        ("workflows", "journal"),
     ]
     sorted_lists = [
         name

@@ -116,7 +116,8 @@ def test_pages_show_the_picture_and_each_line_in_the_colour_of_what_was_reached(
     assert "2 of 5 points (40 %)" in index.read_text()
     assert page.name in index.read_text()
     text = page.read_text()
-    assert "<svg" in text
+    assert '<g class="node call missed"' in text
+    assert '<g class="node switch seen part"' in text
     rows = [line for line in text.splitlines() if line.startswith(("<tr class=", "</table><figure>"))]
     by_number = {row.split('class="number">')[1].split("<")[0]: row for row in rows if 'class="number"' in row}
     assert by_number["5"].startswith('<tr class="part">')

@@ -44,6 +44,10 @@ def test_given_a_wait_of_nearly_a_year_when_run_then_it_takes_no_time() -> None:
     assert time.monotonic() - began_s < 1.0
 
 
+def test_given_a_wait_of_a_whole_year_then_it_is_over_before_the_execution_is() -> None:
+    assert a_run("- wait: {call: sys.sleep, args: {seconds: 31536000}}").finish() == Succeeded(result="null")
+
+
 def test_given_a_run_longer_than_a_year_then_it_ends_as_the_service_ends_it() -> None:
     wait = "{call: sys.sleep, args: {seconds: 20000000}}"
     outcome = a_run(f"- one: {wait}\n- two: {wait}").finish()

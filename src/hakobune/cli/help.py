@@ -23,6 +23,12 @@ EXAMPLES
         $ hakobune run jobs execute thumbs --wait
         $ hakobune run jobs executions list --job thumbs
         $ hakobune run jobs logs read thumbs
+
+    Run a workflow from its file, with no runtime; deploy it, and run it there:
+
+        $ hakobune workflows run video.yaml --data '{"id": 7}'
+        $ hakobune workflows deploy video --source video.yaml
+        $ hakobune workflows run video --data '{"id": 7}'
 """
 
 

@@ -31,12 +31,12 @@ def _check_rules(names: Sequence[str]) -> None:
     """Raises UsageError for a rule that is none: a typing mistake would hide what it was to show."""
     from difflib import get_close_matches
 
-    from hakobune.core.workflows.lint import RULES
+    from hakobune.core.workflows.lint import ALL_RULES
 
     for name in names:
-        if name not in RULES:
-            near = get_close_matches(name, RULES, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; the rules are {', '.join(RULES)}"
+        if name not in ALL_RULES:
+            near = get_close_matches(name, ALL_RULES, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; the rules are {', '.join(ALL_RULES)}"
             raise UsageError(f"there is no rule {name!r}{hint}", usage=False)
 
 

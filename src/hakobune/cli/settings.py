@@ -74,7 +74,7 @@ def settings_of(arguments: Arguments, environ: Mapping[str, str]) -> Settings:
         host=host,
         port=_port(arguments, "port", DEFAULT_PORT),
         grpc_port=_port(arguments, "grpc-port", DEFAULT_GRPC_PORT),
-        project=project_of(arguments, environ),
+        project=_project(arguments, environ),
         location=_location(arguments, environ),
         auth=auth,
         durability=Durability(arguments.text("durability") or "power"),
@@ -94,7 +94,7 @@ def workflow_settings_of(arguments: Arguments) -> WorkflowSettings:
     return _workflows(arguments, _File.read(arguments.text("config")))
 
 
-def project_of(arguments: Arguments, environ: Mapping[str, str]) -> str:
+def _project(arguments: Arguments, environ: Mapping[str, str]) -> str:
     """The default project. Raises UsageError."""
     project = (
         arguments.text("project")

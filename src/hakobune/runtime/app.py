@@ -47,6 +47,8 @@ class Outside:
     interceptor: Interceptor | None = None
     gate: Gate | None = None
     transport: Transport | None = None  # of the requests that workflows make; None: the real one
+    credentials: Credentials | None = None  # None: those of the data directory
+    logs: LogsRoom | None = None  # None: the one of the data directory
 
 
 class Runtime:
@@ -58,7 +60,7 @@ class Runtime:
         self.engine = outside.engine
         self.clock = outside.clock
         self.telemetry = telemetry
-        self.credentials = Credentials(settings.directory, outside.clock, settings.project)
+        self.credentials = outside.credentials or Credentials(settings.directory, outside.clock, settings.project)
         self.wheel = Wheel(
             outside.store, outside.clock, owner=outside.identifiers.uid(), interceptor=outside.interceptor
         )
@@ -68,7 +70,9 @@ class Runtime:
         runs = Runs(outside.identifiers)
         self.jobs = JobsRoom(self.wheel, self.programs, runs, outside.identifiers)
         self.operations = OperationsRoom(self.wheel)
-        self.logs = LogsRoom(outside.store, settings.directory / "logs", outside.clock, outside.identifiers)
+        self.logs = outside.logs or LogsRoom(
+            outside.store, settings.directory / "logs", outside.clock, outside.identifiers
+        )
         commands = JobCommands(self.wheel, self.attempts, self.programs, self.slots, runs)
         self.wheel.add_room(executions.ROOM, commands, commands.give_up)
         self.transport = outside.transport or AiohttpTransport(allowed_hosts=settings.http_allowed_hosts)

@@ -261,7 +261,9 @@ def _encoded(url: str) -> URL:
     if any(character <= " " or character == "\x7f" for character in url):
         raise ValueError("the URL has spaces or control characters")
     found = URL(url, encoded=True)
-    host = found.host
+    if found.scheme not in _PORTS:
+        raise ValueError("the URL does not begin with http:// or https://")
+    host = urlsplit(url).hostname
     if host is not None and not host.isascii():
         found = found.with_host(host)
     if not str(found).isascii():

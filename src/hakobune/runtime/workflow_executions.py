@@ -227,6 +227,7 @@ class WorkflowExecutions:
 
     async def _attend(self, uid: str, seat: _Seat, *, is_repeat: bool) -> None:
         """Drive an execution. When this returns, it rests and there is no letter, or nobody will take letters."""
+        execution: WorkflowExecution | None
         begun = self._begun.pop(uid, None)
         if begun is not None and not is_repeat:
             execution = begun.execution

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import anyio
 
@@ -34,6 +35,9 @@ class Faults:
     orderly_stop: float = 0.0  # the user stops the runtime, and starts it again
     clock_jump: float = 0.0
     engine_death: float = 0.0
+    lose_call: float = 0.0  # a call of a workflow, or its answer: only of those that are tried again
+    double_call: float = 0.0  # it arrives twice
+    slow_call: float = 0.0
     mischief: Mischief = _NO_MISCHIEF
 
 
@@ -58,6 +62,15 @@ def draw(rng: random.Random) -> Faults:
         orderly_stop=some(0.05),
         mischief=Mischief(refuse=some(0.1), lose_answer=some(0.1), double_batch=some(0.2), break_stream=some(0.1)),
     )
+
+
+def draw_network(rng: random.Random, faults: Faults) -> Faults:
+    """`faults` with those of the network that workflows call through. Drawn apart, as curses are."""
+
+    def some(most: float) -> float:
+        return rng.uniform(0.1, 1.0) * most if rng.random() < 0.5 else 0.0
+
+    return replace(faults, lose_call=some(0.5), double_call=some(0.5), slow_call=some(0.5))
 
 
 def draw_curses(rng: random.Random) -> float:
@@ -104,6 +117,8 @@ class Life:
         self._luck = luck
         self.is_over = False
         self.ending = anyio.Event()  # it is over, or it shall stop in order
+        self.watch: Callable[[], None] | None = None  # looks at the disk after each commit
+        self.calls: set[anyio.CancelScope] = set()  # clients whose connections end with this life
 
     def check(self) -> None:
         """Raises Crash if this life is over: nothing of it may reach the disk any more."""
@@ -119,6 +134,8 @@ class Life:
     def after_commit(self, info: CommitInfo) -> None:
         """May crash with everything on the disk, and nobody told."""
         del info
+        if self.watch is not None:
+            self.watch()
         self._maybe_crash()
 
     def _maybe_crash(self) -> None:
@@ -131,6 +148,8 @@ class Life:
         """From now on it is dead."""
         self.is_over = True
         self.ending.set()
+        for call in self.calls:
+            call.cancel()
 
     def disk_delay_s(self) -> float:
         """Seconds that the disk takes before it does anything. May raise ResourceExhausted."""

@@ -22,8 +22,8 @@ _Answer = tuple[int, dict[str, object]]
 async def play(world: World, scenario: Scenario) -> None:
     """Do all of it; returns when every request has its answer."""
     for job in scenario.jobs:
-        status, _ = await _ask(world, "POST", f"{_BASE}?jobId={job.name}", _job_body(job, job.declarations[0]))
-        _expect(status, {200, 409}, f"create {job.name}")
+        status, _ = await ask(world, "POST", f"{_BASE}?jobId={job.name}", _job_body(job, job.declarations[0]))
+        expect(status, {200, 409}, f"create {job.name}")
     async with anyio.create_task_group() as group:
         for job in scenario.jobs:
             group.start_soon(_change, world, job)
@@ -54,31 +54,31 @@ def _job_body(job: JobPlan, declared: Declaration) -> bytes:
 # -- requests -----------------------------------------------------------------------------------------------------
 
 
-def _expect(status: int, fine: set[int], what: str) -> None:
+def expect(status: int, fine: set[int], what: str) -> None:
     if status not in fine:
         raise AssertionError(f"{what}: answered {status}")
 
 
-async def _try(world: World, method: str, path: str, body: bytes, headers: dict[str, str] | None) -> _Answer | None:
+async def ask_once(world: World, method: str, path: str, body: bytes, headers: dict[str, str] | None) -> _Answer | None:
     """One call. None: nobody knows what became of it. 429 and 503 say that nothing did."""
     response = await world.call(method, path, body, headers)
     return None if response is None else (response.status, json.loads(response.content))
 
 
-async def _ask(
+async def ask(
     world: World, method: str, path: str, body: bytes = b"{}", headers: dict[str, str] | None = None
 ) -> _Answer:
     """Repeat a call that may be repeated until somebody answers."""
     tries = 0
     while True:
-        answer = await _try(world, method, path, body, headers)
+        answer = await ask_once(world, method, path, body, headers)
         if answer is not None and answer[0] not in (429, 503):
             return answer
-        await _pause(tries)
+        await pause(tries)
         tries += 1
 
 
-async def _pause(tries: int) -> None:
+async def pause(tries: int) -> None:
     await anyio.sleep(_PAUSES_S[min(tries, len(_PAUSES_S) - 1)])
 
 
@@ -88,15 +88,15 @@ async def _pause(tries: int) -> None:
 async def _change(world: World, job: JobPlan) -> None:
     for delay_s, declared in zip(job.update_delays_s, job.declarations[1:], strict=True):
         await anyio.sleep(delay_s)
-        status, _ = await _ask(world, "PATCH", f"{_BASE}/{job.name}", _job_body(job, declared))
-        _expect(status, {200, 404} if job.is_doomed else {200}, f"update {job.name}")
+        status, _ = await ask(world, "PATCH", f"{_BASE}/{job.name}", _job_body(job, declared))
+        expect(status, {200, 404} if job.is_doomed else {200}, f"update {job.name}")
 
 
 async def _delete_job(world: World, job: JobPlan, delay_s: float) -> None:
     await anyio.sleep(delay_s)
     job.is_doomed = True
-    status, _ = await _ask(world, "DELETE", f"{_BASE}/{job.name}", b"")
-    _expect(status, {200, 404}, f"delete {job.name}")
+    status, _ = await ask(world, "DELETE", f"{_BASE}/{job.name}", b"")
+    expect(status, {200, 404}, f"delete {job.name}")
     job.deleted_at_s = anyio.current_time()
 
 
@@ -109,15 +109,15 @@ async def _run(world: World, scenario: Scenario, run: RunPlan) -> None:
         return
     if run.cancel_after_s is not None:
         await anyio.sleep(run.cancel_after_s)
-        status, _ = await _ask(world, "POST", f"/v2/{run.execution}:cancel")
-        _expect(status, {200, 400, 404}, f"cancel {run.execution}")
+        status, _ = await ask(world, "POST", f"/v2/{run.execution}:cancel")
+        expect(status, {200, 400, 404}, f"cancel {run.execution}")
         run.stopped_at_s = anyio.current_time()
     if run.is_rerun_wanted:
         await _rerun(world, scenario, run)
     if run.delete_after_s is not None:
         await anyio.sleep(run.delete_after_s)
-        status, _ = await _ask(world, "DELETE", f"/v2/{run.execution}", b"")
-        _expect(status, {200, 404}, f"delete {run.execution}")
+        status, _ = await ask(world, "DELETE", f"/v2/{run.execution}", b"")
+        expect(status, {200, 404}, f"delete {run.execution}")
         run.was_deleted = True
         run.stopped_at_s = anyio.current_time()
 
@@ -125,14 +125,14 @@ async def _run(world: World, scenario: Scenario, run: RunPlan) -> None:
 async def _begin(world: World, run: RunPlan) -> bool:
     """Run a job, and ask again with the same key: one execution. False if the job is gone."""
     path, headers = f"{_BASE}/{run.job.name}:run", {"idempotency-key": run.key}
-    status, answer = await _ask(world, "POST", path, headers=headers)
+    status, answer = await ask(world, "POST", path, headers=headers)
     if status == 404 and run.job.is_doomed:
         return False
-    _expect(status, {200}, f"run {run.job.name}")
+    expect(status, {200}, f"run {run.job.name}")
     _accept(run, answer)
-    status, again = await _ask(world, "POST", path, headers=headers)
+    status, again = await ask(world, "POST", path, headers=headers)
     if not (status == 404 and run.job.is_doomed):
-        _expect(status, {200}, f"run {run.job.name} again")
+        expect(status, {200}, f"run {run.job.name} again")
         assert again["name"] == answer["name"], f"one key, two operations: {again['name']} and {answer['name']}"
     return True
 
@@ -145,10 +145,10 @@ def _accept(run: RunPlan, operation: dict[str, object]) -> None:
 async def _look_for_token_run(world: World, run: RunPlan) -> bool:
     """The execution that the declaration of the job began by its token. False if the job is gone."""
     name = f"{_BASE}/{run.job.name}/executions/{run.job.name}-{run.job.token}"
-    status, found = await _ask(world, "GET", name, b"")
+    status, found = await ask(world, "GET", name, b"")
     if status == 404 and run.job.is_doomed:
         return False
-    _expect(status, {200}, f"get {name}")
+    expect(status, {200}, f"get {name}")
     run.execution, run.uid, run.is_accepted = str(found["name"]), str(found["uid"]), True
     return True
 
@@ -161,16 +161,16 @@ async def _rerun(world: World, scenario: Scenario, run: RunPlan) -> None:
     tries = 0
     while not again.is_accepted:
         carried = await _succeeded(world, run)
-        answer = await _try(world, "POST", f"/v2/{run.execution}:rerun", b"{}", None)
+        answer = await ask_once(world, "POST", f"/v2/{run.execution}:rerun", b"{}", None)
         if answer is None:
             await _adopt(world, run, again)
         elif answer[0] == 200:
             _accept(again, answer[1])
         elif answer[0] not in (429, 503):
-            _expect(answer[0], {400, 404} if run.job.is_doomed else {400}, f"re-run {run.execution}")
+            expect(answer[0], {400, 404} if run.job.is_doomed else {400}, f"re-run {run.execution}")
             return
         again.carried = carried
-        await _pause(tries)
+        await pause(tries)
         tries += 1
     scenario.runs.append(again)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import sqlite3
 from collections.abc import Callable
@@ -13,22 +14,36 @@ import anyio
 from anyio.abc import TaskGroup
 
 from hakobune.engines.api import Attempt, Lane
+from hakobune.core.workflows.effects import HttpRequest, HttpResponse, NoResponse
+from hakobune.core.workflows.model import ExecutionState
 from hakobune.runtime.app import Outside, Runtime
+from hakobune.runtime.credentials import Credentials, Token
 from hakobune.runtime.settings import Settings
 from hakobune.runtime.telemetry import Telemetry
 from hakobune.runtime.threads import InlineThreads
+from hakobune.runtime.workflow_driver import DRIVE, ROOM
 from hakobune.servers.front import FrontDoor
 from hakobune.servers.http.messages import BytesBody, Request, Response
+from hakobune.servers.inside import InsideDoor
 from hakobune.servers.routes import front_door
 from hakobune.store.api import ReadTx, WriteTx
 from hakobune.store.sqlite.database import SqliteStore
 from hakobune.store.sqlite.schema import migrate
+from hakobune.store.sqlite.workflows import SqliteWorkflowsRead
 from hakobune.testing.clock import SeededIdentifiers, VirtualClock
 from hakobune.testing.engine import FakeEngine, Fate
 from hakobune.testing.faults import QUIET, Crash, Faults, Life, Luck
+from hakobune.testing.flow_logs import LogDisk, SimulatedLogs
+from hakobune.testing.flow_plans import CHILD_LOCATION, FlowScenario
+from hakobune.testing.partner import Partner
+from hakobune.testing.plans import LOCATION, PROJECT
 
 T = TypeVar("T")
 _LOOK_S = 1.0
+_LEAP_MIN_S = 8.0  # a nearer wait is waited for
+_PLACES = (LOCATION, CHILD_LOCATION)
+_DIRECTORY = Path("/nonexistent/hakobune-simulation")
+_PORTS = (8642, 9001, 9002)
 
 
 @cache
@@ -67,11 +82,54 @@ class _SimulatedStore:
         await self._real.close()
 
 
+class _SimulatedCredentials(Credentials):
+    """Tokens that are no more than the name of their account: no keys, no files, no threads."""
+
+    async def access_token(self, account: str, *, life_s: float = 0.0) -> str:
+        del life_s
+        return account
+
+    async def verify(self, text: str, *, audience: str = "") -> Token:
+        return Token(account=text, audience=audience, expires_s=float("inf"))
+
+
+class _LifeTransport:
+    """The network, as one life of a runtime reaches it."""
+
+    def __init__(self, partner: Partner, number: int, life: Life) -> None:
+        self._partner = partner
+        self._number = number
+        self._life = life
+
+    async def send(self, request: HttpRequest) -> HttpResponse | NoResponse:
+        self._life.check()
+        return await self._partner.send(request, self._number)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def _resting(tx: ReadTx, now_s: float) -> float | None:
+    """The first instant that an execution waits for. None: not all of them are at rest, or a job runs."""
+    if tx.jobs.executions_under_way():
+        return None
+    active = sum(tx.workflows.load(PROJECT, location).get(ExecutionState.ACTIVE, 0) for location in _PLACES)
+    timers = [timer for timer in tx.timers_due(math.inf, 1_000) if timer.room == ROOM]
+    if not active or len(timers) != active or timers[0].due_s <= now_s:
+        return None
+    return timers[0].due_s
+
+
 class World:
     """Holds what outlives a runtime."""
 
     def __init__(
-        self, group: TaskGroup, rng: random.Random, faults: Faults, fate: Callable[[Lane, Attempt], Fate]
+        self,
+        group: TaskGroup,
+        rng: random.Random,
+        faults: Faults,
+        fate: Callable[[Lane, Attempt], Fate],
+        flows: FlowScenario,
     ) -> None:
         self._group = group
         self.rng = rng
@@ -86,6 +144,12 @@ class World:
         self._front: FrontDoor | None = None  # of it, made for its first request
         self._up = anyio.Event()
         self.starts = 0
+        self._flows = flows
+        self._log_disk = LogDisk()
+        network = random.Random(repr((faults, "network")))  # apart from the rest: the engine's luck stays what it was
+        self.partner = Partner(group, network, self.luck, self.look, self._post_back)
+        self.active_most = 0  # executions of workflows, in one place, after any commit
+        self.leaps = 0
 
     def be_kind(self) -> None:
         """No more faults: what was begun must now come to its end."""
@@ -127,8 +191,21 @@ class World:
             identifiers=self.identifiers,
             threads=InlineThreads(),
             interceptor=life,
+            transport=_LifeTransport(self.partner, self.starts, life),
+            credentials=_SimulatedCredentials(_DIRECTORY, self.clock, PROJECT),
+            logs=SimulatedLogs(store, self.clock, self._log_disk, life, self.luck),
         )
-        runtime = Runtime(Settings(directory=Path("/nonexistent/hakobune-simulation")), outside, Telemetry())
+        settings = Settings(
+            directory=_DIRECTORY,
+            project=PROJECT,
+            port=_PORTS[self.starts % len(_PORTS)] if self._flows.is_moving else _PORTS[0],
+            workflow_executions_max=self._flows.quota,
+        )
+        runtime = Runtime(settings, outside, Telemetry())
+        if self._flows.flows:
+            life.watch = self._watch_quota
+            self._connect(runtime, life)
+        self._life = life
         async with anyio.create_task_group() as group:
             await runtime.prepare(None)
             await group.start(runtime.run)
@@ -141,6 +218,24 @@ class World:
         life.check()
         self.luck.stops += 1
         await runtime.close(stop_attempts=True)
+
+    def _connect(self, runtime: Runtime, life: Life) -> None:
+        """Calls of workflows to our own front door."""
+        door = InsideDoor(front_door(runtime))
+        number = self.starts
+
+        async def call(request: HttpRequest) -> HttpResponse | NoResponse:
+            life.check()
+            await self.partner.note(request, number)
+            return await door(request)
+
+        runtime.connect(call)
+
+    def _watch_quota(self) -> None:
+        rows = SqliteWorkflowsRead(self.disk)
+        for location in _PLACES:
+            active = rows.load(PROJECT, location).get(ExecutionState.ACTIVE, 0)
+            self.active_most = max(self.active_most, active)
 
     def _shut(self) -> None:
         self._runtime = self._front = None
@@ -165,6 +260,24 @@ class World:
             if self.luck.is_disk_full:
                 await anyio.sleep(self.rng.choice((10.0, 60.0, 900.0)))
 
+    # -- waits --------------------------------------------------------------------------------------------------------
+
+    async def leap(self) -> None:
+        """If all that is under way are executions of workflows at rest: let the wall clock come near the first instant
+        that one of them waits for. Nothing of them may be in memory then. Months cost no loop's time so."""
+        runtime = self._runtime
+        if runtime is None or self.partner.under_way or runtime.wheel.unperformed(ROOM, DRIVE):
+            return
+        now_s = self.clock.now_s()
+        found = await self.look().read(lambda tx: _resting(tx, now_s))
+        if found is None or found < now_s + _LEAP_MIN_S:
+            return
+        seats: dict[str, object] = vars(runtime.workflows.executions)["_seats"]
+        if seats:
+            self.partner.ledger.wrong.append(f"at rest, and in memory: {sorted(seats)}")
+        self.leaps += 1
+        self.clock.offset_s += found - now_s - self.rng.choice((0.0, 0.5, 3.0))
+
     # -- a client's side ----------------------------------------------------------------------------------------------
 
     async def call(
@@ -179,11 +292,21 @@ class World:
         request = Request(
             method=method, target=path, headers={"host": "127.0.0.1", **(headers or {})}, body=BytesBody(body)
         )
-        try:
-            response = await front.handle(request)
-        except Crash:
-            return None
+        response: Response | None = None
+        calls = self._life.calls
+        with anyio.CancelScope() as scope:
+            calls.add(scope)
+            try:
+                response = await front.handle(request)
+            except Crash:
+                return None
+            finally:
+                calls.discard(scope)
         return response if life == self.starts and self._front is front else None
+
+    async def _post_back(self, method: str, path: str, body: bytes) -> tuple[int, str] | None:
+        response = await self.call(method, path, body, {"content-type": "application/json"})
+        return None if response is None else (response.status, response.content.decode())
 
     def look(self) -> SqliteStore:
         """The disk, past the runtime."""

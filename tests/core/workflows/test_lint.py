@@ -7,7 +7,7 @@ import textwrap
 import pytest
 
 from hakobune.core.workflows.limits import Strictness
-from hakobune.core.workflows.lint import RULES, Level, lint_source
+from hakobune.core.workflows.lint import ALL_RULES, RULES, Level, lint_source
 
 
 def found(source: str, rule: str) -> list[int]:
@@ -536,3 +536,25 @@ def test_limits_can_be_off() -> None:
     source = f"- a: {{assign: [{many}]}}"
     assert [finding.level for finding in lint_source(source)] == [Level.ERROR]
     assert Level.ERROR not in [finding.level for finding in lint_source(source, strictness=Strictness.OFF)]
+
+
+def test_every_warning_of_deployment_has_a_name_that_can_be_ignored() -> None:
+    source = """
+    - odd name:
+        switch:
+          - {condition: 1, return: "a ${b}", next: end}
+    - loop: {for: {value: v, in: {}, steps: [{s: {assign: [{x: 1}]}}]}}
+    - fan: {parallel: {shared: [x, x], branches: [{b: {steps: [{t: {assign: [{y: 1}]}}]}}]}}
+    - range: {for: {value: w, range: [a, b], steps: [{u: {assign: [{z: 1}]}}]}}
+    """
+    rules = {finding.rule for finding in lint_source(textwrap.dedent(source))}
+    assert rules >= {
+        "step-name",
+        "condition",
+        "embedded-expression",
+        "unreachable-next",
+        "for",
+        "parallel",
+        "range-type",
+    }
+    assert rules <= ALL_RULES.keys()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from test_parse import shape
 from test_source import data_of
@@ -152,7 +152,9 @@ def test_whatever_definition_is_written_in_yaml_and_in_json_gives_the_same_progr
     definition: object, flow: bool | None, width: int
 ) -> None:
     from_json, json_problems = parse_source(json.dumps(definition))
-    from_yaml, yaml_problems = parse_source(_dump(definition, flow, None, width))
+    text = _dump(definition, flow, None, width)
+    assume(yaml.safe_load(text) == definition)  # PyYAML's writer breaks some long texts, as `":\n :"`, when width is 20
+    from_yaml, yaml_problems = parse_source(text)
     assert [(problem.rule, problem.step) for problem in json_problems] == [
         (problem.rule, problem.step) for problem in yaml_problems
     ]
@@ -214,7 +216,9 @@ def test_whatever_text_is_read_there_is_a_tree_or_problems_with_places_in_it(sou
 @given(SOUP)
 @settings(max_examples=200)
 def test_whatever_yaml_loads_without_expressions_is_not_changed_by_their_protection(source: str) -> None:
-    text = source.replace("${", "$")
+    text = source
+    while "${" in text:  # taking one out may make another
+        text = text.replace("${", "$")
     assert spans_to_cover(text) == ()
 
 

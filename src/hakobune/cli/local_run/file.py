@@ -22,7 +22,7 @@ from hakobune.cli.format.records import Record
 from hakobune.cli.local_run.loop import Loop
 from hakobune.cli.local_run.progress import Progress
 from hakobune.cli.session import DEFAULT_URL, Session
-from hakobune.cli.settings import WorkflowSettings, project_of, workflow_settings_of
+from hakobune.cli.settings import WorkflowSettings, workflow_settings_of
 from hakobune.cli.workflows.names import DEFAULT_LOCATION
 from hakobune.cli.workflows.source_file import read_source
 from hakobune.core.errors import InvalidArgument
@@ -67,9 +67,12 @@ def run_file(session: Session, arguments: Arguments, path: str, *, data: str | N
     settings = workflow_settings_of(arguments)
     definition = _compiled(session, path, settings.limits)
     argument = _argument(data, settings.limits)
-    execution = _new_execution(session, arguments, path, data)
+    execution = _new_execution(session, path, data)
     variables = _variables(arguments)
-    outcome, steps, end_s = anyio.run(_Run(session, settings, definition).run, execution, argument, variables)
+    try:
+        outcome, steps, end_s = anyio.run(_Run(session, settings, definition).run, execution, argument, variables)
+    except OSError as error:  # of the temporary directory; those of calls are answers to the workflow
+        raise CommandError(f"The run needs a directory for temporary files: {error}") from error
     return _told(session, definition, _ended(execution, outcome, steps, end_s), outcome)
 
 
@@ -113,11 +116,14 @@ def _variables(arguments: Arguments) -> Mapping[str, str]:
     return variables
 
 
-def _new_execution(session: Session, arguments: Arguments, path: str, data: str | None) -> WorkflowExecution:
-    project = project_of(arguments, os.environ)
+def _new_execution(session: Session, path: str, data: str | None) -> WorkflowExecution:
+    """Raises UsageError for a project or location that cannot be."""
     location = session.named_region or os.environ.get("CLOUDSDK_WORKFLOWS_LOCATION", "") or DEFAULT_LOCATION
     uid = RandomIdentifiers().uid()
-    name = WorkflowExecutionName.make(project, location, _workflow_id(path), uid)
+    try:
+        name = WorkflowExecutionName.make(session.project, location, _workflow_id(path), uid)
+    except InvalidArgument as error:
+        raise UsageError(error.message, usage=False) from error
     now_s = SystemClock().now_s()
     return WorkflowExecution(
         name=name,

@@ -31,9 +31,11 @@ _CODES = (
 class _Line:
     """`Waiting for … to complete...`, then `done.` on stderr; a terminal shows what is known meanwhile beside it."""
 
-    def __init__(self, session: Session, text: str) -> None:
+    def __init__(self, session: Session, text: str, brief: str = "") -> None:
+        """`brief` is what stands before the news on a terminal: they need room."""
         self._console = session.console
         self._text = text
+        self._brief = brief
         self._tick = 0
 
     def begin(self) -> None:
@@ -46,20 +48,21 @@ class _Line:
         while (left := deadline - time.monotonic()) > 0:
             if self._console.is_live and news:
                 self._tick += 1
-                self._redraw(f" {_SPINNER[self._tick % len(_SPINNER)]} {news}")
+                self._redraw(f"{self._brief} {_SPINNER[self._tick % len(_SPINNER)]} {news}")
             time.sleep(min(left, _TICK_S))
 
     def end(self, text: str) -> None:
         """Say how it ended."""
         if self._console.is_live and self._tick:
-            self._redraw("")
+            self._redraw(self._text)
         self._console.say(text)
 
-    def _redraw(self, rest: str) -> None:
+    def _redraw(self, text: str) -> None:
+        """Write over the line, cut to the width of the terminal so that it stays one."""
         import shutil
 
         width = max(20, shutil.get_terminal_size().columns - 1)
-        self._console.mutter(f"\r\x1b[K{self._text}{rest}"[: width + 4])
+        self._console.mutter(f"\r\x1b[K{text[:width]}")
 
 
 def finished(session: Session, operation: Document) -> Document:
@@ -87,7 +90,9 @@ def finished(session: Session, operation: Document) -> Document:
 def ended(session: Session, name: Name) -> Document:
     """The execution, once it has ended. Raises CommandError after a day, LeftRunningError on Ctrl-C."""
     api = WorkflowsApi(session)
-    line = _Line(session, f"Waiting for execution [{name.execution}] to complete...")
+    line = _Line(
+        session, f"Waiting for execution [{name.execution}] to complete...", f"Waiting for [{name.execution[:8]}…]"
+    )
     pauses, since = Pauses(), list[float]()
     begun = time.monotonic()
     look = f"{words(session)} executions describe {flags_of(name)}"

@@ -90,6 +90,10 @@ class _Drawing:
         self._by_node: dict[str, Box] = {}
         self._order: dict[str, int] = {}
         self._roots = [self._box(routine, None) for routine in graph.routines]
+        self._jumps: dict[str, list[Edge]] = {}  # those with a label, by source
+        for edge in graph.edges:
+            if edge.label and self._is_in_lane(edge):
+                self._jumps.setdefault(edge.source, []).append(edge)
         self._labels = {edge.target: edge.label for edge in graph.edges if edge.label and not self._is_in_lane(edge)}
 
     def _box(self, block: Block, parent: Box | None) -> Box:
@@ -171,11 +175,10 @@ class _Drawing:
     def _jump_lines(self, node: Node) -> list[str]:
         """The conditions of a switch that only jump: written in the node, as their lanes have no place for texts."""
         found: list[str] = []
-        for edge in self._graph.edges:
-            if edge.source == node.id and edge.label and self._is_in_lane(edge):
-                target = self._by_node[edge.target].block
-                name = target.lines[0] if isinstance(target, Node) and target.lines else "the end of the loop"
-                found.append(f"{edge.label} → {name}")
+        for edge in self._jumps.get(node.id, ()):
+            target = self._by_node[edge.target].block
+            name = target.lines[0] if isinstance(target, Node) and target.lines else "the end of the loop"
+            found.append(f"{edge.label} → {name}")
         return found
 
     def _measure_frame(self, box: Box, frame: Frame) -> None:

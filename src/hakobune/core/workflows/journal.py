@@ -29,6 +29,7 @@ from hakobune.core.workflows.events import (
 from hakobune.core.workflows.values import Value
 
 VERSION: Final = 1
+_WRITER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 _Row: TypeAlias = Mapping[str, Json]
@@ -38,7 +39,7 @@ _Pairs: TypeAlias = tuple[tuple[str, str], ...]
 def encode(stamped: Stamped) -> bytes:
     """The row of an event."""
     row: dict[str, Json] = {"v": VERSION, "at": stamped.at_s, "seed": stamped.seed, **_event_to_json(stamped.event)}
-    return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return _WRITER.encode(row).encode("utf-8", "surrogatepass")
 
 
 def decode(row: bytes) -> Stamped:

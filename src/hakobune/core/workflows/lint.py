@@ -13,15 +13,14 @@ from typing import Final
 from hakobune.core.workflows.build import check_source
 from hakobune.core.workflows.limits import Strictness
 from hakobune.core.workflows.lint_calls import call_findings
-from hakobune.core.workflows.lint_findings import RULES, Finding, Level, LintRule, of_problem
+from hakobune.core.workflows.lint_findings import ALL_RULES, RULES, Finding, Level, LintRule, of_problem
 from hakobune.core.workflows.lint_flow import flow_findings
 from hakobune.core.workflows.lint_limits import limit_findings
 from hakobune.core.workflows.lint_loops import loop_findings
 from hakobune.core.workflows.lint_parallel import parallel_findings
 from hakobune.core.workflows.lint_sites import sites
-from hakobune.core.workflows.resolve import RULES as DEPLOYMENT_RULES
 
-__all__ = ["DEPLOYMENT_RULES", "RULES", "Finding", "Level", "LintRule", "lint_source"]
+__all__ = ["ALL_RULES", "RULES", "Finding", "Level", "LintRule", "lint_source"]
 
 _COMMENT: Final = re.compile(r"#\s*hakobune:\s*(ignore(?:-file)?)\s+([a-z0-9-]+(?:\s*,\s*[a-z0-9-]+)*)")
 

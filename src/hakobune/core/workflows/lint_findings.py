@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from hakobune.core.workflows.positions import Position, Problem, Severity
+from hakobune.core.workflows.resolve import RULES as DEPLOYMENT_RULES
 
 
 class Level(StrEnum):
@@ -66,7 +67,24 @@ RULES: Final[dict[str, RuleText]] = {
     LintRule.UNREACHABLE_STEP: RuleText(asks="Every step can be reached."),
     LintRule.NEAR_LIMIT: RuleText(asks="A definition keeps away from the limits of the service."),
 }
-"""What each rule asks for. The rules of deployment have texts of their own, in `resolve_findings.py`."""
+"""What each rule for production asks for."""
+
+_PARSING: Final[dict[str, str]] = {
+    "condition": "A condition is a boolean, or an expression that gives one.",
+    "embedded-expression": "An expression is the whole value: '${' within a text is a text.",
+    "for": "A loop goes over a list.",
+    "limit": "Counts are not above the limits of the service.",
+    "parallel": "A shared variable is named once.",
+    "step-name": "Names of steps have letters, digits, '_' and '-'.",
+    "unreachable-next": "Nothing comes after return and raise.",
+}  # rules of the parser that may be warnings; those that are errors refuse a deployment whatever is chosen
+
+ALL_RULES: Final[dict[str, str]] = {
+    **{name.value: RULES[name].asks for name in LintRule},
+    **{str(name): text for name, text in DEPLOYMENT_RULES.items()},
+    **_PARSING,
+}
+"""What each rule asks for, those of deployment too: all that can be selected or ignored."""
 
 NEAR: Final = 0.8
 """The share of a limit from which on it is near. Our own choice."""

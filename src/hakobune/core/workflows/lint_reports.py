@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from hakobune.core.workflows.lint_findings import RULES, Finding, Level
-from hakobune.core.workflows.resolve import RULES as DEPLOYMENT_RULES
+from hakobune.core.workflows.lint_findings import ALL_RULES, RULES, Finding, Level
 
 SARIF_SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _INFORMATION: Final = "https://github.com/hakobune/hakobune"
@@ -101,7 +100,7 @@ def sarif_report(files: Sequence[CheckedFile], version: str) -> str:
 
 def _rule(name: str) -> _Json:
     rule = RULES.get(name)
-    text = rule.asks if rule is not None else DEPLOYMENT_RULES.get(name, "The definition can be deployed.")
+    text = ALL_RULES.get(name, "The definition can be deployed.")
     level = rule.level if rule is not None else Level.ERROR
     return {"id": name, "shortDescription": {"text": text}, "defaultConfiguration": {"level": level.value}}
 

@@ -84,6 +84,8 @@ class Issued:
 
 
 Due: TypeAlias = Callable[[Machine], Event | None]
+_Entry: TypeAlias = tuple[float, int, Due]  # when, and which one of those that are due at once
+_LAST: Final = 2**62  # what else is due at the end of the execution's time comes before it
 
 
 class VirtualRun:
@@ -109,10 +111,10 @@ class VirtualRun:
         self._start_s = start_s
         self._world = world
         self._seed = seed
-        self._due: list[tuple[float, int, Due]] = []
         self._numbers = 0
         self._started = Started(argument=argument, environment=environment, execution=EXECUTION, base_url=BASE_URL)
-        self.schedule(expires_after_s, lambda _: Expired())
+        expired: _Entry = (start_s + expires_after_s, _LAST, lambda _: Expired())
+        self._due: list[_Entry] = [expired]
 
     @property
     def elapsed_s(self) -> float:

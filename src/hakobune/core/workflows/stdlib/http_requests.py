@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import SplitResult, quote, urlsplit
 
@@ -84,6 +85,11 @@ def build_request(function: str, method: str, arguments: Mapping[str, Value | Mi
 
 
 def _split_url(function: str, url: str) -> SplitResult:
+    """Raises Failure (ValueError)."""
+    return _known_url(function, url) if len(url) <= _KNOWN_CHARACTERS else _checked_url(function, url)
+
+
+def _checked_url(function: str, url: str) -> SplitResult:
     utf8(function, url)
     if _CONTROL.search(url) or url != url.strip():
         raise value_error(f"{function}: the URL has control characters, or spaces around it")
@@ -99,12 +105,28 @@ def _split_url(function: str, url: str) -> SplitResult:
     return parts
 
 
+# Most calls of a workflow go to few addresses: to look at each of them once is half the cost of a request.
+_KNOWN_CHARACTERS: Final = 1_000
+_known_url = lru_cache(maxsize=1_000)(_checked_url)
+
+
 def _joined_url(function: str, address: SplitResult, query: list[tuple[str, str]]) -> str:
     """The address without its fragment, in ASCII but for the host, with the query at its end."""
+    if not query and sum(map(len, address)) <= _KNOWN_CHARACTERS:
+        return _known_text(address)
     own = _escaped(address.query)
     added = "&".join(f"{percent_encoded(function, key)}={percent_encoded(function, value)}" for key, value in query)
     whole = f"{own}&{added}" if own and added else own or added
-    return address._replace(path=_escaped(address.path) or "/", query=whole, fragment="").geturl()
+    return _text_of(address, whole)
+
+
+@lru_cache(maxsize=1_000)
+def _known_text(address: SplitResult) -> str:
+    return _text_of(address, _escaped(address.query))
+
+
+def _text_of(address: SplitResult, query: str) -> str:
+    return address._replace(path=_escaped(address.path) or "/", query=query, fragment="").geturl()
 
 
 def _escaped(part: str) -> str:

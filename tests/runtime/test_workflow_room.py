@@ -1,0 +1,179 @@
+"""What callers may ask of the workflows room: deploys, revisions, lists with filters, histories."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import anyio
+import pytest
+from workflow_world import NAME, World, a_flow, a_get, a_sleep
+
+from hakobune.core.errors import FailedPrecondition, InvalidArgument, NotFound
+from hakobune.core.workflows.drafts import ExecutionDraft, WorkflowDraft
+from hakobune.core.workflows.model import ExecutionState, WorkflowExecution
+from hakobune.runtime import workflows
+from hakobune.store.api import Page
+from hakobune.store.workflows_api import ExecutionField, ExecutionOrder
+
+pytestmark = pytest.mark.anyio
+NEWEST = ExecutionOrder()
+BY_STATE = ExecutionOrder(field=ExecutionField.STATE)
+
+
+@pytest.fixture
+def anyio_backend(virtual_backend: Any) -> Any:
+    return virtual_backend
+
+
+async def test_given_a_definition_with_problems_when_deployed_then_the_operation_says_so_and_nothing_is_stored() -> (
+    None
+):
+    world = World()
+    async with world.up():
+        made = await world.room.create(NAME, WorkflowDraft(source_contents="main: {steps: [{a: {next: nowhere}}]}"))
+        assert made.error is not None
+        assert "nowhere" in made.error[1]
+        with pytest.raises(NotFound):
+            await world.room.get(NAME)
+        dry = await world.room.create(NAME, WorkflowDraft(source_contents=a_flow("return: 1")), validate_only=True)
+        assert dry.error is None
+        with pytest.raises(NotFound):
+            await world.room.get(NAME)
+
+
+async def test_given_a_change_when_patched_then_only_what_is_pinned_makes_a_revision() -> None:
+    world = World()
+    async with world.up():
+        await world.deploy(a_flow("return: 1"))
+        await world.room.patch(NAME, WorkflowDraft(description="new"), frozenset({"description"}))
+        assert (await world.room.get(NAME)).revision.ordinal == 1
+        draft = WorkflowDraft(source_contents=a_flow("return: 2"))
+        await world.room.patch(NAME, draft, frozenset({"source_contents"}))
+        await world.room.patch(NAME, draft, frozenset({"source_contents"}))
+        found = await world.room.get(NAME)
+        assert (found.revision.ordinal, found.description) == (2, "new")
+        bad = await world.room.patch(NAME, WorkflowDraft(source_contents="?"), frozenset({"source_contents"}))
+        assert bad.error is not None
+        assert (await world.room.get(NAME)).revision == found.revision
+        revisions = await world.room.list_revisions(NAME, Page(limit=10))
+        assert [revision.revision.ordinal for revision in revisions] == [2, 1]
+        old = await world.room.get(NAME, revisions[1].revision.id)
+        assert "return: 1" in old.revision.source_contents
+
+
+async def test_given_a_running_execution_when_its_workflow_is_patched_then_it_keeps_its_revision() -> None:
+    world = World()
+    async with world.up():
+        await world.deploy(a_flow(a_sleep(60), "return: old"))
+        execution = await world.run()
+        await world.at_rest(execution)
+        draft = WorkflowDraft(source_contents=a_flow("return: new"))
+        await world.room.patch(NAME, draft, frozenset({"source_contents"}))
+        assert (await world.ended(await world.run())).result == '"new"'
+    async with world.up():
+        assert (await world.ended(execution)).result == '"old"'
+
+
+async def test_given_an_idempotency_key_when_used_twice_then_one_execution_begins() -> None:
+    world = World()
+    async with world.up():
+        await world.deploy(a_flow("return: ok"))
+        first = await world.room.execute(NAME, ExecutionDraft(argument="1"), key="k")
+        again = await world.room.execute(NAME, ExecutionDraft(argument="1"), key="k")
+        assert again.uid == first.uid
+        with pytest.raises(InvalidArgument, match="another request"):
+            await world.room.execute(NAME, ExecutionDraft(argument="2"), key="k")
+
+
+async def listed(
+    world: World, matches: Any, limit: int, order: ExecutionOrder = NEWEST
+) -> tuple[list[WorkflowExecution], int, list[int]]:
+    """All that a list shows, page by page: the executions, the pages, and how long each page is."""
+    found: list[WorkflowExecution] = []
+    lengths: list[int] = []
+    after = ""
+    while True:
+        page = Page(limit=limit, after=after)
+        part, after = await world.room.list_executions(NAME, order, matches, page, is_full=False)
+        found += part
+        lengths.append(len(part))
+        if not after:
+            return found, len(lengths), lengths
+
+
+@pytest.mark.parametrize("order", [NEWEST, BY_STATE])
+async def test_given_a_filter_when_little_matches_then_a_page_looks_at_a_bounded_number_and_says_where_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, order: ExecutionOrder
+) -> None:
+    monkeypatch.setattr(workflows, "_LOOKED_AT_MAX", 40)
+    monkeypatch.setattr(workflows, "_BATCH", 10)
+    monkeypatch.setattr(workflows, "_BATCH_SORTED", 20)
+    world = World()
+    world.begin()  # nobody drives: all stay as they are
+    await world.deploy(a_flow("return: ok"))
+    executions = [await world.run() for _ in range(100)]
+    wanted = {executions[3].uid, executions[4].uid, executions[97].uid}
+    found, pages, lengths = await listed(world, lambda execution: execution.uid in wanted, 100, order)
+    assert [execution.uid for execution in found] == [executions[number].uid for number in (97, 4, 3)]
+    assert (pages, lengths) == (3, [1, 0, 2])
+    nothing, pages, _ = await listed(world, lambda _: False, 100, order)
+    assert (nothing, pages) == ([], 3)
+
+
+@pytest.mark.parametrize("limit", [1, 7, 99, 100, 101])
+async def test_given_a_list_when_paged_then_each_comes_once_and_the_last_page_has_no_token(limit: int) -> None:
+    world = World()
+    world.begin()
+    await world.deploy(a_flow("return: ok"))
+    executions = [await world.run() for _ in range(100)]
+    found, pages, _ = await listed(world, None, limit)
+    assert [execution.uid for execution in found] == [execution.uid for execution in reversed(executions)]
+    assert pages == -(-100 // limit)
+    odd = {execution.uid for execution in executions[::2]}
+    some, _, lengths = await listed(world, lambda execution: execution.uid in odd, limit)
+    assert {execution.uid for execution in some} == odd
+    assert max(lengths) <= limit
+
+
+async def test_given_an_execution_in_memory_when_shown_then_its_steps_are_those_of_now() -> None:
+    world = World()
+
+    async def slow(*_: object) -> Any:
+        await anyio.sleep_forever()
+
+    world.calls.answer = slow
+    async with world.up():
+        await world.deploy(a_flow("assign: [{x: 1}]", a_get("http://a"), "return: ok"))
+        execution = await world.run()
+        await anyio.sleep(1)
+        shown = await world.look(execution)
+        assert [step.step for step in shown.current_steps] == ["s1"]
+        (in_list,), _ = await world.room.list_executions(NAME, NEWEST, None, Page(limit=5), is_full=True)
+        assert in_list == shown
+
+
+class TestHistories:
+    """With worker threads, so on a loop that waits for them."""
+
+    @pytest.fixture
+    def anyio_backend(self) -> str:
+        return "asyncio"
+
+    async def test_given_an_ended_execution_when_its_history_is_read_and_deleted_then_the_journal_stays(self) -> None:
+        world = World()
+        async with world.up():
+            await world.deploy(a_flow("assign: [{x: 1}]", a_get("http://a"), "return: ok"))
+            execution = await world.ended(await world.run("1"))
+            entries = await world.room.step_entries(execution.name)
+            assert [entry.step for entry in entries] == ["s0", "s1", "s2"]
+            exported = json.loads(await world.room.export_data(execution.name))
+            assert [event["event"] for event in exported["events"]] == ["started", "answered"]
+            await world.room.delete_history(execution.name)
+            assert await world.room.step_entries(execution.name) == []
+            assert (await world.look(execution)).state is ExecutionState.SUCCEEDED
+            active = await world.run()
+            with pytest.raises(FailedPrecondition, match="has ended"):
+                await world.room.delete_history(active.name)
+            with pytest.raises(NotFound):
+                await world.room.export_data(NAME.execution("gone"))
