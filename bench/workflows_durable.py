@@ -26,7 +26,7 @@ DBOS_PYTHON = "HAKOBUNE_BENCH_DBOS"
 ROUNDS = 7
 AT_ONCE = 100
 STEPS_AT_ONCE = 20  # of each of those
-STEPS_ALONE = 300
+STEPS_ALONE = 1_000
 _DBOS = Path(__file__).with_name("workflows_dbos.py")
 _SOURCE = """\
 main:
@@ -128,7 +128,7 @@ async def _measure(report: Report, directory: Path, *, is_quick: bool) -> None:
                 syncs[kind].append((bench.commits.number - before) / workflows / steps)
                 expected += workflows * (steps + 1)
                 if dbos is not None:
-                    rates[f"{kind} dbos"].append(dbos.rate(workflows, steps if workflows > 1 else steps // 3))
+                    rates[f"{kind} dbos"].append(dbos.rate(workflows, steps if workflows > 1 else steps // 10))
         if (rows := bench.journal_rows()) != expected:
             raise RuntimeError(f"{rows} rows in the journals, not {expected}: a step was not recorded, or twice")
     bare.close()

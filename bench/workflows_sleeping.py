@@ -88,10 +88,11 @@ def _start(house: House) -> tuple[float, float]:
 
 
 def _growth(house: House, number: int) -> float:
-    """KiB of memory for each of so many executions that begin, and rest."""
+    """KiB of memory for each of so many executions that begin, and rest. As many before them fill the caches of the
+    database, which are bounded."""
     with house:
         house.start()
-        for _ in range(number // 10):
+        for _ in range(number):
             _begin(house)
         time.sleep(_SETTLED_S)
         before = rss_mib(house.pid)

@@ -10,20 +10,30 @@ from typing import Any
 
 import anyio
 import pytest
-from workflow_world import NAME, OK, UNAVAILABLE, World, a_flow, a_get, a_sleep
+from workflow_world import NAME, OK, UNAVAILABLE, Nth, World, a_flow, a_get, a_sleep
 
 from hakobune.core.errors import CorruptJournal, FailedPrecondition, NotFound, ResourceExhausted, Unavailable
 from hakobune.core.names import WorkflowName
 from hakobune.core.workflows.drafts import ExecutionDraft
 from hakobune.core.workflows.effects import CallbackRequest, Done, HttpRequest, HttpResponse
-from hakobune.core.workflows.events import Answered, CallbackArrived, CallId, Moved, Stamped
+from hakobune.core.workflows.events import (
+    Answered,
+    CallbackArrived,
+    CallId,
+    CancelRequested,
+    Moved,
+    Stamped,
+    Started,
+)
 from hakobune.core.workflows.limits import EXECUTION_S_MAX, RETENTION_S, Strictness
 from hakobune.core.workflows.machine import Machine
 from hakobune.core.workflows.model import ExecutionState
+from hakobune.runtime import workflows
 from hakobune.runtime.settings import Settings
 from hakobune.runtime.wheel import NoInterceptor
 from hakobune.runtime.workflow_driver import ROOM
-from hakobune.store.api import OutboxCommand, Page
+from hakobune.runtime.workflow_executions import WorkflowExecutions
+from hakobune.store.api import CommitInfo, OutboxCommand, Page
 from hakobune.store.workflows_api import ExecutionOrder
 
 pytestmark = pytest.mark.anyio
@@ -402,6 +412,96 @@ async def test_given_a_runtime_that_stops_when_a_letter_waits_then_its_sender_is
         assert (await world.look(execution)).state is ExecutionState.ACTIVE
 
 
+async def test_given_a_letter_that_arrives_while_the_execution_comes_to_rest_when_posted_then_it_is_taken() -> None:
+    world = World()
+    posted: list[str] = []
+
+    class Watch(Nth):
+        def after_commit(self, info: CommitInfo) -> None:
+            row = world.disk.execute("SELECT count(*) FROM timers").fetchone()
+            if row[0] and not posted:  # it rests, and nobody knows yet
+                posted.append("begun")
+                callers.start_soon(post)
+
+    async def post() -> None:
+        await world.executions.post(execution, CancelRequested(), None)
+        posted.append("taken")
+
+    async with anyio.create_task_group() as callers, world.up(interceptor=Watch(lambda _: "")):
+        await world.deploy(a_flow(a_sleep(3600), "return: ok"))
+        execution = await world.run()
+        assert (await world.ended(execution)).state is ExecutionState.CANCELLED
+        await anyio.sleep(1)
+    assert posted == ["begun", "taken"]
+
+
+async def test_given_a_callback_and_its_timeout_at_once_when_the_callback_is_first_then_only_that_is_journaled() -> (
+    None
+):
+    world = World()
+    async with world.up():
+        await world.deploy(
+            FOREVER.replace("3600", "4").replace(
+                "return: '${got", "call: sys.sleep\n      args: {seconds: 1}\n  - last:\n      return: '${got"
+            )
+        )
+        execution = await world.run()
+        await anyio.sleep(1)
+        world.pass_time(10)
+        await world.call_back(execution.name, b'"in time"')
+        found = await world.ended(execution)
+    assert found.result == '"in time"'
+    assert [type(entry.event) for entry in await world.journal(execution)] == [Started, CallbackArrived, Answered]
+
+
+async def test_given_an_execution_that_ends_while_it_is_cancelled_when_the_letter_comes_late_then_it_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    real = WorkflowExecutions.post
+
+    async def late(self: WorkflowExecutions, execution: Any, event: Any, check: Any) -> None:
+        await world.ended(execution)
+        await real(self, execution, event, check)
+
+    monkeypatch.setattr(WorkflowExecutions, "post", late)
+    async with world.up():
+        await world.deploy(a_flow(a_sleep(3), "return: ok"))
+        execution = await world.run()
+        with pytest.raises(FailedPrecondition, match="has ended: SUCCEEDED"), anyio.fail_after(30):
+            await world.room.cancel(execution.name)
+
+
+async def test_given_a_start_with_many_executions_under_way_when_loaded_then_few_journals_are_read_at_once() -> None:
+    world = World()
+    world.calls.answer = hang
+    async with world.up():
+        await world.deploy(a_flow(a_get("http://a"), "return: ok"))
+        for _ in range(200):
+            await world.run()
+        await anyio.sleep(1)
+    world.begin()
+    at_once = [0, 0]
+    real = world.store.read
+
+    async def read(unit: Any) -> Any:
+        at_once[0] += 1
+        at_once[1] = max(at_once)
+        await anyio.sleep(0.01)
+        found = await real(unit)
+        at_once[0] -= 1
+        return found
+
+    world.store.read = read  # type: ignore[method-assign, assignment]
+    await world.wheel.recover()
+    async with anyio.create_task_group() as group:
+        await group.start(world.wheel.run)
+        await anyio.sleep(10)
+        assert world.calls.under_way == 200
+        group.cancel_scope.cancel()
+    assert 2 <= at_once[1] <= 20
+
+
 # -- cancelling and deleting ----------------------------------------------------------------------------------------
 
 
@@ -676,6 +776,22 @@ async def test_given_a_raised_quota_when_started_again_then_all_that_has_room_be
         assert await world.load() == {ExecutionState.ACTIVE: 420, ExecutionState.QUEUED: 30}
 
 
+async def test_given_room_beside_a_queue_when_another_comes_then_those_before_it_begin_first() -> None:
+    world = World()
+    world.settings = Settings(directory=world.settings.directory, project="p", workflow_executions_max=1)
+    async with world.up():
+        await world.deploy(a_flow(a_sleep(100)))
+        executions = [await world.run() for _ in range(3)]
+        world.executions._settings = Settings(
+            directory=world.settings.directory, project="p", workflow_executions_max=3
+        )
+        executions.append(await world.run())
+        states = [(await world.look(execution)).state for execution in executions]
+        assert states == [ExecutionState.ACTIVE] * 3 + [ExecutionState.QUEUED]
+        executions = [await world.ended(execution, within_s=500) for execution in executions]
+    assert {execution.state for execution in executions} == {ExecutionState.SUCCEEDED}
+
+
 async def test_given_a_deleted_workflow_when_its_executions_held_the_quota_then_the_queue_goes_on() -> None:
     world = World()
     world.settings = Settings(directory=world.settings.directory, project="p", workflow_executions_max=1)
@@ -713,11 +829,14 @@ async def test_given_another_port_when_started_again_then_the_journal_says_so_on
     assert moved == [Moved(base_url="http://127.0.0.1:9999")]
 
 
-async def test_given_executions_that_ended_long_ago_when_swept_then_they_go_and_younger_ones_stay() -> None:
+async def test_given_executions_that_ended_long_ago_when_swept_then_they_go_and_younger_ones_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(workflows, "_SWEPT_AT_ONCE", 2)
     world = World()
     async with world.up():
         await world.deploy(a_flow("return: ok"))
-        old = [await world.ended(await world.run()) for _ in range(3)]
+        old = [await world.ended(await world.run()) for _ in range(7)]
         keyed = await world.room.execute(NAME, ExecutionDraft(), key="k")
         await world.ended(keyed)
         world.pass_time(RETENTION_S - 1_800)

@@ -10,7 +10,8 @@ from store_builders import NOW_S
 from store_factories import Stores
 
 from hakobune.core.errors import AlreadyExists, CorruptStore, InvalidArgument
-from hakobune.core.names import WorkflowName, default_service_account
+from hakobune.core.names import OperationName, WorkflowName, default_service_account
+from hakobune.core.operations import Verb, WorkflowOperation
 from hakobune.core.workflows import journal
 from hakobune.core.workflows.effects import HttpResponse
 from hakobune.core.workflows.events import Answered, CallId, Moved, Stamped, Started
@@ -410,6 +411,61 @@ async def test_given_a_store_when_reopened_then_workflows_executions_and_counts_
     second = await store_factory.open()
     assert (await load(second), await second.read(lambda tx: tx.digest("p"))) == before
     await second.close()
+
+
+# -- the feed and operations ----------------------------------------------------------------------------------------
+
+
+async def test_given_changes_of_workflows_when_the_feed_is_read_then_each_is_told_once_in_its_newest_picture(
+    store: Store,
+) -> None:
+    workflow = a_workflow()
+    execution = an_execution(workflow, "e1")
+    await store.write(lambda tx: tx.workflows.add_workflow(workflow))
+    before = await store.read(lambda tx: tx.seq)
+    await store.write(lambda tx: tx.workflows.add_execution(execution))
+    await store.write(lambda tx: tx.workflows.append("e1", 0, entries()))
+    await store.write(lambda tx: tx.workflows.save_execution(succeeded(execution)))
+    await store.write(lambda tx: tx.workflows.replace_workflow(replace(workflow, labels={})))
+    await store.write(lambda tx: tx.workflows.add_workflow(a_workflow(project="q")))
+    found = await store.read(lambda tx: tx.changes(before, 100, "p"))
+    assert [(change.kind, change.name) for change in found] == [
+        (ChangeKind.WORKFLOW_EXECUTION, str(execution.name)),
+        (ChangeKind.WORKFLOW, str(workflow.name)),
+    ]
+    basic = replace(execution, state=ExecutionState.SUCCEEDED, end_s=NOW_S + 5, argument=None)
+    assert found[0].workflow_execution == basic  # without argument, result and steps, which may be large
+    assert found[1].workflow == replace(workflow, labels={})
+    only = await store.read(lambda tx: tx.changes(0, 100, None, frozenset({ChangeKind.WORKFLOW})))
+    assert len(only) == 2
+    await store.write(lambda tx: tx.workflows.remove_workflow(workflow))
+    last = await store.read(lambda tx: tx.changes(before, 100, "p"))
+    assert [(change.kind, change.name) for change in last] == [(ChangeKind.REMOVED, str(workflow.name))]
+
+
+async def test_given_operations_of_workflows_when_asked_for_then_they_come_as_they_were(store: Store) -> None:
+    workflow = a_workflow()
+    made, failed = (
+        WorkflowOperation(
+            name=OperationName(project="p", location="tokyo", operation=operation),
+            verb=verb,
+            target=workflow.name,
+            create_time_s=NOW_S,
+            workflow=shown,
+            error=error,
+        )
+        for operation, verb, shown, error in (
+            ("o1", Verb.CREATE, workflow, None),
+            ("o2", Verb.UPDATE, None, (3, "no good")),
+        )
+    )
+    await store.write(lambda tx: tx.operations.add_workflow_operation(made))
+    await store.write(lambda tx: tx.operations.add_workflow_operation(failed))
+    assert await store.read(lambda tx: tx.operations.list_operations("p", "tokyo", ALL)) == [failed, made]
+    assert await store.read(lambda tx: tx.operations.find_operation(made.name)) == made
+    assert await store.read(lambda tx: tx.operations.find_run_operation(made.name)) is None
+    assert await store.write(lambda tx: tx.operations.delete_operation(made.name))
+    assert await store.read(lambda tx: tx.operations.find_operation(made.name)) is None
 
 
 # -- snapshots, forks, digests --------------------------------------------------------------------------------------

@@ -283,7 +283,9 @@ def _cursor(request: ListEntries) -> Place | None:
 
 
 def _stamped(entry: LogEntry, now_s: float, place: str) -> LogEntry:
-    """The entry as it arrives now."""
+    """The entry as it arrives now. One that is complete stays as it is."""
+    if entry.insert_id and entry.timestamp_text and entry.receive_s:
+        return entry
     return replace(
         entry,
         insert_id=entry.insert_id or insert_id(now_s, place),

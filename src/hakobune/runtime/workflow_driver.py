@@ -130,11 +130,10 @@ class Driver:
         self._ended = ended
         self._committed = committed
         self._in_flight: set[CallId] = set()
-        self._fired: set[CallId] = set()  # waits whose end is in the mailbox
         self.is_abandoned = False
 
     async def run(self) -> None:
-        """Until the execution rests, ends or is gone."""
+        """Until the execution rests, ends or is gone. A letter may have arrived meanwhile: then it is run again."""
         async with anyio.create_task_group() as group:
             for command in self.machine.waiting.values():
                 self._start(group, command)
@@ -177,7 +176,7 @@ class Driver:
             return True
         for command in commands:
             self._start(group, command)
-        return rests_until_s is not None and not self._mailbox.letters
+        return rests_until_s is not None
 
     async def _decide(self, letters: list[Letter]) -> tuple[list[Letter], list[bytes]]:
         """Feed letters to the machine: those that it took, and what they add to the journal."""
@@ -202,7 +201,6 @@ class Driver:
                 await anyio.lowlevel.checkpoint()
             entries.append(journal.encode(stamped))
             accepted.append(letter)
-        self._fired &= self.machine.waiting.keys()
         return accepted, entries
 
     def _lose(self, letters: list[Letter]) -> None:
@@ -279,7 +277,7 @@ class Driver:
         return {
             call: command.effect.until_s
             for call, command in self.machine.waiting.items()
-            if isinstance(command.effect, (Wait, AwaitCallback)) and call not in self._fired
+            if isinstance(command.effect, (Wait, AwaitCallback))
         }
 
     def _expires_s(self) -> float:
@@ -294,7 +292,6 @@ class Driver:
         now_s = self._wheel.clock.now_s()
         for call, until_s in sorted(self._dues().items(), key=lambda item: item[1]):
             if until_s <= now_s:
-                self._fired.add(call)
                 self._mailbox.put(Letter(Answered(call=call, answer=Done())))
         if self._expires_s() <= now_s:
             self._mailbox.put(Letter(Expired()))

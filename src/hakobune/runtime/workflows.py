@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 import anyio
 import anyio.to_thread
@@ -49,7 +50,7 @@ from hakobune.runtime.workflow_driver import ROOM
 from hakobune.runtime.workflow_executions import WorkflowExecutions
 from hakobune.runtime.workflow_plans import Plans
 from hakobune.store.api import Page, ReadTx
-from hakobune.store.workflows_api import ExecutionOrder
+from hakobune.store.workflows_api import ExecutionOrder, ListedExecution
 
 WORKFLOWS_MAX = 10_000  # of a project; https://cloud.google.com/workflows/quotas
 _SWEEP_S = 3_600.0
@@ -204,13 +205,14 @@ class WorkflowsRoom:
         )
 
     def _changed(self, old: Workflow, draft: WorkflowDraft, fields: frozenset[str], now_s: float) -> Workflow:
-        wide = {
-            "description": draft.description,
-            "labels": draft.labels,
-            "call_log_level": draft.call_log_level,
-            "history_level": draft.history_level,
-        }
-        new = replace(old, update_s=now_s, **{field: value for field, value in wide.items() if field in fields})
+        new = replace(
+            old,
+            update_s=now_s,
+            description=draft.description if "description" in fields else old.description,
+            labels=draft.labels if "labels" in fields else old.labels,
+            call_log_level=draft.call_log_level if "call_log_level" in fields else old.call_log_level,
+            history_level=draft.history_level if "history_level" in fields else old.history_level,
+        )
         before = old.revision
         whole = replace(
             draft,
@@ -297,7 +299,7 @@ class WorkflowsRoom:
             looked_at += batch
             part = Page(limit=batch, after=after)
             listed = await self._wheel.store.read(
-                lambda tx, part=part: tx.workflows.list_executions(workflow.uid, order, part, is_full=is_full)
+                partial(_listed, workflow_uid=workflow.uid, order=order, page=part, is_full=is_full)
             )
             for item in listed:
                 execution = self.executions.present(item.execution)
@@ -433,6 +435,12 @@ def _remove_old(turn: Turn, before_s: float) -> int:
     for uid in ended:
         turn.tx.workflows.remove_execution(uid)
     return len(ended)
+
+
+def _listed(
+    tx: ReadTx, *, workflow_uid: str, order: ExecutionOrder, page: Page, is_full: bool
+) -> list[ListedExecution]:
+    return tx.workflows.list_executions(workflow_uid, order, page, is_full=is_full)
 
 
 def _batch(order: ExecutionOrder, *, is_full: bool) -> int:

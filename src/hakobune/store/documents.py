@@ -38,27 +38,36 @@ def from_document(kind: type[T], text: str) -> T:
 
 
 def _encode(value: object) -> object:
-    if value is None or isinstance(value, (bool, int, float)):
+    if value is None or type(value) in _PLAIN:
         return value
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, str):
+    if isinstance(value, (bool, int, float, str)):
         return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields: dict[str, object] = {}
-        for field in dataclasses.fields(value):
-            content = getattr(value, field.name)
-            if field.default is not dataclasses.MISSING and content == field.default:
-                continue
-            if field.default_factory is not dataclasses.MISSING and content == field.default_factory():
-                continue
-            fields[field.name] = _encode(content)
+        for name, default in _defaults(type(value)):
+            content = getattr(value, name)
+            if default is dataclasses.MISSING or content != default:
+                fields[name] = _encode(content)
         return fields
     if isinstance(value, Mapping):
         return {str(key): _encode(content) for key, content in cast("Mapping[object, object]", value).items()}
     if isinstance(value, (tuple, list)):
         return [_encode(content) for content in cast("tuple[object, ...]", value)]
     raise CorruptStore(f"a {type(value).__name__} has no place in a document")
+
+
+_PLAIN = frozenset({str, int, float, bool})
+
+
+@cache
+def _defaults(kind: type) -> tuple[tuple[str, object], ...]:
+    """The fields of a dataclass, each with its default (MISSING: it has none)."""
+    return tuple(
+        (field.name, field.default if field.default_factory is dataclasses.MISSING else field.default_factory())
+        for field in dataclasses.fields(kind)
+    )
 
 
 @cache

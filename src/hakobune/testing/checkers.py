@@ -11,6 +11,7 @@ from hakobune.engines.api import EndKind
 from hakobune.runtime.rooms import PAUSE_MAX_S
 from hakobune.store.api import Page, Store
 from hakobune.testing.engine import Run
+from hakobune.testing.flow_plans import JOB
 from hakobune.testing.plans import LOCATION, PROJECT, Declaration, JobPlan, RunPlan, Scenario
 from hakobune.testing.world import World
 
@@ -22,7 +23,8 @@ class Violation(AssertionError):
     """A promise was broken."""
 
 
-def _demand(holds: bool, text: str) -> None:
+def demand(holds: bool, text: str) -> None:
+    """Raises Violation if a promise does not hold."""
     if not holds:
         raise Violation(text)
 
@@ -38,13 +40,13 @@ async def check(world: World, scenario: Scenario) -> None:
         _check_stop(world, run, by_lane[run.uid])
         execution = await _execution(store, run.uid)
         if run.was_deleted or run.job.deleted_at_s is not None:
-            _demand(execution is None, f"{run.execution}: deleted, and there again")
+            demand(execution is None, f"{run.execution}: deleted, and there again")
             continue
-        _demand(run.is_accepted, f"{run.key}: never accepted")
+        demand(run.is_accepted, f"{run.key}: never accepted")
         if execution is None:
             raise Violation(f"{run.execution}: accepted, and gone")
         name = execution.name
-        _demand(execution.uid not in seen, f"{name}: two keys, one execution")
+        demand(execution.uid not in seen, f"{name}: two keys, one execution")
         seen.add(execution.uid)
         tasks = await _tasks(store, execution)
         declared = run.job.declarations[execution.job_generation - 1]
@@ -55,18 +57,18 @@ async def check(world: World, scenario: Scenario) -> None:
     for job in scenario.jobs:
         await _check_job(store, job)
     under_way = await store.read(lambda tx: tx.jobs.executions_under_way())
-    _demand(not under_way, f"still under way: {under_way}")
+    demand(not under_way, f"still under way: {under_way}")
     everything = await store.read(lambda tx: tx.jobs.list_executions(PROJECT, None, None, Page(limit=1000)))
-    _demand({item.uid for item in everything} == seen, "an execution that nobody asked for")
-    _demand(all(item.end_s is not None for item in world.engine.history), "a process still runs")
+    demand({item.uid for item in everything if item.name.job != JOB} == seen, "an execution that nobody asked for")
+    demand(all(item.end_s is not None for item in world.engine.history), "a process still runs")
 
 
 async def _check_job(store: Store, job: JobPlan) -> None:
     name = JobName(project=PROJECT, location=LOCATION, job=job.name)
     found = await store.read(lambda tx: tx.jobs.find_job(name))
-    _demand((found is None) == (job.deleted_at_s is not None), f"{job.name}: deleted and there, or gone by itself")
+    demand((found is None) == (job.deleted_at_s is not None), f"{job.name}: deleted and there, or gone by itself")
     generations = len(job.declarations)
-    _demand(found is None or found.generation == generations, f"{job.name}: not of generation {generations}")
+    demand(found is None or found.generation == generations, f"{job.name}: not of generation {generations}")
 
 
 async def _execution(store: Store, uid: str) -> Execution | None:
@@ -84,31 +86,31 @@ def _check_stop(world: World, run: RunPlan, runs: list[Run]) -> None:
         pause_s = PAUSE_MAX_S if world.luck.cursed_subjects else 0.0
         last_s = max(min(stopped), world.kind_since_s) + _STOP_WITHIN_S + pause_s
         late = [item.index for item in runs if item.end_s is None or item.end_s > last_s]
-        _demand(not late, f"{run.execution}: stopped, and indexes {late} ran on")
+        demand(not late, f"{run.execution}: stopped, and indexes {late} ran on")
 
 
 def _check_books(declared: Declaration, execution: Execution, tasks: list[Task]) -> None:
     """Counts, states and operations agree with each other."""
     name, counts = execution.name.execution, execution.counts
-    _demand(execution.state in FINAL_EXECUTION_STATES, f"{name}: {execution.state}")
-    _demand(execution.completion_time_s is not None, f"{name}: ended without an instant")
-    _demand(execution.task_count == declared.tasks, f"{name}: {execution.task_count} tasks, {declared.tasks} declared")
-    _demand([task.index for task in tasks] == list(range(declared.tasks)), f"{name}: indexes are missing or doubled")
-    _demand(all(task.state in FINAL_TASK_STATES for task in tasks), f"{name}: a task has not ended")
+    demand(execution.state in FINAL_EXECUTION_STATES, f"{name}: {execution.state}")
+    demand(execution.completion_time_s is not None, f"{name}: ended without an instant")
+    demand(execution.task_count == declared.tasks, f"{name}: {execution.task_count} tasks, {declared.tasks} declared")
+    demand([task.index for task in tasks] == list(range(declared.tasks)), f"{name}: indexes are missing or doubled")
+    demand(all(task.state in FINAL_TASK_STATES for task in tasks), f"{name}: a task has not ended")
     states = Counter(task.state for task in tasks)
     told = (counts.succeeded, counts.failed, counts.cancelled, counts.running)
     real = (states[TaskState.SUCCEEDED], states[TaskState.FAILED], states[TaskState.CANCELLED], 0)
-    _demand(told == real, f"{name}: counts {told}, tasks {real}")
-    _demand(counts.retried == sum(task.retried > 0 for task in tasks), f"{name}: retried {counts.retried}")
-    _demand(all(task.retried <= declared.max_retries for task in tasks), f"{name}: more retries than allowed")
+    demand(told == real, f"{name}: counts {told}, tasks {real}")
+    demand(counts.retried == sum(task.retried > 0 for task in tasks), f"{name}: retried {counts.retried}")
+    demand(all(task.retried <= declared.max_retries for task in tasks), f"{name}: more retries than allowed")
     expected = ExecutionState.SUCCEEDED
     if execution.cancel_reason == "user":
         expected = ExecutionState.CANCELLED
     elif execution.cancel_reason == "max_failed_tasks" or counts.failed:
         expected = ExecutionState.FAILED
-    _demand(execution.state is expected, f"{name}: {execution.state}, expected {expected}")
+    demand(execution.state is expected, f"{name}: {execution.state}, expected {expected}")
     if execution.cancel_reason == "max_failed_tasks":
-        _demand(declared.max_failed is not None and counts.failed > declared.max_failed, f"{name}: cut without a cause")
+        demand(declared.max_failed is not None and counts.failed > declared.max_failed, f"{name}: cut without a cause")
 
 
 def _check_truth(
@@ -124,29 +126,29 @@ def _check_truth(
         good = [item for item in mine if item.ended is not None and item.ended.exit_code == 0]
         where = f"{name} task {task.index}"
         if task.index in run.carried:
-            _demand(task.state is TaskState.SUCCEEDED and not mine, f"{where}: had succeeded, and ran again")
+            demand(task.state is TaskState.SUCCEEDED and not mine, f"{where}: had succeeded, and ran again")
             continue
         # Only an engine that died may have taken a report with it, so that an outcome is made again in a later life.
         forgotten = [item for item in good if item.is_forgotten]
         if task.state is TaskState.SUCCEEDED:
-            _demand(bool(good), f"{where}: succeeded, and no process ended with 0")
-            _demand(len(good) - len(forgotten) <= 1, f"{where}: {len(good)} successes in one life of the engine")
+            demand(bool(good), f"{where}: succeeded, and no process ended with 0")
+            demand(len(good) - len(forgotten) <= 1, f"{where}: {len(good)} successes in one life of the engine")
         if task.state is TaskState.FAILED:
-            _demand(len(good) == len(forgotten), f"{where}: failed, though a process ended with 0")
+            demand(len(good) == len(forgotten), f"{where}: failed, though a process ended with 0")
             kinds = {ResultKind.EXIT, ResultKind.SIGNAL, ResultKind.TIMEOUT, ResultKind.LOST}
             if is_cursed:
                 kinds.add(ResultKind.START_FAILED)
-            _demand(task.result is not None and task.result.kind in kinds, f"{where}: failed without a cause")
+            demand(task.result is not None and task.result.kind in kinds, f"{where}: failed without a cause")
         if execution.cancel_reason == "" and task.state is TaskState.CANCELLED:
             raise Violation(f"{where}: cancelled, and nobody asked")
         failures = [item for item in mine if item.ended is not None and _is_users_failure(item)]
         allowed = declared.max_retries + 1 + task.lost
-        _demand(len(failures) <= allowed, f"{where}: failed {len(failures)} times, {allowed} allowed")
+        demand(len(failures) <= allowed, f"{where}: failed {len(failures)} times, {allowed} allowed")
         unearned = (ResultKind.LOST, ResultKind.START_FAILED)
         if task.result is not None and task.state is TaskState.FAILED and task.result.kind not in unearned:
-            _demand(len(failures) > declared.max_retries, f"{where}: given up after {len(failures)} failures")
+            demand(len(failures) > declared.max_retries, f"{where}: given up after {len(failures)} failures")
         numbers = [item.number for item in mine]
-        _demand(numbers == sorted(set(numbers)), f"{where}: attempt numbers {numbers} do not rise")
+        demand(numbers == sorted(set(numbers)), f"{where}: attempt numbers {numbers} do not rise")
 
 
 def _is_users_failure(run: Run) -> bool:
@@ -168,5 +170,5 @@ def _check_bounds(plan: RunPlan, declared: Declaration, runs: list[Run]) -> None
     width = declared.parallelism or declared.tasks
     for _, is_start, index in sorted(edges):
         running[index] += 1 if is_start else -1
-        _demand(running[index] <= 1, f"{where}: index {index} ran twice at once")
-        _demand(running.total() <= width, f"{where}: {running.total()} at once, parallelism {width}")
+        demand(running[index] <= 1, f"{where}: index {index} ran twice at once")
+        demand(running.total() <= width, f"{where}: {running.total()} at once, parallelism {width}")

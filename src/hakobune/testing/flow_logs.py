@@ -40,11 +40,7 @@ class SimulatedLogs(LogsRoom):
         await anyio.sleep(self._life.disk_delay_s())
         self._life.check()
         now_s, kept = self._now_s(), self._disk.kept[shelf]
-        known = (
-            set[str]()
-            if since_s is None
-            else {entry.insert_id for at_s, entry in kept if at_s >= since_s - JOIN_S}
-        )
+        known = set[str]() if since_s is None else {entry.insert_id for at_s, entry in kept if at_s >= since_s - JOIN_S}
         faults = self._luck.faults
         for entry in entries:
             if self._luck.happens(faults.crash_at_commit / 4):

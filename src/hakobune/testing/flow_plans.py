@@ -78,6 +78,7 @@ class FlowPlan:
     location: str
     revisions: list[Revision]  # the first is deployed, the others are changes
     change_delays_s: list[float]
+    call_log_level: str = "CALL_LOG_LEVEL_UNSPECIFIED"
     delete_after_s: float | None = None
     is_doomed: bool = False  # somebody has asked for its end
     deleted_at_s: float | None = None  # when that was answered; the loop's
@@ -151,11 +152,15 @@ class _Draws:
             location=location,
             revisions=[self._revision() for _ in range(len(delays_s) + 1)],
             change_delays_s=delays_s,
+            call_log_level=rng.choice(("CALL_LOG_LEVEL_UNSPECIFIED", "LOG_ALL_CALLS", "LOG_ERRORS_ONLY")),
             delete_after_s=rng.choice((1.0, 6.0, 40.0)) if rng.random() < 0.1 else None,
         )
 
     def child(self) -> FlowPlan:
-        parts = (Part(name="p0", kind=Kind.CALL), Part(name="p1", kind=Kind.SLEEP, delay_s=self._rng.choice((2.0, 9.0))))
+        parts = (
+            Part(name="p0", kind=Kind.CALL),
+            Part(name="p1", kind=Kind.SLEEP, delay_s=self._rng.choice((2.0, 9.0))),
+        )
         revision = Revision(parts=parts)
         return FlowPlan(name=CHILD, location=CHILD_LOCATION, revisions=[revision], change_delays_s=[])
 

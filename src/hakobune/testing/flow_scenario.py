@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from typing import cast
 
 import anyio
@@ -17,6 +16,7 @@ from hakobune.testing.world import World
 
 _JOBS = f"/v2/projects/{PROJECT}/locations/{LOCATION}/jobs"
 _ALREADY_EXISTS = 6
+_ENDED = frozenset(f"workflow_executions_{state}" for state in ("succeeded", "failed", "cancelled", "unavailable"))
 _PATIENCE_LOOKS = 30
 _LOOK_S = 5.0
 
@@ -47,10 +47,8 @@ async def wait(world: World) -> None:
 
 async def is_busy(world: World) -> bool:
     """Whether an execution has not ended."""
-    return bool(await world.look().read(lambda tx: [key for key, count in tx.workflows.totals().items() if count and key not in _ENDED]))
-
-
-_ENDED = frozenset(f"workflow_executions_{state}" for state in ("succeeded", "failed", "cancelled"))
+    totals = await world.look().read(lambda tx: tx.workflows.totals())
+    return any(count for key, count in totals.items() if key not in _ENDED)
 
 
 async def _create_job(world: World) -> None:
@@ -67,7 +65,9 @@ def _place(flow: FlowPlan) -> str:
 
 
 def _body(flow: FlowPlan, place: int) -> bytes:
-    return json.dumps({"sourceContents": source_of(flow.revisions[place]), "callLogLevel": flow.call_log_level}).encode()
+    return json.dumps(
+        {"sourceContents": source_of(flow.revisions[place]), "callLogLevel": flow.call_log_level}
+    ).encode()
 
 
 async def _deploy(world: World, flow: FlowPlan) -> None:
@@ -113,15 +113,14 @@ async def _run(world: World, run: FlowRun) -> None:
 async def _begin(world: World, run: FlowRun) -> bool:
     """Execute a workflow, and ask again with the same key: one execution. False if the workflow is gone."""
     path = f"{_place(run.flow)}/{run.flow.name}/executions"
-    again = partial(ask, world, "POST", path, json.dumps({"argument": json.dumps({"n": run.n})}).encode())
-    headers = {"idempotency-key": run.key}
-    status, answer = await again(headers)
+    body, headers = json.dumps({"argument": json.dumps({"n": run.n})}).encode(), {"idempotency-key": run.key}
+    status, answer = await ask(world, "POST", path, body, headers)
     if status == 404 and run.flow.is_doomed:
         return False
     expect(status, {200}, f"execute {run.flow.name}")
     run.name, run.is_accepted = str(answer["name"]), True
     run.uid = run.name.rpartition("/")[2]
-    status, second = await again(headers)
+    status, second = await ask(world, "POST", path, body, headers)
     if not (status == 404 and run.flow.is_doomed):
         expect(status, {200}, f"execute {run.flow.name} again")
         if second["name"] != run.name:

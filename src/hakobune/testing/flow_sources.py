@@ -39,9 +39,9 @@ def source_of(revision: Revision) -> str:
         if part.kind is Kind.SUB:
             routines[f"sub_{part.name}"] = _sub(part)
     if revision.is_raising:
-        steps.append({"end": {"raise": {"code": 55, "acc": "${acc}", "early": "${early}"}}})
+        steps.append({"finish": {"raise": {"code": 55, "acc": "${acc}", "early": "${early}"}}})
     else:
-        steps.append({"end": {"return": {"acc": "${acc}", "early": "${early}"}}})
+        steps.append({"finish": {"return": {"acc": "${acc}", "early": "${early}"}}})
     return json.dumps({"main": {"params": ["input"], "steps": steps}, **routines})
 
 

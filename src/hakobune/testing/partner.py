@@ -20,7 +20,7 @@ from hakobune.core.workflows import journal
 from hakobune.core.workflows.build import compile_source
 from hakobune.core.workflows.effects import HttpRequest, HttpResponse, NoResponse, Trouble
 from hakobune.core.workflows.events import CallId
-from hakobune.core.workflows.limits import Strictness
+from hakobune.core.workflows.limits import RunLimits, Strictness
 from hakobune.core.workflows.machine import Machine
 from hakobune.core.workflows.plan import Plan
 from hakobune.store.api import ReadTx
@@ -238,7 +238,7 @@ def _problem(tx: ReadTx, sent: Sent) -> str:
     revision = tx.workflows.find_revision(execution.workflow_uid, execution.revision_id)
     if revision is None:
         return "its revision is gone"
-    machine = Machine(_plan(revision.source_contents))
+    machine = Machine(_plan(revision.source_contents), limits=RunLimits())
     for entry in tx.workflows.journal(sent.uid):
         machine.feed(journal.decode(entry))
         while not machine.advance(10_000):

@@ -154,7 +154,9 @@ def _changed(rng: random.Random, old: Declaration) -> Declaration:
 def fate_of(scenario: Scenario, rng: random.Random, lane: Lane, attempt: Attempt) -> Fate:
     """What an attempt does: by its index and by how often that index has failed already in this execution."""
     name = lane.env["CLOUD_RUN_JOB"]
-    job = next(job for job in scenario.jobs if job.name == name)
+    job = next((job for job in scenario.jobs if job.name == name), None)
+    if job is None:  # a workflow runs it
+        return Fate(duration_s=rng.choice((0.01, 2.0, 30.0)))
     index = attempt.index
     stubborn = index in job.stubborn
     if index in job.slow:

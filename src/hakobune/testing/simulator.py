@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import partial
 
 import anyio
 
 from hakobune.core.jobs.states import TaskState
 from hakobune.store.api import Page, ReadTx
-from hakobune.testing import checkers, faults, plans, scenario
+from hakobune.testing import checkers, faults, flow_checkers, flow_plans, flow_scenario, plans, scenario
 from hakobune.testing.clock import VirtualLoop
 from hakobune.testing.world import World
 
@@ -22,7 +23,8 @@ _LOOK_S = 5.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What a simulation came to. `digest` is of the project's final state, `ends` has the final states of each run's
-    tasks by its key (re-runs left out)."""
+    tasks by its key (re-runs left out), `flow_ends` what executions of workflows came to that nobody stopped. `calls`
+    were sent by workflows; `leaps` are waits that the clock passed over while all rested."""
 
     seed: int
     crashes: int
@@ -33,60 +35,100 @@ class Outcome:
     stops: int
     is_plain: bool
     ends: Mapping[str, tuple[TaskState, ...]]
+    flow_ends: Mapping[str, str]
+    flow_executions: int
+    calls: int
+    leaps: int
+
+
+class Part(StrEnum):
+    """What is simulated."""
+
+    JOBS = "jobs"
+    WORKFLOWS = "workflows"
+    ALL = "all"
 
 
 class SimulationFailed(AssertionError):
     """Names the seed that repeats the failure."""
 
 
-def run_seed(seed: int, *, is_quiet: bool = False) -> Outcome:
+def run_seed(seed: int, *, is_quiet: bool = False, part: Part = Part.ALL) -> Outcome:
     """Simulate one seed; `is_quiet` leaves the faults out. Raises SimulationFailed."""
     try:
-        return anyio.run(_simulate, seed, is_quiet, backend_options={"loop_factory": VirtualLoop})
+        return anyio.run(_simulate, seed, is_quiet, part, backend_options={"loop_factory": VirtualLoop})
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
         raise SimulationFailed(f"repeat with: make simulate SEED={seed}") from error
 
 
-async def _simulate(seed: int, is_quiet: bool) -> Outcome:
+async def _simulate(seed: int, is_quiet: bool, part: Part) -> Outcome:
     rng = random.Random(seed)
     plan = plans.draw(rng)
     ills = faults.draw(rng)
     if not plan.is_plain:  # a command that is given up changes how a task ends
         ills = replace(ills, curse_command=faults.draw_curses(random.Random(seed ^ 0xBAD)))
+    flows = flow_plans.FlowScenario()
+    if part is not Part.JOBS:
+        flows = flow_plans.draw(random.Random(seed ^ 0xF10))
+        ills = faults.draw_network(random.Random(seed ^ 0x2E7), ills)
+    if part is Part.WORKFLOWS:
+        plan.jobs, plan.runs = [], []
     if is_quiet:
         ills = replace(faults.QUIET)
     fate_luck = random.Random(seed ^ 0x5EED)
     outcome: Outcome | None = None
     with anyio.fail_after(TIME_MAX_S):
         async with anyio.create_task_group() as group:
-            world = World(group, rng, ills, lambda lane, attempt: plans.fate_of(plan, fate_luck, lane, attempt))
+            world = World(group, rng, ills, lambda lane, attempt: plans.fate_of(plan, fate_luck, lane, attempt), flows)
             group.start_soon(world.live)
-            await scenario.play(world, plan)
+            async with anyio.create_task_group() as users:
+                users.start_soon(scenario.play, world, plan)
+                users.start_soon(flow_scenario.play, world, flows)
+            await flow_scenario.wait(world)
             await anyio.sleep(rng.choice((0.0, 20.0, 300.0)))
             world.be_kind()
-            store = world.look()
-            is_busy = True
-            while is_busy:
-                await anyio.sleep(_LOOK_S)
-                is_busy = bool(await store.read(lambda tx: tx.jobs.executions_under_way()))
-            await anyio.sleep(_LOOK_S)
+            await _converge(world)
             await checkers.check(world, plan)
-            outcome = Outcome(
-                seed=seed,
-                crashes=world.luck.crashes,
-                engine_lives=int(world.engine.instance.rpartition("-")[2]),
-                processes=len(world.engine.history),
-                virtual_s=anyio.current_time(),
-                digest=await store.read(lambda tx: tx.digest(plans.PROJECT)),
-                stops=world.luck.stops,
-                is_plain=plan.is_plain,
-                ends=await _ends(world, plan),
-            )
+            await flow_checkers.check(world, flows)
+            outcome = await _outcome(seed, world, plan, flows)
             group.cancel_scope.cancel()
     assert outcome is not None
     return outcome
+
+
+async def _converge(world: World) -> None:
+    """Return when nothing is under way any more."""
+    store = world.look()
+    is_busy = True
+    while is_busy:
+        await anyio.sleep(_LOOK_S)
+        await world.leap()
+        is_busy = await flow_scenario.is_busy(world) or bool(
+            await store.read(lambda tx: tx.jobs.executions_under_way())
+        )
+    await anyio.sleep(_LOOK_S)
+
+
+async def _outcome(seed: int, world: World, plan: plans.Scenario, flows: flow_plans.FlowScenario) -> Outcome:
+    store = world.look()
+    executions = await store.read(flow_checkers.executions)
+    return Outcome(
+        seed=seed,
+        crashes=world.luck.crashes,
+        engine_lives=int(world.engine.instance.rpartition("-")[2]),
+        processes=len(world.engine.history),
+        virtual_s=anyio.current_time(),
+        digest=await store.read(lambda tx: tx.digest(plans.PROJECT)),
+        stops=world.luck.stops,
+        is_plain=plan.is_plain,
+        ends=await _ends(world, plan),
+        flow_ends=flow_checkers.ends(flows, executions),
+        flow_executions=len(executions),
+        calls=len(world.partner.ledger.sent),
+        leaps=world.leaps,
+    )
 
 
 async def _ends(world: World, plan: plans.Scenario) -> dict[str, tuple[TaskState, ...]]:

@@ -13,9 +13,9 @@ from typing import TypeVar
 import anyio
 from anyio.abc import TaskGroup
 
-from hakobune.engines.api import Attempt, Lane
 from hakobune.core.workflows.effects import HttpRequest, HttpResponse, NoResponse
 from hakobune.core.workflows.model import ExecutionState
+from hakobune.engines.api import Attempt, Lane
 from hakobune.runtime.app import Outside, Runtime
 from hakobune.runtime.credentials import Credentials, Token
 from hakobune.runtime.settings import Settings
@@ -145,11 +145,12 @@ class World:
         self._up = anyio.Event()
         self.starts = 0
         self._flows = flows
-        self._log_disk = LogDisk()
+        self.log_disk = LogDisk()
         network = random.Random(repr((faults, "network")))  # apart from the rest: the engine's luck stays what it was
         self.partner = Partner(group, network, self.luck, self.look, self._post_back)
         self.active_most = 0  # executions of workflows, in one place, after any commit
         self.leaps = 0
+        self.has_jumped = False  # the clock, and perhaps back
 
     def be_kind(self) -> None:
         """No more faults: what was begun must now come to its end."""
@@ -193,7 +194,7 @@ class World:
             interceptor=life,
             transport=_LifeTransport(self.partner, self.starts, life),
             credentials=_SimulatedCredentials(_DIRECTORY, self.clock, PROJECT),
-            logs=SimulatedLogs(store, self.clock, self._log_disk, life, self.luck),
+            logs=SimulatedLogs(store, self.clock, self.log_disk, life, self.luck),
         )
         settings = Settings(
             directory=_DIRECTORY,
@@ -247,6 +248,7 @@ class World:
             faults = self.luck.faults
             if self.luck.happens(faults.clock_jump):
                 self.clock.offset_s += self.rng.choice((-3600.0, -1.0, 1.0, 3600.0))
+                self.has_jumped = True
             if self.luck.happens(faults.engine_death):
                 self.engine.die()
             if self.luck.happens(faults.orderly_stop):

@@ -8,6 +8,7 @@ Cloud Logging documentation, "Google Cloud platform logs". Texts of messages are
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from hakobune.core.instants import timestamp_to_text
@@ -89,7 +90,6 @@ def _system_entry(
     payload: dict[str, object] = {
         "@type": f"{_TYPES}.ExecutionsSystemLog",
         "message": _cut(message, _MESSAGE_CHARS),
-        "activityTime": timestamp_to_text(at_s),
         "state": state.value,
         **details,
     }
@@ -101,7 +101,6 @@ def call_entry(execution: WorkflowExecution, note: CallNote) -> LogEntry:
     payload: dict[str, object] = {
         "@type": f"{_TYPES}.EngineCallLog",
         "executionId": execution.name.execution,
-        "activityTime": timestamp_to_text(note.at_s),
         "state": note.state.value,
         "step": note.step,
         "callee": note.callee,
@@ -133,17 +132,21 @@ def _entry(
     place: str,
     payload: dict[str, object],
 ) -> LogEntry:
+    text = timestamp_to_text(at_s)
     return LogEntry(
         insert_id=insert_id(at_s, place),
-        log_name=log_name(execution.name.project, log_id),
+        log_name=_log_name(execution.name.project, log_id),
         timestamp_s=at_s,
-        timestamp_text=timestamp_to_text(at_s),
+        timestamp_text=text,
         receive_s=at_s,
         severity=severity,
-        json_payload=payload,
+        json_payload={**payload, "activityTime": text},
         resource=workflow_resource(execution),
         labels=workflow_labels(execution),
     )
+
+
+_log_name = lru_cache(maxsize=256)(log_name)
 
 
 def _cut(text: str, chars: int) -> str:

@@ -43,6 +43,7 @@ _COMPANIONS: Final[dict[str, frozenset[str]]] = {
 """The main key of a step, and what may stand beside it. Source: syntax cheat sheet; the published JSON schema."""
 
 _OWNERS: Final = {"args": "call", "result": "call", "retry": "try", "except": "try"}
+_SINGLE: Final = frozenset({"assign", "call", "raise", "return"})  # keys of bodies that hold no steps
 _JUMP_TARGETS: Final = frozenset({"end", "break", "continue"})
 _USUAL_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -85,6 +86,7 @@ class StepParser:
                 node,
                 remedy="begin each step with '- name:' on a line of its own",
             )
+            reading.lose(node)
             return ()
         if not node.items:
             reading.complain("steps-shape", f"{owner} has no steps", node, remedy="write at least one step")
@@ -129,22 +131,29 @@ class StepParser:
                 entry,
                 remedy="names of steps and branches are unique in a routine, also in nested blocks: rename one",
             )
+            reading.gaps.add_step_twice(reading.routine, name)
         return name
 
     def _step(self, node: Node) -> Step | None:
         reading = self._reading
         if not isinstance(node, Map) or len(node.entries) != 1:
             self._complain_of_step_shape(node)
-            return None
+            unindented = _unindented(node)
+            if unindented is None:
+                reading.lose(node)
+                return None
+            node = unindented
         entry = node.entries[0]
+        reading.lose(*node.repeated)
         reading.step = entry.key
         name = self.name(entry, "step")
         if not isinstance(entry.value, Map):
             detail = f"a step must be a map with a key such as 'call' or 'assign', it is {kind_of(entry.value)}"
             reading.complain("step-shape", detail, entry, remedy=_body_remedy(entry.value))
-            return None
+            reading.lose(entry.value)
+            return Step(name, Goto(), None, reading.position_of(entry))
         body, jump = self._body(entry.value, entry, Home.STEP)
-        return None if body is None else Step(name, body, jump, reading.position_of(entry))
+        return Step(name, body or Goto(), jump, reading.position_of(entry))
 
     def _complain_of_step_shape(self, node: Node) -> None:
         if not isinstance(node, Map):
@@ -161,30 +170,32 @@ class StepParser:
 
     # -- bodies -------------------------------------------------------------------------------------------------
 
-    def _body_of_try(self, node: Map, entry: Entry) -> Body | None:
-        return self._body(node, entry, Home.TRY)[0]
+    def _body_of_try(self, node: Map, entry: Entry) -> Body:
+        return self._body(node, entry, Home.TRY)[0] or Goto()
 
     def _body(self, node: Map, owner: Entry | Map, home: Home) -> tuple[Body | None, Jump | None]:
         """The one thing that a step, an entry of a switch or a `try` does, and where it goes then."""
         reading = self._reading
-        mains = [entry for entry in node.entries if entry.key in _COMPANIONS]
         own_keys = {"condition"} if home is Home.CASE else set[str]()
         jump_keys = set[str]() if home is Home.TRY else {"next"}
-        reading.check_keys(node, {*_COMPANIONS, *_OWNERS, *own_keys, *jump_keys}, f"a {home}")
-        next_entry = node.entry("next") if jump_keys else None
+        keys = {*_COMPANIONS, *_OWNERS, *own_keys, *jump_keys}
+        meant = reading.check_keys(node, keys, f"a {home}")
+        mains = [entry for entry in meant.entries if entry.key in _COMPANIONS]
+        next_entry = meant.entry("next") if jump_keys else None
         jump = None if next_entry is None else self._jump(next_entry.value)
         if not mains:
-            for entry in node.entries:
-                if entry.key in _OWNERS:
-                    self._complain_of_companion(entry, None)
-            if next_entry is None and home is not Home.CASE:
+            companions = [entry for entry in meant.entries if entry.key in _OWNERS]
+            for entry in companions:
+                self._complain_of_companion(entry, None)
+            is_told = reading.is_suggested(node, {*_COMPANIONS, *jump_keys})
+            if next_entry is None and home is not Home.CASE and not is_told:
                 reading.complain(
                     "missing-key",
                     f"a {home} needs one of {', '.join(sorted(_COMPANIONS))}" + (" or next" if jump_keys else ""),
                     owner,
                     remedy="write what it does",
                 )
-            return (Goto() if jump is not None and home is Home.STEP else None), jump
+            return None, jump
         main = mains[0]
         for other in mains[1:]:
             reading.complain(
@@ -193,7 +204,7 @@ class StepParser:
                 other,
                 remedy="make two steps of it",
             )
-        for entry in node.entries:
+        for entry in meant.entries:
             if entry.key in _OWNERS and entry.key not in _COMPANIONS[main.key]:
                 self._complain_of_companion(entry, main)
         if next_entry is not None and "next" not in _COMPANIONS[main.key]:
@@ -203,7 +214,19 @@ class StepParser:
                 next_entry,
                 remedy="remove 'next'",
             )
-        return self._parsers[main.key](node, main), jump
+        if len(mains) > 1:
+            return self._things(meant, mains), jump
+        return self._parsers[main.key](meant, main), jump
+
+    def _things(self, node: Map, mains: list[Entry]) -> Body | None:
+        """The many things that one step does, all of them to be judged. Blocks may be meant to stand in one another."""
+        reading = self._reading
+        position = reading.position_of(mains[0])
+        if any(main.key not in _SINGLE for main in mains):
+            reading.lose(*mains[1:])
+            return self._parsers[mains[0].key](node, mains[0])
+        bodies = [self._parsers[main.key](node, main) for main in mains]
+        return Group(tuple(Step(reading.step, body or Goto(), None, position) for body in bodies))
 
     def _complain_of_companion(self, entry: Entry, main: Entry | None) -> None:
         owner = _OWNERS[entry.key]
@@ -213,6 +236,7 @@ class StepParser:
             entry,
             remedy=f"write it beside '{owner}', in the same map",
         )
+        self._reading.lose(entry)
 
     def _jump(self, node: Node) -> Jump | None:
         reading = self._reading
@@ -241,6 +265,7 @@ class StepParser:
                 main,
                 remedy="write each assignment as '- name: value'",
             )
+            reading.lose(node)
             return None
         reading.check_limit(
             "assignments in one step",
@@ -262,17 +287,19 @@ class StepParser:
                 node,
                 remedy="write each assignment as '- name: value', with a space behind the colon",
             )
+            reading.lose(node)
             return None
         entry = node.entries[0]
         left = target(reading, entry.key, entry.key_node, "assignment")
         value = template(reading, entry.value, "assignment")
-        return None if left is None else Assignment(left, value, reading.position_of(entry))
+        position = reading.position_of(entry)
+        return Assignment(left or unread_target(position), value, position)
 
     # -- call ---------------------------------------------------------------------------------------------------
 
-    def _call(self, node: Map, main: Entry) -> Call | None:
+    def _call(self, node: Map, main: Entry) -> Call:
         reading = self._reading
-        arguments = self._arguments(node.entry("args"))
+        arguments = self._arguments(node)
         result_entry = node.entry("result")
         result = None
         if result_entry is not None:
@@ -281,51 +308,56 @@ class StepParser:
                 assert isinstance(result_entry.value, Scalar)
                 result = target(reading, text, result_entry.value, "result")
         function = literal_text(reading, main.value, "call")
-        if function is None:
-            return None
-        if not _FUNCTION.fullmatch(function):
+        if function is not None and not _FUNCTION.fullmatch(function):
             reading.complain(
                 "call",
                 f"'{function}' is not the name of a function or a subworkflow",
                 main.value,
                 remedy="write the name alone, such as 'http.get'; arguments go to 'args'",
             )
-            return None
-        return Call(function, reading.position_of(main.value), arguments, result)
+            function = None
+        return Call(function or UNREAD_FUNCTION, reading.position_of(main.value), arguments, result)
 
-    def _arguments(self, entry: Entry | None) -> Arguments:
+    def _arguments(self, call: Map) -> Arguments:
         """`args`; an empty one is as good as none."""
-        if entry is None:
-            return Arguments()
         reading = self._reading
+        entry = call.entry("args")
+        if entry is None:
+            is_lost = reading.is_suggested(call, {"args"})
+            return self._unread_arguments(call) if is_lost else Arguments()
         node = entry.value
         position = reading.position_of(node)
         if isinstance(node, Map):
-            named: list[tuple[str, Template]] = []
-            for argument in node.entries:
-                if is_expression(argument.key_node):
-                    reading.complain(
-                        "args",
-                        "the name of an argument cannot be an expression",
-                        argument,
-                        remedy="write the name, or give 'args' as one expression that makes a map",
-                    )
-                named.append((argument.key, template(reading, argument.value, "args")))
-            return Arguments(named=tuple(named), position=position)
+            wrong = [argument for argument in node.entries if is_expression(argument.key_node)]
+            for argument in wrong:
+                reading.complain(
+                    "args",
+                    "the name of an argument cannot be an expression",
+                    argument,
+                    remedy="write the name, or give 'args' as one expression that makes a map",
+                )
+            named = tuple((argument.key, template(reading, argument.value, "args")) for argument in node.entries)
+            return self._unread_arguments(node) if wrong else Arguments(named=named, position=position)
         if isinstance(node, Sequence):
             return Arguments(
                 positional=tuple(template(reading, item, "args") for item in node.items), position=position
             )
         if is_expression(node):
             return Arguments(dynamic=expression(reading, node, "args"), position=position)
-        if node.value is not None:
-            reading.complain(
-                "args",
-                f"args must be a map, a list or one expression, it is {kind_of(node)}",
-                node,
-                remedy="write 'name: value' for each argument below 'args:'",
-            )
-        return Arguments()
+        if node.value is None:
+            return Arguments()
+        reading.complain(
+            "args",
+            f"args must be a map, a list or one expression, it is {kind_of(node)}",
+            node,
+            remedy="write 'name: value' for each argument below 'args:'",
+        )
+        return self._unread_arguments(node)
+
+    def _unread_arguments(self, node: Node) -> Arguments:
+        """Arguments that could not be read: whatever the function takes may be among them."""
+        position = self._reading.position_of(node)
+        return Arguments(dynamic=unread_value(position), position=position)
 
     # -- switch -------------------------------------------------------------------------------------------------
 
@@ -339,6 +371,7 @@ class StepParser:
                 main,
                 remedy="begin each entry with '- condition: ${…}'",
             )
+            reading.lose(node)
             return None
         reading.check_limit(
             "conditions in one switch",
@@ -359,6 +392,7 @@ class StepParser:
                 node,
                 remedy="write '- condition: ${…}' and what to do below it",
             )
+            reading.lose(node)
             return None
         body, jump = self._body(node, node, Home.CASE)
         condition = node.get("condition")

@@ -6,6 +6,7 @@ from typing import Final
 
 from hakobune.core.workflows import limits
 from hakobune.core.workflows.expr.grammar import ExpressionError, parse_expression, parse_target
+from hakobune.core.workflows.gaps import unread_value
 from hakobune.core.workflows.protection import expression_end
 from hakobune.core.workflows.reading import Place, Reading
 from hakobune.core.workflows.scalars import key_text
@@ -42,8 +43,8 @@ def is_expression(node: Node) -> bool:
     return text.startswith("${") and text.endswith("}")
 
 
-def expression(reading: Reading, node: Scalar, what: str) -> Evaluated | None:
-    """The expression of a node that `is_expression`. None when it is wrong, which is noted."""
+def expression(reading: Reading, node: Scalar, what: str) -> Evaluated:
+    """The expression of a node that `is_expression`. A placeholder when it is wrong, which is noted."""
     assert isinstance(node.value, str)
     whole = node.value.strip()
     text = whole[2:-1]
@@ -57,7 +58,7 @@ def expression(reading: Reading, node: Scalar, what: str) -> Evaluated | None:
             remedy="write one expression for the whole value: ${a + b}",
             what=what,
         )
-        return None
+        return unread_value(reading.position_of(node))
     reading.check_limit(
         "characters in an expression",
         len(text),
@@ -66,7 +67,7 @@ def expression(reading: Reading, node: Scalar, what: str) -> Evaluated | None:
         remedy=_LENGTH_REMEDY,
     )
     try:
-        return Evaluated(text, parse_expression(text), reading.position_of(node))
+        read = parse_expression(text)
     except ExpressionError as error:
         reading.complain(
             "syntax",
@@ -75,11 +76,13 @@ def expression(reading: Reading, node: Scalar, what: str) -> Evaluated | None:
             remedy=error.remedy,
             what=what,
         )
-        return None
+        return unread_value(reading.position_of(node))
+    places = reading.tree.places_in(node, offset, offset + len(text))
+    return Evaluated(text, read, reading.position_of(node), places)
 
 
 def target(reading: Reading, text: str, place: Scalar, what: str) -> Target | None:
-    """The left side of an assignment: a variable and the path to an element. None when it is wrong."""
+    """The left side of an assignment: a variable and the path to an element. None when it is wrong, which is noted."""
     if text.strip().startswith("${"):
         reading.complain(
             "variable-name",
@@ -88,6 +91,7 @@ def target(reading: Reading, text: str, place: Scalar, what: str) -> Target | No
             remedy="write the variable without '${' and '}'",
             what=what,
         )
+        reading.lose(place)
         return None
     try:
         name, path = parse_target(text)
@@ -100,6 +104,7 @@ def target(reading: Reading, text: str, place: Scalar, what: str) -> Target | No
             remedy=error.remedy or "a name has letters, digits and '_', and does not begin with a digit",
             what=what,
         )
+        reading.lose(place)
         return None
     return Target(name, path, text, reading.position_of(place))
 
@@ -120,6 +125,7 @@ def variable_name(reading: Reading, node: Node, owner: str) -> str | None:
             node,
             remedy="write a plain name",
         )
+        reading.lose(node)
         return None
     return found.name
 
@@ -128,6 +134,7 @@ def literal_text(reading: Reading, node: Node, owner: str) -> str | None:
     """The text of a scalar that is no expression and not empty (numbers and booleans: as they are written)."""
     if not isinstance(node, Scalar) or node.value is None or node.value == "":
         reading.complain("wrong-type", f"{owner} must be a text, it is {kind_of(node)}", node)
+        reading.lose(node)
         return None
     return key_text(node.value)
 
@@ -146,7 +153,7 @@ def warn_if_embedded(reading: Reading, text: str, place: Place) -> None:
 def _scalar(reading: Reading, node: Scalar, what: str) -> Template:
     if isinstance(node.value, str):
         if is_expression(node):
-            return expression(reading, node, what) or Constant(None, reading.position_of(node))
+            return expression(reading, node, what)
         warn_if_embedded(reading, node.value, node)
     return Constant(node.value, reading.position_of(node))
 
@@ -154,11 +161,8 @@ def _scalar(reading: Reading, node: Scalar, what: str) -> Template:
 def _key(reading: Reading, entry: Entry, what: str) -> Constant | Evaluated:
     node = entry.key_node
     if is_expression(node):
-        found = expression(reading, node, what)
-        if found is not None:
-            return found
-    else:
-        warn_if_embedded(reading, entry.key, node)
+        return expression(reading, node, what)
+    warn_if_embedded(reading, entry.key, node)
     return Constant(entry.key, reading.position_of(node))
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import TypeAlias
+from dataclasses import replace
+from typing import Final, TypeAlias
 
+from hakobune.core.workflows.gaps import Gaps
 from hakobune.core.workflows.limits import Strictness
 from hakobune.core.workflows.positions import Position, Problem, Severity
 from hakobune.core.workflows.tree import Entry, Map, Scalar, Sequence, SourceTree
 
 Place: TypeAlias = Scalar | Sequence | Map | Entry | Position
+
+_NEAR: Final = 0.6  # how alike a key is to the one that is suggested: what difflib takes
+_MEANT: Final = 0.8  # and to the one for which it is read: a letter more, less or in the wrong place
 
 
 class Reading:
@@ -20,10 +25,12 @@ class Reading:
         self.tree = tree
         self.strictness = strictness
         self.problems: list[Problem] = []
+        self.gaps = Gaps()
         self.routine = ""
         self.step = ""
         self._blocks = 0
         self._step_names: dict[str, Position] = {}
+        self._suggested: set[tuple[int, str]] = set()
 
     def begin_routine(self, name: str) -> None:
         """From here on everything belongs to this routine."""
@@ -89,21 +96,42 @@ class Reading:
         severity = Severity.ERROR if self.strictness is Strictness.STRICT else Severity.WARNING
         self.complain("limit", f"{count} {what}, the limit is {allowed}", place, remedy=remedy, severity=severity)
 
-    def check_keys(self, found: Map, allowed: Iterable[str], owner: str) -> None:
-        """Note keys that do not belong here, each with the one that may have been meant."""
+    def lose(self, *parts: Scalar | Sequence | Map | Entry | None) -> None:
+        """What these parts of the routine say is not known: they were not understood, which is noted elsewhere."""
+        for part in parts:
+            if part is not None:
+                self.gaps.add(self.routine, part)
+
+    def check_keys(self, found: Map, allowed: Iterable[str], owner: str) -> Map:
+        """The map as it was most likely meant: of the keys that are allowed. Those that are not are noted.
+
+        A key that is nearly the same as a missing one is read as that one, so that the rest of the map is judged as it
+        will be once the key is mended.
+        """
         known = sorted(allowed)
+        kept: list[Entry] = []
+        present = {entry.key for entry in found.entries}
         for entry in found.entries:
-            if entry.key not in known:
-                self.complain(
-                    "unknown-key",
-                    f"unknown key '{entry.key}' in {owner}",
-                    entry,
-                    remedy=_did_you_mean(entry.key, known),
-                )
+            if entry.key in known:
+                kept.append(entry)
+                continue
+            near = next(iter(difflib.get_close_matches(entry.key, known, n=1, cutoff=_NEAR)), "")
+            remedy = f"did you mean '{near}'?" if near else f"allowed here: {', '.join(known)}"
+            self.complain("unknown-key", f"unknown key '{entry.key}' in {owner}", entry, remedy=remedy)
+            if near and near not in present:
+                self._suggested.add((found.start, near))
+                if _is_meant(entry.key, near):
+                    present.add(near)
+                    kept.append(replace(entry, key=near))
+                    continue
+            self.lose(entry)
+        self.lose(*found.repeated)
+        return replace(found, entries=tuple(kept), repeated=())
+
+    def is_suggested(self, found: Map, keys: Iterable[str]) -> bool:
+        """Whether a note on a wrong key of the map suggests one of these: then it needs no other note that it misses."""
+        return any((found.start, key) in self._suggested for key in keys)
 
 
-def _did_you_mean(key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=1)
-    if close:
-        return f"did you mean '{close[0]}'?"
-    return f"allowed here: {', '.join(known)}"
+def _is_meant(key: str, near: str) -> bool:
+    return sorted(key) == sorted(near) or difflib.SequenceMatcher(None, key, near).ratio() >= _MEANT

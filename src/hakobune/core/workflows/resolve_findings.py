@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import difflib
 from collections.abc import Callable, Iterable
 from enum import StrEnum
@@ -143,9 +144,11 @@ def _nearest(name: str, known: Iterable[str]) -> str | None:
 def position_in(origin: Evaluated | Target, at: int, symbol: str) -> Position:
     """The place of a symbol that begins at character `at` of an expression, or of the left side of an assignment.
 
-    Exact where the text stands in the source as it is, on one line, also in quotes; else where the value begins.
+    Exact for expressions; for left sides where the text stands in the source as it is, else where it begins.
     """
     if isinstance(origin, Evaluated):
+        if origin.places:
+            return _placed(origin.places, at, symbol)
         text, at = f"${{{origin.text}}}", at + 2
     else:
         text = origin.text
@@ -154,3 +157,9 @@ def position_in(origin: Evaluated | Target, at: int, symbol: str) -> Position:
     if around not in (0, _TWO_QUOTES):
         return start
     return Position(start.line, start.column + around // 2 + at, utf8_length(symbol))
+
+
+def _placed(places: tuple[tuple[int, Position], ...], at: int, symbol: str) -> Position:
+    """The place in the last stretch that begins at `at` or before."""
+    begin, place = places[max(bisect.bisect_right(places, at, key=lambda stretch: stretch[0]) - 1, 0)]
+    return Position(place.line, place.column + at - begin, utf8_length(symbol))

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from hakobune.core.workflows.expr.nodes import Expression
@@ -25,11 +25,16 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """`${…}`: `text` is what stands between the braces, `expression` what it says."""
+    """`${…}`: `text` is what stands between the braces, `expression` what it says.
+
+    `places`: where stretches of the text stand, by the index of their first character, if the source does not have it
+    as it is on one line.
+    """
 
     text: str
     expression: Expression
     position: Position
+    places: tuple[tuple[int, Position], ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from hakobune.core.workflows.positions import Position
+from hakobune.core.workflows.scalar_places import raw_indexes
 
 _LINE_BREAK = re.compile(r"\r\n|[\n\r]")
 
@@ -43,11 +44,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """A map, in document order; no key twice."""
+    """A map, in document order; no key twice. `repeated` are entries that were left out: their keys stand before."""
 
     entries: tuple[Entry, ...]
     start: int
     end: int
+    repeated: tuple[Entry, ...] = ()
 
     def get(self, key: str) -> Node | None:
         """The value of this key."""
@@ -115,40 +117,32 @@ class SourceTree:
         return self.source.position(node.start, node.end)
 
     def position_in(self, node: Scalar, offset: int) -> Position:
-        """Where the character at `offset` of a text scalar stands.
+        """Where the character at `offset` of a text scalar stands; behind the last one, the place behind it."""
+        value = node.value
+        assert isinstance(value, str)
+        indexes = raw_indexes(self.source.text[node.start : node.end], value)
+        if not indexes:
+            return self.source.position(node.start)
+        at = indexes[offset] if offset < len(indexes) else indexes[-1] + 1
+        return self.source.position(min(node.start + at, max(node.end - 1, node.start)))
 
-        Exact for text on one line without escapes; else as near as the lines of a block scalar or of a folded one tell.
+    def places_in(self, node: Scalar, start: int, end: int) -> tuple[tuple[int, Position], ...]:
+        """Where the text from `start` to `end` of a scalar stands: for each stretch that the source has as it is, on one
+        line, the distance of its first character from `start`, and the place.
+
+        Empty where all of the scalar is one stretch, perhaps in quotes, and nothing but `${` and `}` is around the text.
         """
         value = node.value
         assert isinstance(value, str)
         raw = self.source.text[node.start : node.end]
-        if not node.is_plain and raw[:1] in ("|", ">"):
-            return self._position_in_block(node, value, offset)
-        at = 0 if node.is_plain else 1
-        for character in value[:offset]:
-            at = _behind(raw, at, character)
-        return self.source.position(min(node.start + at, max(node.end - 1, node.start)))
-
-    def _position_in_block(self, node: Scalar, value: str, offset: int) -> Position:
-        """Find the word at `offset` behind the same number of equal words in the raw text."""
-        word = re.match(r"\w+|\S|\s*", value[offset:])
-        needle = word.group() if word else ""
-        raw_start = self.source.text.find("\n", node.start, node.end) + 1
-        if not needle.strip():
-            return self.source.position(node.start)
-        found = raw_start - 1
-        for _ in range(value.count(needle, 0, offset) + 1):
-            found = self.source.text.find(needle, found + 1, node.end)
-        return self.source.position(found if found >= 0 else node.start)
+        is_whole = start == len("${") and end == len(value) - 1
+        if is_whole and value in (raw, raw[1:-1]) and _LINE_BREAK.search(raw) is None:
+            return ()
+        indexes = raw_indexes(raw, value) or []
+        begins = [at for at in range(start, min(end, len(indexes))) if at == start or _is_apart(raw, indexes, at)]
+        return tuple((at - start, self.source.position(node.start + indexes[at])) for at in begins)
 
 
-def _behind(raw: str, at: int, character: str) -> int:
-    """The index in the raw text behind `character`, which stands there as itself, as an escape or as a line break."""
-    if raw.startswith("\\", at) and character != "\\":
-        escape = re.compile(r"\\(?:x..|u....|U.{8}|.)", re.DOTALL).match(raw, at)
-        return escape.end() if escape else at + 2
-    if raw.startswith(("\\\\", "''"), at):
-        return at + 2
-    if character in " \n" and (blanks := re.compile(r"[ \t]*(?:\r\n|[\n\r])\s*").match(raw, at)) is not None:
-        return blanks.end()
-    return at + 1
+def _is_apart(raw: str, indexes: list[int], at: int) -> bool:
+    """Whether the character does not simply follow the one before it."""
+    return indexes[at] != indexes[at - 1] + 1 or raw[indexes[at - 1]] in "\r\n"

@@ -38,6 +38,7 @@ class _Open:
     start: int
     items: list[Node] = field(default_factory=list[Node])
     entries: list[Entry] = field(default_factory=list[Entry])
+    repeated: list[Entry] = field(default_factory=list[Entry])
     keys: dict[str, Scalar] = field(default_factory=dict[str, Scalar])
     key: Scalar | None = None
     size: int = 1
@@ -65,7 +66,7 @@ class TreeBuilder:
         closed = self._open.pop()
         node: Node
         if closed.is_map:
-            node = Map(tuple(closed.entries), closed.start, end)
+            node = Map(tuple(closed.entries), closed.start, end, tuple(closed.repeated))
         else:
             node = Sequence(tuple(closed.items), closed.start, end)
         built = Built(node, closed.size, closed.height + 1)
@@ -119,6 +120,7 @@ class TreeBuilder:
         if first is node:
             container.entries.append(Entry(key, node, value))
             return
+        container.repeated.append(Entry(key, node, value))
         position = self._source.position(node.start, node.end)
         first_line = self._source.position(first.start).line
         self.problems.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from hakobune.core.errors import CorruptStore
@@ -36,7 +37,12 @@ class _Outcome:
 
 def workflow_from_row(row: sqlite3.Row) -> Workflow:
     """A workflow with its latest revision."""
-    return replace(from_document(Workflow, row["doc"]), revision=from_document(Revision, row["revision_doc"]))
+    return _workflow(row["doc"], row["revision_doc"])
+
+
+@lru_cache(maxsize=64)  # every execution begins with this; as many as there are plans in memory
+def _workflow(doc: str, revision_doc: str) -> Workflow:
+    return replace(from_document(Workflow, doc), revision=from_document(Revision, revision_doc))
 
 
 def execution_from_row(row: sqlite3.Row | Mapping[str, Any]) -> WorkflowExecution:
