@@ -81,6 +81,19 @@ async def test_given_steps_without_calls_when_executed_then_two_commits_hold_all
     assert len(await world.journal(execution)) == 1
 
 
+async def test_given_an_end_without_a_new_event_when_it_comes_late_then_its_instant_is_that_of_the_end() -> None:
+    class Late(NoInterceptor):
+        async def before_perform(self, command: OutboxCommand) -> None:
+            await anyio.sleep(2)
+
+    world = World()
+    async with world.up(watch=Late()):
+        await world.deploy(a_flow("return: ok"))
+        execution = await world.ended(await world.run())
+    assert execution.start_s is not None
+    assert execution.end_s == pytest.approx(execution.start_s + 2, abs=0.5)
+
+
 @pytest.mark.parametrize("seconds", [3.0, 50.0, YEAR_S - 10.0])
 async def test_given_a_sleep_when_its_instant_comes_then_it_goes_on_within_a_second(seconds: float) -> None:
     world = World()

@@ -241,15 +241,17 @@ class Driver:
         if outcome is None and rests_until_s is None:
             return None
         now = replace(self.execution, current_steps=self.machine.current_steps, steps=self.machine.steps)
+        # Not before its last event, and not the instant of that: the steps since then took their time.
+        end_s = max(round(self._wheel.clock.now_s(), 6), self._last_s)
         match outcome:
             case None:
                 return now
             case Succeeded():
-                return replace(now, state=ExecutionState.SUCCEEDED, result=outcome.result, end_s=self._last_s)
+                return replace(now, state=ExecutionState.SUCCEEDED, result=outcome.result, end_s=end_s)
             case Failed():
-                return replace(now, state=ExecutionState.FAILED, error=outcome.error, end_s=self._last_s)
+                return replace(now, state=ExecutionState.FAILED, error=outcome.error, end_s=end_s)
             case Cancelled():
-                return replace(now, state=ExecutionState.CANCELLED, end_s=self._last_s)
+                return replace(now, state=ExecutionState.CANCELLED, end_s=end_s)
 
     # -- calls and waits ----------------------------------------------------------------------------------------
 

@@ -70,7 +70,7 @@ class ChangeKind(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """The newest picture of a resource that changed. REMOVED has only a name; an execution of a workflow comes without
-    its argument, result, error and steps."""
+    its argument, its result and the payload of its error."""
 
     seq: int
     kind: ChangeKind

@@ -137,16 +137,33 @@ def test_given_an_unknown_name_in_a_default_when_it_is_checked_then_the_routine_
         ('"${1 + x}"', 22),
         ("${'é' + x}", 23),  # columns count characters
         ("${-x.y}", 18),
-        ("'${''é'' + x}'", 15),  # an escape: where the value begins
-        ('"${\\"é\\" + x}"', 15),
-        ("${1 +\n        x}", 15),  # two lines
-        ("|\n        ${1 + x}", 15),
+        ("'${''é'' + x}'", 26),  # escapes
+        ('"${\\"é\\" + x}"', 26),
+        ('"${\\u0022é\\u0022 + x}"', 34),
     ],
 )
 def test_given_a_symbol_in_an_expression_when_it_is_told_then_its_own_place_is_given_where_it_can_be_known(
     value: str, column: int
 ) -> None:
     assert told(f"- t:\n      return: {value}\n") == [f"2:{column} unknown-symbol"]
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        ("${1 +\n        x}", "3:9"),
+        ("'${1 +\n\n         x}'", "4:10"),
+        ('"${1 + \\\n        \\x78}"', "3:9"),
+        ("|\n        ${1 +\n           2 + x}", "4:16"),
+        ('>-  # a comment with an x\n        ${"x" +\n        x\n        }', "4:9"),
+        ("!!str &anchor '${1 +\n        x}'", "3:9"),
+        ('|\n        ${"é\\\\" + x}', "3:19"),
+    ],
+)
+def test_given_an_expression_of_several_lines_when_a_symbol_in_it_is_told_then_its_own_line_is_given(
+    value: str, place: str
+) -> None:
+    assert told(f"- t:\n      return: {value}\n") == [f"{place} unknown-symbol"]
 
 
 def test_given_the_same_unknown_name_several_times_in_a_value_when_it_is_checked_then_it_is_told_once() -> None:

@@ -312,7 +312,7 @@ def test_given_an_offset_behind_a_text_when_it_is_looked_up_then_the_place_is_wi
     assert isinstance(quoted, Scalar)
     assert isinstance(block, Scalar)
     assert tree.position_in(quoted, 99).line == 1
-    assert tree.position_in(block, 99).line == 2
+    assert tree.position_in(block, 99).line == 3
 
 
 # -- problems ---------------------------------------------------------------------------------------------------------

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Final
 
 from hakobune.core.errors import InvalidArgument
 from hakobune.core.workflows.limits import Strictness
-from hakobune.core.workflows.parse import parse_source
+from hakobune.core.workflows.parse import parse_partly
 from hakobune.core.workflows.plan import Plan, make_plan
 from hakobune.core.workflows.positions import Problem, Severity
+from hakobune.core.workflows.problem_texts import place_text, problem_text, source_lines
 from hakobune.core.workflows.resolve import resolve
 from hakobune.core.workflows.syntax import Program
 
-# Problems of these rules are bounds of the service: `--limits` decides whether they count.
-_LIMIT_RULE = "limit"
-_SHOWN = 50  # problems told in one message
-_LINE_CHARACTERS = 160
+__all__ = ["InvalidDefinition", "check_source", "compile_source", "problem_text"]
+
+_LIMIT_RULE: Final = "limit"
+"""Problems of rules that begin so are bounds of the service: `--limits` decides whether they count."""
+
+_SHOWN: Final = 50
+"""Problems told in one message: more are not read at once, and the message stands in the database."""
 
 
 class InvalidDefinition(InvalidArgument):
-    """A definition that cannot be deployed. `problems` has all of them, errors first."""
+    """A definition that cannot be deployed. `problems` has all of them, warnings too, in the order of the source."""
 
     reason = "INVALID_DEFINITION"
 
@@ -30,15 +36,18 @@ class InvalidDefinition(InvalidArgument):
 
 
 def check_source(source: str, *, strictness: Strictness = Strictness.STRICT) -> tuple[Program | None, list[Problem]]:
-    """The program, if it can run, and all that is wrong with it, warnings too, in the order of the source."""
-    program, problems = parse_source(source, strictness)
-    if program is not None:
-        problems = [*problems, *resolve(program)]
-    problems = [_weighed(problem, strictness) for problem in problems]
-    problems.sort(key=lambda problem: (problem.position.line, problem.position.column))
+    """The program, if it can run, and all that is wrong with it, warnings too, in the order of the source.
+
+    What is wrong with its form hides nothing: names, calls and jumps are judged as well, wherever that is sure.
+    """
+    parsed = parse_partly(source, strictness)
+    problems = parsed.problems
+    if parsed.program is not None:
+        problems = [*problems, *resolve(parsed.program, parsed.gaps)]
+    problems = _in_order(_weighed(problems, strictness))
     if any(problem.severity is Severity.ERROR for problem in problems):
         return None, problems
-    return program, problems
+    return parsed.program, problems
 
 
 def compile_source(source: str, *, strictness: Strictness = Strictness.STRICT) -> Plan:
@@ -49,42 +58,31 @@ def compile_source(source: str, *, strictness: Strictness = Strictness.STRICT) -
     return make_plan(program)
 
 
-def _weighed(problem: Problem, strictness: Strictness) -> Problem:
-    if problem.rule.startswith(_LIMIT_RULE) and strictness is not Strictness.STRICT:
-        return Problem(
-            rule=problem.rule,
-            message=problem.message,
-            position=problem.position,
-            remedy=problem.remedy,
-            severity=Severity.WARNING,
-            routine=problem.routine,
-            step=problem.step,
-        )
-    return problem
+def _in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """In the order of the source, each once: an aliased part of it is read as often as it is used."""
+    return sorted(dict.fromkeys(problems), key=lambda problem: (problem.position.line, problem.position.column))
+
+
+def _weighed(problems: Iterable[Problem], strictness: Strictness) -> Iterator[Problem]:
+    """The problems, with those of limits as strict as limits are kept."""
+    for problem in problems:
+        if strictness is Strictness.STRICT or not problem.rule.startswith(_LIMIT_RULE):
+            yield problem
+        elif strictness is Strictness.WARN:
+            yield replace(problem, severity=Severity.WARNING)
 
 
 def _message(errors: Sequence[Problem], source: str) -> str:
-    """The first error in the service's form, then each with its place, its line and what to do."""
-    if not errors:
-        return "failed to build: the definition is empty"
-    lines = source.splitlines()
+    """The first error as the service words it, then all of them, each with its place, its line and what to do.
+
+    Source of the form of the first line: troubleshooting page of the service.
+    """
+    lines = source_lines(source)
     told = [f"failed to build: {errors[0].message}"]
+    if len(errors) == 1:
+        return "\n".join([*told, place_text(errors[0], lines)])
+    told.append(f"There are {len(errors)} problems:")
     told += [problem_text(problem, lines) for problem in errors[:_SHOWN]]
     if len(errors) > _SHOWN:
         told.append(f"… and {len(errors) - _SHOWN} more.")
-    return "\n".join(told)
-
-
-def problem_text(problem: Problem, lines: Sequence[str], *, name: str = "") -> str:
-    """A problem for people: place, message, the line with a mark under it, the remedy."""
-    position = problem.position
-    place = f"{name}:" if name else "line "
-    told = [f"{place}{position.line}:{position.column}: {problem.message} [{problem.rule}]"]
-    if 0 < position.line <= len(lines):
-        line = lines[position.line - 1]
-        start = max(0, position.column - 1 - _LINE_CHARACTERS // 2)
-        told.append(f"    {line[start : start + _LINE_CHARACTERS]}".replace("\t", " "))
-        told.append("    " + " " * max(0, position.column - 1 - start) + "^")
-    if problem.remedy:
-        told.append(f"  {problem.remedy}")
     return "\n".join(told)

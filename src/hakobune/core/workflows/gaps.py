@@ -18,6 +18,9 @@ from hakobune.core.workflows.tree import Entry, Map, Node, Scalar, Sequence
 ANY_NAME: Final = "*"
 """Stands for a loop variable that could not be read: every name may be it."""
 
+UNREAD_FUNCTION: Final = ""
+"""Stands for the name of a function that could not be read."""
+
 _NO_NAME: Final = ""
 _WORD: Final = re.compile(r"[\w-]+")
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -59,6 +62,10 @@ class Gaps:
     def may_have(self, routine: str, word: str) -> bool:
         """Whether a part of the routine that could not be read has this word."""
         return word in self._words.get(routine, ())
+
+    def may_have_anywhere(self, word: str) -> bool:
+        """Whether a part of any routine that could not be read has this word."""
+        return any(word in words for words in self._words.values())
 
     def is_step_twice(self, routine: str, name: str) -> bool:
         """Whether two steps of the routine have this name."""

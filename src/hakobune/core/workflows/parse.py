@@ -7,9 +7,11 @@ other steps, `parse_values.py` values and expressions.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
 from hakobune.core.workflows import limits
+from hakobune.core.workflows.gaps import Gaps
 from hakobune.core.workflows.limits import Strictness
 from hakobune.core.workflows.parse_steps import StepParser
 from hakobune.core.workflows.parse_values import template, variable_name
@@ -49,23 +51,42 @@ Source: standard library reference, and the list of connectors.
 """
 
 
-def parse_source(
-    source: str | bytes, strictness: Strictness = Strictness.STRICT, *, warns_plain_yaml: bool = False
-) -> tuple[Program | None, list[Problem]]:
-    """The program that a source says, and every problem in it, in the order of the text. Never raises.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """The most that could be read of a source. `gaps` tells what is missing in the program.
 
-    There is no program when one of the problems is an error. `strictness` says whether counts above the service's
-    limits are errors, warnings or nothing; `warns_plain_yaml` adds warnings for what other YAML tools cannot read.
+    There is no program where the source is neither YAML nor JSON. `problems` are in the order of the text.
+    """
+
+    program: Program | None
+    gaps: Gaps
+    problems: list[Problem]
+
+
+def parse_partly(
+    source: str | bytes, strictness: Strictness = Strictness.STRICT, *, warns_plain_yaml: bool = False
+) -> Parsed:
+    """What a source says, as far as it can be read, and every problem in its form. Never raises.
+
+    `strictness` says whether counts above the service's limits are errors, warnings or nothing; `warns_plain_yaml` adds
+    warnings for what other YAML tools cannot read.
     """
     tree, problems = read_source(source, SourceOptions(limits=strictness, warns_plain_yaml=warns_plain_yaml))
     if tree is None:
-        return None, problems
+        return Parsed(program=None, gaps=Gaps(), problems=problems)
     reading = Reading(tree, strictness)
     program = _ProgramParser(reading).program()
-    problems = sorted([*problems, *reading.problems], key=_by_place)
-    if any(problem.severity is Severity.ERROR for problem in problems):
-        return None, problems
-    return program, problems
+    return Parsed(program=program, gaps=reading.gaps, problems=sorted([*problems, *reading.problems], key=_by_place))
+
+
+def parse_source(
+    source: str | bytes, strictness: Strictness = Strictness.STRICT, *, warns_plain_yaml: bool = False
+) -> tuple[Program | None, list[Problem]]:
+    """The program that a source says, if its form is right, and every problem in its form. As `parse_partly`."""
+    parsed = parse_partly(source, strictness, warns_plain_yaml=warns_plain_yaml)
+    if any(problem.severity is Severity.ERROR for problem in parsed.problems):
+        return None, parsed.problems
+    return parsed.program, parsed.problems
 
 
 def _by_place(problem: Problem) -> tuple[int, int]:
@@ -87,11 +108,14 @@ class _ProgramParser:
             case Sequence():
                 return Program((self._bare_main(root),))
             case Map():
-                found = [self._routine(entry) for entry in root.entries]
+                found = [self._routine(entry) for entry in _with_main(root).entries]
+                for entry in root.repeated:
+                    reading.gaps.add(entry.key, entry.value)
+                    reading.gaps.add_open_routine(entry.key)
                 reading.begin_routine("")
                 if root.get(_MAIN) is None:
                     self._complain_of_missing_main(root)
-                return Program(tuple(routine for routine in found if routine is not None))
+                return Program(tuple(found))
             case Scalar():
                 reading.complain(
                     "top-level",
@@ -109,7 +133,7 @@ class _ProgramParser:
         return Routine(block, _MAIN, (), self._steps.steps(root, _MAIN), reading.tree.source.position(root.start))
 
     def _complain_of_missing_main(self, root: Map) -> None:
-        if root.get("steps") is not None:
+        if _has_bare_steps(root):
             remedy = "write 'main:' above and indent all of this below it"
         else:
             remedy = "call the routine that begins 'main'; a list of steps alone needs no routines"
@@ -117,11 +141,12 @@ class _ProgramParser:
             "missing-main", "there is no 'main'", self._reading.tree.source.position(root.start), remedy=remedy
         )
 
-    def _routine(self, entry: Entry) -> Routine | None:
+    def _routine(self, entry: Entry) -> Routine:
         reading = self._reading
         block = reading.new_block()
         reading.begin_routine(entry.key)
         self._check_name(entry)
+        position = reading.position_of(entry)
         if not isinstance(entry.value, Map):
             reading.complain(
                 "routine-shape",
@@ -129,17 +154,21 @@ class _ProgramParser:
                 entry,
                 remedy="write 'steps:' below its name, and the list of steps below that",
             )
-            return None
-        reading.check_keys(entry.value, _ROUTINE_KEYS, "a routine")
-        parameters = self._parameters(entry.value.get("params"))
-        steps_node = entry.value.get("steps")
-        if steps_node is None:
+            reading.gaps.add_open_routine(entry.key)
+            is_list = isinstance(entry.value, Sequence)  # of steps, most likely
+            steps = self._steps.steps(entry.value, "steps") if is_list else ()
+            return Routine(block, entry.key, (), steps, position)
+        node = reading.check_keys(entry.value, _ROUTINE_KEYS, "a routine")
+        parameters = self._parameters(node.get("params"))
+        if reading.is_doubtful(node, {"params"}):
+            reading.gaps.add_open_routine(entry.key)
+        steps_node = node.get("steps")
+        if steps_node is None and not reading.is_doubtful(node, {"steps"}):
             reading.complain(
                 "missing-key", "a routine needs 'steps'", entry, remedy="write 'steps:' and a list of steps below it"
             )
-            return None
-        steps = self._steps.steps(steps_node, "steps")
-        return Routine(block, entry.key, parameters, steps, reading.position_of(entry))
+        steps = () if steps_node is None else self._steps.steps(steps_node, "steps")
+        return Routine(block, entry.key, parameters, steps, position)
 
     def _check_name(self, entry: Entry) -> None:
         if not _ROUTINE_NAME.fullmatch(entry.key):
@@ -171,6 +200,7 @@ class _ProgramParser:
                 node,
                 remedy="write 'params: [name]'",
             )
+            self._lose(node)
             return ()
         if reading.routine == _MAIN and len(node.items) > 1:
             reading.complain(
@@ -185,11 +215,18 @@ class _ProgramParser:
         for item in node.items:
             parameter = self._parameter(item)
             if parameter is None:
+                self._lose(item)
                 continue
             if parameter.name in found:
+                self._lose(item)
                 reading.complain("params", f"parameter '{parameter.name}' is named twice", item, remedy="rename one")
             found[parameter.name] = parameter
         return tuple(found.values())
+
+    def _lose(self, node: Node) -> None:
+        """A parameter that was not understood: how the routine can be called is not known either."""
+        self._reading.lose(node)
+        self._reading.gaps.add_open_routine(self._reading.routine)
 
     def _parameter(self, node: Node) -> Parameter | None:
         reading = self._reading
@@ -209,3 +246,16 @@ class _ProgramParser:
             remedy="write 'params: [name, other: \"default\"]'",
         )
         return None
+
+
+def _has_bare_steps(root: Map) -> bool:
+    return root.get(_MAIN) is None and isinstance(root.get("steps"), Sequence)
+
+
+def _with_main(root: Map) -> Map:
+    """The routines of a map. Where 'main' was left out and its contents were not, as if it were there."""
+    if not _has_bare_steps(root):
+        return root
+    inside = tuple(entry for entry in root.entries if entry.key in _ROUTINE_KEYS)
+    main = Entry(_MAIN, inside[0].key_node, Map(inside, root.start, root.end))
+    return Map((main, *(entry for entry in root.entries if entry not in inside)), root.start, root.end)

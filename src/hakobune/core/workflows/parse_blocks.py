@@ -8,6 +8,7 @@ from typing import Final
 
 from hakobune.core.workflows import limits
 from hakobune.core.workflows.expr.nodes import Member
+from hakobune.core.workflows.gaps import ANY_NAME, unread_value
 from hakobune.core.workflows.parse_values import expression, is_expression, template, variable_name
 from hakobune.core.workflows.positions import Position
 from hakobune.core.workflows.reading import Reading
@@ -17,7 +18,9 @@ from hakobune.core.workflows.syntax import (
     Evaluated,
     Except,
     For,
+    Goto,
     Group,
+    ListTemplate,
     Parallel,
     Range,
     RetryBlock,
@@ -42,7 +45,7 @@ class BlockParser:
         self,
         reading: Reading,
         steps: Callable[[Node, str], tuple[Step, ...]],
-        body_of_try: Callable[[Map, Entry], Body | None],
+        body_of_try: Callable[[Map, Entry], Body],
         name: Callable[[Entry, str], str],
     ) -> None:
         self._reading = reading
@@ -59,32 +62,35 @@ class BlockParser:
         node = self._map_of(main, "for", _FOR_KEYS)
         if node is None:
             return None
-        value = self._required_name(node, "value", main)
+        value_node = self._required(node, "value", main, "write 'value: name'")
+        value = None if value_node is None else variable_name(reading, value_node, "value")
         index_node = node.get("index")
         index = None if index_node is None else variable_name(reading, index_node, "index")
-        if index is not None and value is not None and index == value[0]:
+        if index is not None and index == value:
             reading.complain("for", f"'value' and 'index' are the same variable '{index}'", main, remedy="rename one")
         over = self._over(node, main)
         steps = self._steps_of(node, "for", main)
-        if value is None or over is None:
-            return None
-        return For(block, value[0], value[1], index, over, steps, reading.position_of(main))
+        position = reading.position_of(main)
+        value_position = position if value_node is None else reading.position_of(value_node)
+        return For(block, value or ANY_NAME, value_position, index, over, steps, position)
 
-    def _over(self, node: Map, main: Entry) -> Template | Range | None:
+    def _over(self, node: Map, main: Entry) -> Template | Range:
         """What a loop goes over: exactly one of `in` and `range`."""
         reading = self._reading
         items, bounds = node.get("in"), node.get("range")
-        if (items is None) == (bounds is None):
-            reading.complain(
-                "for",
-                f"for needs either 'in' or 'range', it has {'none' if items is None else 'both'} of them",
-                main,
-                remedy="write 'in: ${list}' or 'range: [first, last]'",
-            )
-            return None
-        if bounds is not None:
+        if bounds is not None and items is None:
             return self._range(bounds)
-        assert items is not None  # one of the two is there
+        if items is None or bounds is not None:
+            is_told = items is None and reading.is_doubtful(node, {"in", "range"})
+            if not is_told:
+                reading.complain(
+                    "for",
+                    f"for needs either 'in' or 'range', it has {'none' if items is None else 'both'} of them",
+                    main,
+                    remedy="write 'in: ${list}' or 'range: [first, last]'",
+                )
+            read = tuple(template(reading, item, "for") for item in (items, bounds) if item is not None)
+            return ListTemplate(read, reading.position_of(main))
         if not isinstance(items, Sequence) and not is_expression(items):
             reading.warn(
                 "for",
@@ -94,14 +100,14 @@ class BlockParser:
             )
         return template(reading, items, "for")
 
-    def _range(self, node: Node) -> Range | None:
+    def _range(self, node: Node) -> Template | Range:
         reading = self._reading
+        position = reading.position_of(node)
         if isinstance(node, Sequence) and len(node.items) == 2:
             first, last = (template(reading, item, "range") for item in node.items)
-            return Range((first, last), reading.position_of(node))
+            return Range((first, last), position)
         if isinstance(node, Scalar) and is_expression(node):
-            found = expression(reading, node, "range")
-            return None if found is None else Range(found, reading.position_of(node))
+            return Range(expression(reading, node, "range"), position)
         count = f"a list of {len(node.items)}" if isinstance(node, Sequence) else kind_of(node)
         reading.complain(
             "for",
@@ -109,12 +115,12 @@ class BlockParser:
             node,
             remedy="write 'range: [first, last]'; the last one is included",
         )
-        return None
+        return template(reading, node, "range")
 
     # -- parallel -----------------------------------------------------------------------------------------------
 
-    def parallel(self, main: Entry) -> Parallel | None:
-        """`parallel`."""
+    def parallel(self, main: Entry) -> Body | None:
+        """`parallel`. With too much in it: a group of all that it has."""
         reading = self._reading
         node = self._map_of(main, "parallel", _PARALLEL_KEYS)
         if node is None:
@@ -123,7 +129,8 @@ class BlockParser:
         shared = self._shared(node.get("shared"))
         limit = self._concurrency_limit(node.get("concurrency_limit"))
         branches, loop = node.entry("branches"), node.entry("for")
-        if (branches is None) == (loop is None):
+        is_told = reading.is_doubtful(node, {"branches", "for"})
+        if (branches is None) == (loop is None) and not (loop is None and is_told):
             reading.complain(
                 "parallel",
                 f"parallel needs either 'branches' or 'for', it has {'none' if loop is None else 'both'} of them",
@@ -132,8 +139,11 @@ class BlockParser:
             )
         read_branches = None if branches is None else self._branches(branches)
         read_loop = None if loop is None else self.loop(loop)
-        work = read_branches if loop is None else read_loop
-        return None if work is None else Parallel(shared, limit, work)
+        works = [Parallel(shared, limit, work) for work in (read_branches, read_loop) if work is not None]
+        if len(works) < 2:
+            return works[0] if works else Parallel(shared, limit, ())
+        position = reading.position_of(main)
+        return Group(tuple(Step(reading.step, work, None, position) for work in works))
 
     def _check_policy(self, node: Node | None) -> None:
         if node is not None and not (isinstance(node, Scalar) and node.value == _EXCEPTION_POLICY):
@@ -155,6 +165,7 @@ class BlockParser:
                 node,
                 remedy="write 'shared: [name]'",
             )
+            reading.lose(node)
             return ()
         found: dict[str, Position] = {}
         for item in node.items:
@@ -190,6 +201,7 @@ class BlockParser:
                 entry,
                 remedy="begin each branch with '- name:' and write 'steps:' below it",
             )
+            reading.lose(node)
             return None
         reading.check_limit(
             "branches in one step",
@@ -217,29 +229,30 @@ class BlockParser:
                 node,
                 remedy="write '- name:' and 'steps:' below it, indented further",
             )
+            reading.lose(node)
             return None
         entry = node.entries[0]
+        reading.lose(*node.repeated)
         reading.step = entry.key
         name = self._name(entry, "branch")
         body = self._map_of(entry, "a branch", ("steps",))
-        if body is None:
-            return None
-        return Branch(block, name, self._steps_of(body, "a branch", entry), reading.position_of(entry))
+        steps = () if body is None else self._steps_of(body, "a branch", entry)
+        return Branch(block, name, steps, reading.position_of(entry))
 
     # -- try ----------------------------------------------------------------------------------------------------
 
-    def attempt(self, node: Map, main: Entry) -> Try | None:
+    def attempt(self, node: Map, main: Entry) -> Try:
         """`try` with its `retry` and `except`."""
         reading = self._reading
         retry_entry, except_entry = node.entry("retry"), node.entry("except")
-        if retry_entry is None and except_entry is None:
+        if retry_entry is None and except_entry is None and not reading.is_doubtful(node, {"retry", "except"}):
             reading.complain(
                 "try",
                 "try needs 'retry' or 'except' beside it",
                 main,
                 remedy="write 'except:' with 'as: e' and 'steps:' in the same map as 'try'",
             )
-        body: Body | None = None
+        body: Body
         if isinstance(main.value, Map):
             body = self._body_of_try(main.value, main)
         elif isinstance(main.value, Sequence):  # the published JSON schema has this form too
@@ -251,9 +264,11 @@ class BlockParser:
                 main,
                 remedy="write 'steps:' below 'try:', and the list of steps below that",
             )
+            reading.lose(main.value)
+            body = Goto()
         retry = None if retry_entry is None else self._retry(retry_entry)
         handler = None if except_entry is None else self._except(except_entry)
-        return None if body is None else Try(body, retry, handler)
+        return Try(body, retry, handler)
 
     def _retry(self, entry: Entry) -> RetryBlock | Evaluated | None:
         reading = self._reading
@@ -268,7 +283,7 @@ class BlockParser:
                 remedy=_POLICY_REMEDY,
             )
             return None
-        reading.check_keys(node, _RETRY_KEYS, "retry")
+        node = reading.check_keys(node, _RETRY_KEYS, "retry")
         predicate = self._required(node, "predicate", entry, "write 'predicate: ${http.default_retry_predicate}'")
         if predicate is not None and not is_expression(predicate):
             reading.complain(
@@ -281,15 +296,14 @@ class BlockParser:
         if max_retries is not None:
             self._check_number(max_retries, "max_retries", is_integer=True)
         initial_delay, max_delay, multiplier = self._backoff(node.entry("backoff"))
-        if predicate is None or max_retries is None:
-            return None
+        position = reading.position_of(entry)
         return RetryBlock(
-            template(reading, predicate, "retry predicate"),
-            template(reading, max_retries, "max_retries"),
+            unread_value(position) if predicate is None else template(reading, predicate, "retry predicate"),
+            unread_value(position) if max_retries is None else template(reading, max_retries, "max_retries"),
             initial_delay,
             max_delay,
             multiplier,
-            reading.position_of(entry),
+            position,
         )
 
     def _backoff(self, entry: Entry | None) -> tuple[Template | None, Template | None, Template | None]:
@@ -300,8 +314,6 @@ class BlockParser:
         node = entry.value
         if isinstance(node, Scalar) and is_expression(node):
             whole = expression(reading, node, "backoff")
-            if whole is None:
-                return None, None, None
             first, second, third = (
                 replace(whole, expression=Member(whole.expression, key, whole.expression.at)) for key in _BACKOFF_KEYS
             )
@@ -314,7 +326,7 @@ class BlockParser:
                 remedy="write initial_delay, max_delay and multiplier below it, or leave 'backoff' out",
             )
             return None, None, None
-        reading.check_keys(node, _BACKOFF_KEYS, "backoff")
+        node = reading.check_keys(node, _BACKOFF_KEYS, "backoff")
         initial_delay, max_delay, multiplier = (self._backoff_field(node, key, entry) for key in _BACKOFF_KEYS)
         return initial_delay, max_delay, multiplier
 
@@ -356,26 +368,22 @@ class BlockParser:
                 entry,
                 remedy=f"write below it, indented further: {', '.join(keys)}",
             )
+            self._reading.lose(entry.value)
             return None
-        self._reading.check_keys(entry.value, keys, owner)
-        return entry.value
+        return self._reading.check_keys(entry.value, keys, owner)
 
     def _required(self, node: Map, key: str, owner: Entry, remedy: str) -> Node | None:
         value = node.get(key)
-        if value is None:
+        if value is None and not self._reading.is_doubtful(node, {key}):
             self._reading.complain("missing-key", f"{owner.key} needs '{key}'", owner, remedy=remedy)
         return value
 
-    def _required_name(self, node: Map, key: str, owner: Entry) -> tuple[str, Position] | None:
-        value = self._required(node, key, owner, f"write '{key}: name'")
-        name = None if value is None else variable_name(self._reading, value, key)
-        return None if name is None or value is None else (name, self._reading.position_of(value))
-
     def _steps_of(self, node: Map, owner: str, entry: Entry) -> tuple[Step, ...]:
         steps = node.get("steps")
-        if steps is None:
+        if steps is not None:
+            return self._steps(steps, owner)
+        if not self._reading.is_doubtful(node, {"steps"}):
             self._reading.complain(
                 "missing-key", f"{owner} needs 'steps'", entry, remedy="write 'steps:' and a list of steps below it"
             )
-            return ()
-        return self._steps(steps, owner)
+        return ()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
 from hakobune.core.workflows import limits
+from hakobune.core.workflows.gaps import UNREAD_FUNCTION, unread_target, unread_value
 from hakobune.core.workflows.parse_blocks import BlockParser
 from hakobune.core.workflows.parse_values import expression, is_expression, literal_text, target, template
 from hakobune.core.workflows.reading import Reading
@@ -25,7 +27,6 @@ from hakobune.core.workflows.syntax import (
     Return,
     Step,
     Switch,
-    Template,
 )
 from hakobune.core.workflows.tree import Entry, Map, Node, Scalar, Sequence, kind_of
 
@@ -43,6 +44,7 @@ _COMPANIONS: Final[dict[str, frozenset[str]]] = {
 """The main key of a step, and what may stand beside it. Source: syntax cheat sheet; the published JSON schema."""
 
 _OWNERS: Final = {"args": "call", "result": "call", "retry": "try", "except": "try"}
+_BODY_KEYS: Final = frozenset({*_COMPANIONS, *_OWNERS, "next"})
 _SINGLE: Final = frozenset({"assign", "call", "raise", "return"})  # keys of bodies that hold no steps
 _JUMP_TARGETS: Final = frozenset({"end", "break", "continue"})
 _USUAL_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -56,6 +58,13 @@ class Home(StrEnum):
     STEP = "step"
     CASE = "switch entry"
     TRY = "try"
+
+
+_OWN_KEYS: Final[dict[Home, frozenset[str]]] = {
+    Home.STEP: frozenset({"next"}),
+    Home.CASE: frozenset({"condition", "next"}),
+    Home.TRY: frozenset(),
+}
 
 
 class StepParser:
@@ -152,7 +161,7 @@ class StepParser:
             reading.complain("step-shape", detail, entry, remedy=_body_remedy(entry.value))
             reading.lose(entry.value)
             return Step(name, Goto(), None, reading.position_of(entry))
-        body, jump = self._body(entry.value, entry, Home.STEP)
+        body, jump = self._body(self._meant(entry.value, Home.STEP), entry, Home.STEP)
         return Step(name, body or Goto(), jump, reading.position_of(entry))
 
     def _complain_of_step_shape(self, node: Node) -> None:
@@ -171,23 +180,24 @@ class StepParser:
     # -- bodies -------------------------------------------------------------------------------------------------
 
     def _body_of_try(self, node: Map, entry: Entry) -> Body:
-        return self._body(node, entry, Home.TRY)[0] or Goto()
+        return self._body(self._meant(node, Home.TRY), entry, Home.TRY)[0] or Goto()
+
+    def _meant(self, node: Map, home: Home) -> Map:
+        """The map of a body, with its keys checked."""
+        return self._reading.check_keys(node, {*_COMPANIONS, *_OWNERS, *_OWN_KEYS[home]}, f"a {home}")
 
     def _body(self, node: Map, owner: Entry | Map, home: Home) -> tuple[Body | None, Jump | None]:
         """The one thing that a step, an entry of a switch or a `try` does, and where it goes then."""
         reading = self._reading
-        own_keys = {"condition"} if home is Home.CASE else set[str]()
-        jump_keys = set[str]() if home is Home.TRY else {"next"}
-        keys = {*_COMPANIONS, *_OWNERS, *own_keys, *jump_keys}
-        meant = reading.check_keys(node, keys, f"a {home}")
-        mains = [entry for entry in meant.entries if entry.key in _COMPANIONS]
-        next_entry = meant.entry("next") if jump_keys else None
+        mains = [entry for entry in node.entries if entry.key in _COMPANIONS]
+        jump_keys = _OWN_KEYS[home] & {"next"}
+        next_entry = node.entry("next")
         jump = None if next_entry is None else self._jump(next_entry.value)
         if not mains:
-            companions = [entry for entry in meant.entries if entry.key in _OWNERS]
-            for entry in companions:
-                self._complain_of_companion(entry, None)
-            is_told = reading.is_suggested(node, {*_COMPANIONS, *jump_keys})
+            for entry in node.entries:
+                if entry.key in _OWNERS:
+                    self._complain_of_companion(entry, None)
+            is_told = reading.is_doubtful(node, {*_COMPANIONS, *jump_keys})
             if next_entry is None and home is not Home.CASE and not is_told:
                 reading.complain(
                     "missing-key",
@@ -204,7 +214,7 @@ class StepParser:
                 other,
                 remedy="make two steps of it",
             )
-        for entry in meant.entries:
+        for entry in node.entries:
             if entry.key in _OWNERS and entry.key not in _COMPANIONS[main.key]:
                 self._complain_of_companion(entry, main)
         if next_entry is not None and "next" not in _COMPANIONS[main.key]:
@@ -215,8 +225,8 @@ class StepParser:
                 remedy="remove 'next'",
             )
         if len(mains) > 1:
-            return self._things(meant, mains), jump
-        return self._parsers[main.key](meant, main), jump
+            return self._things(node, mains), jump
+        return self._parsers[main.key](node, main), jump
 
     def _things(self, node: Map, mains: list[Entry]) -> Body | None:
         """The many things that one step does, all of them to be judged. Blocks may be meant to stand in one another."""
@@ -323,8 +333,7 @@ class StepParser:
         reading = self._reading
         entry = call.entry("args")
         if entry is None:
-            is_lost = reading.is_suggested(call, {"args"})
-            return self._unread_arguments(call) if is_lost else Arguments()
+            return self._unread_arguments(call) if reading.is_doubtful(call, {"args"}) else Arguments()
         node = entry.value
         position = reading.position_of(node)
         if isinstance(node, Map):
@@ -337,7 +346,8 @@ class StepParser:
                     remedy="write the name, or give 'args' as one expression that makes a map",
                 )
             named = tuple((argument.key, template(reading, argument.value, "args")) for argument in node.entries)
-            return self._unread_arguments(node) if wrong else Arguments(named=named, position=position)
+            is_unread = wrong or reading.is_doubtful(call, {"args"})
+            return self._unread_arguments(node) if is_unread else Arguments(named=named, position=position)
         if isinstance(node, Sequence):
             return Arguments(
                 positional=tuple(template(reading, item, "args") for item in node.items), position=position
@@ -394,16 +404,19 @@ class StepParser:
             )
             reading.lose(node)
             return None
-        body, jump = self._body(node, node, Home.CASE)
-        condition = node.get("condition")
+        meant = self._meant(node, Home.CASE)
+        body, jump = self._body(meant, meant, Home.CASE)
+        position = reading.tree.source.position(node.start)
+        condition = meant.get("condition")
         if condition is None:
-            reading.complain(
-                "missing-key",
-                "an entry of a switch needs 'condition'",
-                node,
-                remedy="write 'condition: ${…}'; 'condition: true' holds always",
-            )
-            return None
+            if not reading.is_doubtful(meant, {"condition"}):
+                reading.complain(
+                    "missing-key",
+                    "an entry of a switch needs 'condition'",
+                    node,
+                    remedy="write 'condition: ${…}'; 'condition: true' holds always",
+                )
+            return Case(unread_value(position), body, jump, position)
         read = template(reading, condition, "condition")
         if not is_expression(condition) and not (isinstance(condition, Scalar) and isinstance(condition.value, bool)):
             reading.warn(
@@ -412,10 +425,25 @@ class StepParser:
                 condition,
                 remedy="write an expression: ${…}",
             )
-        return Case(read, body, jump, reading.tree.source.position(node.start))
+        return Case(read, body, jump, position)
 
 
 def _body_remedy(node: Node) -> str:
     if isinstance(node, Scalar) and isinstance(node.value, str) and ":" in node.value:
         return "write a space behind the colon: 'key: value'"
     return "write '- name:' and below it, indented further, what the step does"
+
+
+def _unindented(node: Node) -> Map | None:
+    """The step that was meant where its body is not indented further than its name. None: that is not what is wrong."""
+    if not isinstance(node, Map) or node.repeated:
+        return None
+    first, body = node.entries[:1], Map(node.entries[1:], node.start, node.end)
+    is_name = all(entry.key not in _BODY_KEYS and _is_empty(entry.value) for entry in first)
+    if not body.entries or not is_name or any(entry.key not in _BODY_KEYS for entry in body.entries):
+        return None
+    return Map((replace(first[0], value=body),), node.start, node.end)
+
+
+def _is_empty(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value is None

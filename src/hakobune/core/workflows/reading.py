@@ -30,7 +30,7 @@ class Reading:
         self.step = ""
         self._blocks = 0
         self._step_names: dict[str, Position] = {}
-        self._suggested: set[tuple[int, str]] = set()
+        self._doubtful: set[tuple[int, str]] = set()
 
     def begin_routine(self, name: str) -> None:
         """From here on everything belongs to this routine."""
@@ -118,19 +118,19 @@ class Reading:
             near = next(iter(difflib.get_close_matches(entry.key, known, n=1, cutoff=_NEAR)), "")
             remedy = f"did you mean '{near}'?" if near else f"allowed here: {', '.join(known)}"
             self.complain("unknown-key", f"unknown key '{entry.key}' in {owner}", entry, remedy=remedy)
-            if near and near not in present:
-                self._suggested.add((found.start, near))
-                if _is_meant(entry.key, near):
-                    present.add(near)
-                    kept.append(replace(entry, key=near))
-                    continue
+            if near and near not in present and _is_meant(entry.key, near):
+                present.add(near)
+                kept.append(replace(entry, key=near))
+                continue
+            self._doubtful.add((found.start, near))
             self.lose(entry)
+        self._doubtful.update((found.start, entry.key) for entry in found.repeated)
         self.lose(*found.repeated)
         return replace(found, entries=tuple(kept), repeated=())
 
-    def is_suggested(self, found: Map, keys: Iterable[str]) -> bool:
-        """Whether a note on a wrong key of the map suggests one of these: then it needs no other note that it misses."""
-        return any((found.start, key) in self._suggested for key in keys)
+    def is_doubtful(self, found: Map, keys: Iterable[str]) -> bool:
+        """Whether an entry of the map that was left out, which is noted, may have been the one of such a key."""
+        return any((found.start, key) in self._doubtful for key in keys)
 
 
 def _is_meant(key: str, near: str) -> bool:

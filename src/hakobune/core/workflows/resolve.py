@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from hakobune.core.workflows.gaps import ANY_NAME, Gaps
 from hakobune.core.workflows.jumps import Jumps
 from hakobune.core.workflows.limits import RunLimits
 from hakobune.core.workflows.positions import Problem, Severity
@@ -49,15 +50,17 @@ from hakobune.core.workflows.syntax import (
 __all__ = ["RULES", "resolve"]
 
 _PARALLEL_DEPTH = RunLimits().parallel_depth
+_LOOP_JUMPS = frozenset({"break", "continue"})
 
 
-def resolve(program: Program) -> list[Problem]:
+def resolve(program: Program, gaps: Gaps | None = None) -> list[Problem]:
     """Everything that is wrong with a program that was parsed, in the order of the source. Never raises.
 
+    `gaps`: what of the source could not be read; nothing is told that may come from there alone.
     Source of the rules: troubleshooting page and syntax reference of the service; the specification tells which are
     inferred.
     """
-    findings = Findings()
+    findings = Findings(gaps or Gaps())
     routines: dict[str, Routine] = {}
     for routine in program.routines:
         routines.setdefault(routine.name, routine)
@@ -117,6 +120,8 @@ class _RoutineCheck:
 
     def _check_jumps(self) -> None:
         for refused in self._jumps.refused():
+            if self._is_unsure(refused.target):
+                continue
             self._findings.step = refused.step
             self._findings.add(
                 refused.rule,
@@ -124,6 +129,12 @@ class _RoutineCheck:
                 refused.position,
                 remedy=refused.remedy or self._meant(refused.target),
             )
+
+    def _is_unsure(self, target: str) -> bool:
+        """Whether a step of this name may stand elsewhere, in a part that could not be read or as the second one."""
+        if target in _LOOP_JUMPS:
+            return False
+        return self._findings.is_lost(target) or self._findings.gaps.is_step_twice(self._routine.name, target)
 
     def _meant(self, target: str) -> str:
         near = self._findings.guess(target, [*self._jumps.steps, "end", "break", "continue"])
@@ -197,7 +208,7 @@ class _RoutineCheck:
         names = [loop.value] if loop.index is None else [loop.value, loop.index]
         for name in names:
             self._symbols.declare(name, loop.block)
-            if name in around.loop_names:
+            if name in around.loop_names and name != ANY_NAME:
                 self._findings.add(
                     Rule.LOOP_VARIABLE,
                     f"loop variable '{name}' is the variable of a loop around this one",

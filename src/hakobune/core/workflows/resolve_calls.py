@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hakobune.core.workflows.connectors import table
 from hakobune.core.workflows.expr.nodes import CallOf
+from hakobune.core.workflows.gaps import UNREAD_FUNCTION
 from hakobune.core.workflows.positions import Position, Severity
 from hakobune.core.workflows.resolve_findings import Findings, Rule, position_in
 from hakobune.core.workflows.scopes import Scope
@@ -21,13 +22,17 @@ _CONNECTOR = f"{library.CONNECTORS}."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """What can be called: a routine, a library function, a connector. `required` is a part of `parameters`."""
+    """What can be called: a routine, a library function, a connector. `required` is a part of `parameters`.
+
+    Not `is_known`: the source tells its parameters in a form that could not be read.
+    """
 
     name: str
     parameters: tuple[str, ...]
     required: frozenset[str]
     is_open: bool = False
     is_blocking: bool = False
+    is_known: bool = True
 
     @property
     def shown(self) -> str:
@@ -57,6 +62,7 @@ class Calls:
                 name=path,
                 parameters=tuple(parameter.name for parameter in routine.parameters),
                 required=frozenset(p.name for p in routine.parameters if p.default is None),
+                is_known=not self._findings.gaps.is_open_routine(path),
             )
         function = library.find(path)
         return None if function is None else _of_library(function)
@@ -65,9 +71,11 @@ class Calls:
 
     def check_step(self, call: Call, scope: Scope) -> None:
         """A `call` step. Arguments that one expression gives are checked when it runs."""
+        if call.function == UNREAD_FUNCTION:
+            return
         position = call.function_position
         signature = self._called(call.function, position, "", scope)
-        if signature is None or call.arguments.dynamic is not None:
+        if signature is None or not signature.is_known or call.arguments.dynamic is not None:
             return
         if call.arguments.positional is not None:
             places = [item.position for item in call.arguments.positional]
@@ -91,6 +99,8 @@ class Calls:
                 remedy=f"write a step with 'call: {call.path}' and a 'result', and read the result here",
                 what=what,
             )
+        if not signature.is_known:
+            return
         places = [position_in(origin, argument.at, "") for argument in call.arguments]
         self._check_positional(signature, places, position, what)
 
@@ -110,6 +120,8 @@ class Calls:
         return signature
 
     def _complain_of_unknown(self, path: str, position: Position, what: str, scope: Scope) -> None:
+        if self._findings.gaps.may_have_anywhere(path):
+            return  # a subworkflow that stands in the wrong place
         # Source of the wording: an error as published ("error in step create_callback: symbol 'events' not found").
         detail = f"symbol '{path}' not found"
         if path.startswith(_CONNECTOR):

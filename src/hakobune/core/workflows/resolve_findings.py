@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Final
 
+from hakobune.core.workflows.gaps import Gaps
 from hakobune.core.workflows.jumps import JumpRule
 from hakobune.core.workflows.positions import Position, Problem, Severity
 from hakobune.core.workflows.syntax import Evaluated, Target
@@ -72,9 +73,10 @@ _TWO_QUOTES: Final = 2
 
 
 class Findings:
-    """Collects problems. `routine` and `step` say where the walk is."""
+    """Collects problems. `routine` and `step` say where the walk is, `gaps` what of the source could not be read."""
 
-    def __init__(self) -> None:
+    def __init__(self, gaps: Gaps) -> None:
+        self.gaps = gaps
         self.routine = ""
         self.step = ""
         self._problems: list[Problem] = []
@@ -114,6 +116,10 @@ class Findings:
                 step=self.step,
             )
         )
+
+    def is_lost(self, word: str) -> bool:
+        """Whether a part of this routine that could not be read has a word: what it means is not known then."""
+        return self.gaps.may_have(self.routine, word)
 
     def in_order(self) -> list[Problem]:
         """All problems in the order of the source."""

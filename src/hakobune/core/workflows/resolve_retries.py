@@ -18,6 +18,7 @@ from hakobune.core.workflows.expr.nodes import (
     Sign,
 )
 from hakobune.core.workflows.expr.walk import dotted_path
+from hakobune.core.workflows.gaps import is_unread
 from hakobune.core.workflows.resolve_findings import Findings, Rule
 from hakobune.core.workflows.scopes import Scope
 from hakobune.core.workflows.stdlib import library
@@ -39,7 +40,7 @@ class Retries:
         """The policy, or the predicate of a block."""
         if isinstance(retry, Evaluated):
             self._check_policy(retry, scope)
-        elif isinstance(retry.predicate, Evaluated):
+        elif isinstance(retry.predicate, Evaluated) and not is_unread(retry.predicate):
             self._check_predicate(retry.predicate, scope)
 
     def _check_policy(self, policy: Evaluated, scope: Scope) -> None:
@@ -79,7 +80,7 @@ class Retries:
             )
 
     def _check_routine(self, predicate: Evaluated, routine: Routine) -> None:
-        if len(routine.parameters) != 1:
+        if len(routine.parameters) != 1 and not self._findings.gaps.is_open_routine(routine.name):
             self._refuse(
                 predicate,
                 f"subworkflow '{routine.name}' is called with one argument, the error; it has "

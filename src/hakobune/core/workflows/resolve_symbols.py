@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Final
 
+from hakobune.core.workflows.gaps import ANY_NAME, is_unread
 from hakobune.core.workflows.jumps import Jumps, Region, RegionKind
 from hakobune.core.workflows.positions import Position
 from hakobune.core.workflows.resolve_findings import Findings, Rule
@@ -40,8 +41,10 @@ class Symbols:
         return scope.lookup(name) is not None or name in self._routines
 
     def complain_of(self, path: str, position: Position, what: str, scope: Scope) -> None:
-        """Note that a dotted path begins with no variable and is nothing of the library."""
+        """Note that a dotted path begins with no variable and is nothing of the library, if that is sure."""
         name, _, rest = path.partition(".")
+        if self._is_unsure(name, scope):
+            return
         block = self._first_blocks.get(name)
         symbol = path if rest and block is None and library.is_module(name) else name
         self._findings.add(
@@ -76,6 +79,10 @@ class Symbols:
             return f"did you mean '{near}'?"
         return f"assign a value to '{symbol}' in this routine, or write \"{symbol}\" if it is a text"
 
+    def _is_unsure(self, name: str, scope: Scope) -> bool:
+        """Whether a part of the source that could not be read may say what a name is here."""
+        return self._findings.is_lost(name) or scope.lookup(ANY_NAME) is not None
+
     # -- writing ------------------------------------------------------------------------------------------------
 
     def declare(self, name: str, block: int) -> None:
@@ -84,6 +91,8 @@ class Symbols:
 
     def check_write(self, target: Target, what: str, scope: Scope) -> None:
         """An assignment to a variable, or to an element of one."""
+        if is_unread(target):
+            return
         owner = _owner(target.name, scope)
         if owner is None:
             self.complain_of(target.name, target.position, what, scope)
@@ -91,7 +100,7 @@ class Symbols:
         if not target.path:
             self._assigned.add((owner.block, target.name))
         unshared = _barriers(target.name, scope, owner)
-        if unshared:
+        if unshared and not self._is_unsure(target.name, scope):
             steps = ", ".join(f"'{self._jumps.blocks[block].step}'" for block in unshared)
             self._findings.add(
                 Rule.NOT_SHARED,
@@ -111,7 +120,7 @@ class Symbols:
     def check_shared(self) -> None:
         """Once the routine was walked through: every shared variable is assigned somewhere."""
         for step, name, position, block in self._shared:
-            if (block, name) not in self._assigned:
+            if (block, name) not in self._assigned and not self._findings.is_lost(name):
                 self._findings.step = step
                 self._findings.add(
                     Rule.UNASSIGNED_SHARED,

@@ -54,7 +54,7 @@ def _behind_blanks(raw: str, at: int, *, has_escapes: bool) -> int:
 
 
 def _end_of(raw: str, at: int, character: str, quote: str) -> int | None:
-    """The index behind `character`, which stands at `at` as itself or as an escape. None: something else stands there."""
+    """The index behind `character`, which stands at `at` as itself or as an escape. None: something else does."""
     if quote == '"' and raw.startswith("\\", at):
         escape = _ESCAPE.match(raw, at)
         return None if escape is None else escape.end()

@@ -123,14 +123,15 @@ class SourceTree:
         indexes = raw_indexes(self.source.text[node.start : node.end], value)
         if not indexes:
             return self.source.position(node.start)
-        at = indexes[offset] if offset < len(indexes) else indexes[-1] + 1
+        last = max(len(value.rstrip()) - 1, 0)
+        at = indexes[offset] if offset < len(indexes) else indexes[last] + 1
         return self.source.position(min(node.start + at, max(node.end - 1, node.start)))
 
     def places_in(self, node: Scalar, start: int, end: int) -> tuple[tuple[int, Position], ...]:
-        """Where the text from `start` to `end` of a scalar stands: for each stretch that the source has as it is, on one
-        line, the distance of its first character from `start`, and the place.
+        """Where the text from `start` to `end` of a scalar stands: for each stretch that the source has as it is, on
+        one line, the distance of its first character from `start`, and the place.
 
-        Empty where all of the scalar is one stretch, perhaps in quotes, and nothing but `${` and `}` is around the text.
+        Empty where all of the scalar is one stretch, perhaps in quotes, and only `${` and `}` are around the text.
         """
         value = node.value
         assert isinstance(value, str)

@@ -97,9 +97,11 @@ FROM workflow_executions WHERE workflow_uid = :workflow_uid AND hidden = 0)
 WHERE :after_id < 0 OR (place, id) < (:after_place, :after_id) ORDER BY place DESC, id DESC LIMIT :limit
 
 -- name: changed_executions
--- As in a basic list: a page of the feed with the arguments and results of a thousand executions would be a gigabyte.
+-- Without what may be large: a page of the feed with the arguments and results of a thousand executions would be a
+-- gigabyte. The context of an error is for people, and short.
 SELECT id, uid, workflow_uid, project, location, workflow, state, revision, create_s, start_s, end_s, doc,
-NULL AS argument, NULL AS outcome, id AS place, changed_seq FROM workflow_executions
+NULL AS argument, json_replace(json_remove(outcome, '$.result'), '$.error.payload', '') AS outcome, id AS place,
+changed_seq FROM workflow_executions
 WHERE changed_seq > :since AND changed_seq <= :until AND hidden = 0 AND (:project IS NULL OR project = :project)
 ORDER BY changed_seq LIMIT :limit
 
