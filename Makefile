@@ -40,7 +40,7 @@ demo: $(STAMP)-demo ## read the on-screen texts of a video in shards, through tw
 test: $(STAMP)-dev ## all tests: real processes, real clients, a fixed set of simulations
 	@tools/test.sh $(WORKERS)
 
-check: $(STAMP)-dev ## format, lint, types, imports, unused code
+check: $(STAMP)-dev ## format, lint, types, imports, unused code, drawn documents
 	@tools/check.sh
 
 format: $(STAMP)-dev ## lay the code out
@@ -61,8 +61,9 @@ conformance: $(STAMP)-dev ## run the language cases (the project's own, or those
 samples: $(STAMP)-dev ## deploy and run all workflow definitions of the folder DIR
 	@if [ -n "$(DIR)" ]; then $(BIN)/python tools/run_samples.py "$(DIR)"; else echo "samples: not run: no DIR"; fi
 
-docs: $(STAMP)-dev ## draw the pictures and tables that the documents take from the code
+docs: $(STAMP)-dev ## draw the pictures, tables and schemas that come from the code
 	@$(BIN)/python tools/draw_docs.py
+	@$(BIN)/python tools/make_schemas.py
 
 up: setup ## run everything in the foreground, data in ./.hakobune
 	@$(BIN)/hakobune up --data .hakobune

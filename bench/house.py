@@ -48,6 +48,7 @@ class House:
 
     directory: Path
     environ: Mapping[str, str] = field(default_factory=dict)
+    flags: Sequence[str] = ()  # of `hakobune up`, beside directory, project and ports
     port: int = field(default_factory=free_port)
     grpc_port: int = field(default_factory=free_port)
     _process: subprocess.Popen[bytes] | None = None
@@ -83,7 +84,7 @@ class House:
     def start(self, within_s: float = 60.0) -> float:
         """Start it; seconds from the spawn to the first 200 of /healthz."""
         words = [HAKOBUNE, "up", "--data", str(self.directory), "--project", PROJECT]
-        words += ["--port", str(self.port), "--grpc-port", str(self.grpc_port)]
+        words += ["--port", str(self.port), "--grpc-port", str(self.grpc_port), *self.flags]
         with open(self.log, "ab") as log:
             started_s = time.perf_counter()
             self._process = subprocess.Popen(

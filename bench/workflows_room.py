@@ -82,7 +82,7 @@ class WorkflowsBench:
     async def deploy(self, workflow: str, source: str) -> WorkflowName:
         """A new workflow. Raises RuntimeError if the source is refused."""
         name = WorkflowName(**PLACE, workflow=workflow)
-        operation = await self.room.create(name, WorkflowDraft(source_contents=source))
+        operation = await self.room.changes.create(name, WorkflowDraft(source_contents=source))
         if operation.error is not None:
             raise RuntimeError(operation.error[1])
         return name

@@ -2,9 +2,9 @@
 
 An execution that waits for longer than five seconds rests: a journal, a timer, and nothing in memory. The data
 directory is written through the store, with the rows that the runtime itself writes: one execution goes the whole way
-first, and the others are its copies under their own names. More executions are active than the quota of the service
-allows (10,000): it is asked about when an execution begins, and these have begun. Starts on that directory and on a new
-one alternate. Then some begin through the API of a living runtime, and its memory is looked at before and after.
+first, and the others are its copies under their own names. The quota of active executions, 10,000 as in the service, is
+raised with `--max-executions`. Starts on that directory and on a new one alternate. Then some begin through the API of
+a living runtime, and its memory is looked at before and after.
 """
 
 from __future__ import annotations
@@ -38,7 +38,11 @@ _SOURCE = "main:\n  steps:\n    - nap:\n        call: sys.sleep\n        args: {
 
 
 def _begin(house: House) -> str:
-    return str(house.sure("POST", f"{_PATH}/{_WORKFLOW}/executions", {})["name"])
+    """The name of a new execution. Raises RuntimeError if the quota does not let it begin."""
+    begun = house.sure("POST", f"{_PATH}/{_WORKFLOW}/executions", {})
+    if begun["state"] != "ACTIVE":
+        raise RuntimeError(f"not begun: {json.dumps(begun)}")
+    return str(begun["name"])
 
 
 def _first_sleeper(house: House) -> str:
@@ -106,7 +110,7 @@ def measure(directory: Path, *, is_quick: bool) -> Report:
     """Alternate starts on a new directory and on the full one."""
     report = Report("workflows_sleeping", directory, durability=POWER, is_quick=is_quick)
     number = 5_000 if is_quick else SLEEPING
-    full = House(directory / "full")
+    full = House(directory / "full", flags=("--max-executions", str(2 * SLEEPING)))
     with full:
         full.start()
         uid = _first_sleeper(full)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Format, lint, types, imports, unused code. Every check runs, then the verdict.
+# Format, lint, types, imports, unused code, what is drawn from the code. Every check runs, then the verdict.
 cd "$(dirname "$0")/.." || exit 1
 bin=.venv/bin
 failed=""
@@ -21,5 +21,7 @@ step mypy $bin/mypy
 step pyright $bin/pyright --level error
 step imports $bin/lint-imports
 step unused $bin/vulture
+step documents $bin/python tools/draw_docs.py --check
+step schemas $bin/python tools/make_schemas.py --check
 rm -f .venv/check.out
 [ -z "$failed" ] || { echo "check:$failed failed" >&2; exit 1; }

@@ -18,6 +18,9 @@ from hakobune.core.jobs.states import (
     ExecutionState,
     TaskState,
 )
+from hakobune.core.workflows.model import FINAL_STATES
+from hakobune.core.workflows.model import ExecutionState as WorkflowState
+from hakobune.core.workflows.states import TRANSITIONS as WORKFLOW_TRANSITIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -41,6 +44,11 @@ def _execution_states() -> str:
     return _machine(ExecutionState.RUNNING.value, table, sorted(state.value for state in FINAL_EXECUTION_STATES))
 
 
+def _workflow_states() -> str:
+    table = [(state.value, signal.value, to.value) for (state, signal), to in WORKFLOW_TRANSITIONS.items()]
+    return _machine(WorkflowState.QUEUED.value, table, sorted(state.value for state in FINAL_STATES))
+
+
 def _language(table: str) -> str:
     """A table of the language cases."""
     folder = str(ROOT / "tests" / "language")
@@ -52,6 +60,7 @@ def _language(table: str) -> str:
 DRAWINGS = {
     "task-states": _task_states,
     "execution-states": _execution_states,
+    "workflow-execution-states": _workflow_states,
     "language-chapters": lambda: _language("chapters_table"),
     "language-decisions": lambda: _language("decisions_list"),
 }

@@ -42,7 +42,7 @@ def main() -> int:
         elif not is_check:
             path.write_text(text, encoding="utf-8")
     if stale:
-        print(f"not as the tables say: {', '.join(stale)}; run tools/make_schemas.py")
+        print(f"not as the tables say: {', '.join(stale)}; run make docs")
     return 1 if stale else 0
 
 

@@ -5,9 +5,11 @@ from hakobune.cli.format.yaml_writer import _Dumper
 from hakobune.cli.jobs import deploy, execute, executions, jobs, policy, replace, tasks
 from hakobune.cli.workflows import executions as workflow_executions
 from hakobune.cli.workflows import history, workflows
+from hakobune.core.workflows.stdlib.regular_expressions import _Options
 from hakobune.engines.process.engine import ProcessEngine, _Connection
 from hakobune.sdk import __dir__, __getattr__, ledger, objects, shutdown
 from hakobune.servers.http.protocol import HttpConnection
+from hakobune.store.workflows_api import ExecutionField
 from hakobune.testing import pytest_plugin
 
 # Commands, named in cli/commands.py by "module:NAME".
@@ -26,6 +28,13 @@ HttpConnection.eof_received, HttpConnection.pause_writing, HttpConnection.resume
 HttpConnection.on_message_begin, HttpConnection.on_url, HttpConnection.on_header, HttpConnection.on_headers_complete
 HttpConnection.on_body, HttpConnection.on_chunk_header, HttpConnection.on_message_complete
 _Dumper.ignore_aliases
+
+# Read by google-re2.
+_Options.longest_match, _Options.log_errors
+
+# Chosen by their values, which are the words of the API: `orderBy=startTime desc`.
+ExecutionField.EXECUTION_ID, ExecutionField.STATE, ExecutionField.START_TIME, ExecutionField.END_TIME
+ExecutionField.REVISION
 
 # The engine's seam for tools that hold attempts before an effect; its suite uses it.
 ProcessEngine.hold, ProcessEngine.resume

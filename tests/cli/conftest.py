@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import stub_server
+from command_calls import Call, Outcome
 
 from hakobune.cli.main import main
-
-
-@dataclass
-class Outcome:
-    """What one call left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def lines(self) -> list[str]:
-        """The lines of stdout, without trailing spaces."""
-        return [line.rstrip() for line in self.out.splitlines()]
-
-
-Call = Callable[..., Outcome]
 
 
 @pytest.fixture

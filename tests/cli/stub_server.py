@@ -40,6 +40,7 @@ class Stub:
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     executions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    workflows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # and their executions, by full name
     policies: dict[str, dict[str, Any]] = field(default_factory=dict)
     entries: list[dict[str, Any]] = field(default_factory=list)
     progress: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -389,6 +390,11 @@ def _answer(stub: Stub, request: Seen) -> tuple[int, dict[str, Any]]:
         new = stub.start(stub.jobs[parent.rpartition("/")[2]], {})["metadata"]["name"]
         metadata = {"name": f"{parent}/executions/{new}"}
         return 200, {"name": "projects/p1/locations/us-central1/operations/1", "done": False, "metadata": metadata}
+    if request.path.startswith("/v1/projects/") and "/workflows/" in request.path:
+        pictures = stub.workflows.get(request.path.removeprefix("/v1/"))
+        if pictures is None:
+            return _error(404, "It does not exist.", "NOT_FOUND")
+        return 200, pictures.pop(0) if len(pictures) > 1 else pictures[0]
     if "/namespaces/" not in request.path:
         return 200, {"state": "ENABLED", "name": request.path, "projectNumber": "123456789012"}
     parts = request.path.split("/namespaces/")[1].split("/")

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 import stub_server
-
-from conftest import Call
+from command_calls import Call
 
 
 def task_of(job: dict[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,7 @@ import subprocess
 
 import pytest
 import stub_server
-
-from conftest import Call
+from command_calls import Call
 
 CONTRACT = [
     "CLOUDSDK_CORE_CHECK_GCE_METADATA",

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 import stub_server
+from command_calls import Call
 
-from conftest import Call
 from hakobune.cli.jobs.following import remaining
 
 

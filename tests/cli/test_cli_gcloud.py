@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 import stub_server
+from command_calls import Outcome
 
-from conftest import Outcome
 from hakobune.cli.main import main
 
 REGION = "--region=us-central1"

@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-
-from conftest import Call
+from command_calls import Call
 
 WARNED = "- a: {call: http.get, args: {url: 'https://a.example', timeout: 3}}\n"
 REFUSED = "- a: {return: '${nobody}'}\n"

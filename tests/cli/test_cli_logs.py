@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 import stub_server
-
-from conftest import Call
+from command_calls import Call
 
 
 def entry(number: int, **fields: Any) -> dict[str, Any]:
@@ -103,9 +102,117 @@ def test_our_own_word_finds_jobs_and_executions(hakobune: Call, stub: stub_serve
     assert "job_name = thumbs" in stub.last("POST").body["filter"]
     hakobune("logs", "thumbs-x7k2p")
     assert "execution_name" in stub.last("POST").body["filter"]
-    assert "There is no job and no execution [zz]" in hakobune("logs", "zz").err
+    assert "There is no job, no execution and no workflow [zz]" in hakobune("logs", "zz").err
     stub.entries = [entry(1)]
     assert hakobune("logs", "thumbs-x7k2p", "--follow").lines == ["2026-11-23 05:00:01 line 1"]
+
+
+FLOW = "projects/p1/locations/us-central1/workflows/flow"
+
+
+def terms_of(stub: stub_server.Stub) -> list[str]:
+    return stub.last("POST").body["filter"].split(" AND ")
+
+
+def test_given_a_job_and_a_workflow_of_one_name_when_nothing_else_is_said_then_the_job_s_log_is_read(
+    hakobune: Call, stub: stub_server.Stub
+) -> None:
+    stub.add_job("flow")
+    stub.workflows[FLOW] = [{"name": FLOW}]
+    assert hakobune("logs", "flow").code == 0
+    assert terms_of(stub)[1] == "resource.labels.job_name = flow"
+    assert hakobune("logs", "--workflow", "flow").code == 0
+    assert terms_of(stub)[:4] == [
+        'resource.type = "workflows.googleapis.com/Workflow"',
+        "resource.labels.workflow_id = flow",
+        "resource.labels.location = us-central1",
+        "severity >= DEFAULT",
+    ]
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["logs", "flow", "--execution", "e1"],
+        ["logs", "--workflow=flow", "--execution=e1"],
+        ["logs", "--workflow", FLOW, "--execution=e1"],
+        ["logs", f"{FLOW}/executions/e1"],
+        ["logs", "--execution", f"{FLOW}/executions/e1", "--project=other"],
+        ["logs", "read", "flow", "--execution", "e1"],
+        ["logs", "tail", "flow", "--execution", "e1"],
+        ["logs", "-f", "flow", "--execution", "e1"],
+    ],
+)
+def test_all_the_ways_to_name_an_execution_of_a_workflow_lead_to_its_log(
+    hakobune: Call, stub: stub_server.Stub, argv: list[str]
+) -> None:
+    stub.workflows[f"{FLOW}/executions/e1"] = [{"state": "SUCCEEDED"}]
+    now = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime())
+    stub.entries = [entry(1, timestamp=now)]
+    answer = hakobune(*argv)
+    assert (answer.code, answer.err) == (0, "")
+    assert [line.rpartition(" line ")[2] for line in answer.lines] == ["1"]
+    assert terms_of(stub)[1:3] == [
+        "resource.labels.workflow_id = flow",
+        'labels."workflows.googleapis.com/execution_id" = e1',
+    ]
+    assert stub.last("POST").body["resourceNames"] == ["projects/p1"]
+
+
+def test_given_a_name_that_no_job_can_have_when_its_log_is_read_then_workflows_are_looked_at(
+    hakobune: Call, stub: stub_server.Stub
+) -> None:
+    stub.errors["GET", "/namespaces/"] = (400, {"error": {"code": 400, "message": "no", "status": "INVALID_ARGUMENT"}})
+    stub.workflows["projects/p1/locations/tokyo/workflows/My_Flow"] = [{}]
+    assert hakobune("logs", "My_Flow", "--region=tokyo").code == 0
+    assert terms_of(stub)[1:3] == ["resource.labels.workflow_id = My_Flow", "resource.labels.location = tokyo"]
+
+
+def test_given_no_name_when_logs_are_read_then_they_are_those_of_all_jobs_and_workflows(
+    hakobune: Call, stub: stub_server.Stub
+) -> None:
+    assert hakobune("logs").code == 0
+    both = '(resource.type = cloud_run_job OR resource.type = "workflows.googleapis.com/Workflow")'
+    assert terms_of(stub)[:2] == [both, "resource.labels.location = us-central1"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "problem"),
+    [
+        (["logs", "--workflow=gone"], 1, "Cannot find [projects/p1/locations/us-central1/workflows/gone]."),
+        (["logs", "flow", "--execution=gone"], 1, f"Cannot find [{FLOW}/executions/gone]."),
+        (["logs", "--execution=e1"], 2, "--execution needs --workflow, or the full name of the execution."),
+        (["logs", "flow", "--workflow=flow"], 2, "Write one of [flow] and --workflow, not both."),
+        (["logs", "projects/p1/workflows/flow"], 2, "[projects/p1/workflows/flow] is not a full name"),
+    ],
+)
+def test_given_words_that_name_no_log_then_it_is_said_what_is_wrong(
+    hakobune: Call, stub: stub_server.Stub, argv: list[str], code: int, problem: str
+) -> None:
+    stub.workflows[FLOW] = [{"name": FLOW}]
+    answer = hakobune(*argv)
+    assert answer.code == code
+    assert problem in answer.err
+    assert not [request for request in stub.seen if request.path == "/v2/entries:list"]
+
+
+def test_given_an_execution_that_ends_while_it_is_followed_then_what_comes_a_moment_later_is_printed_as_well(
+    hakobune: Call, stub: stub_server.Stub
+) -> None:
+    # Found when it is looked for, still active at the first poll, ended at the second.
+    stub.workflows[f"{FLOW}/executions/e1"] = [{"state": "ACTIVE"}, {"state": "ACTIVE"}, {"state": "SUCCEEDED"}]
+    stub.entries = [entry(1)]
+
+    def write_late() -> None:
+        while len([request for request in stub.seen if request.path.endswith("/e1")]) < 3:
+            time.sleep(0.01)
+        stub.entries.append(entry(2))
+
+    thread = threading.Thread(target=write_late)
+    thread.start()
+    answer = hakobune("logs", "--workflow=flow", "--execution=e1", "-f")
+    thread.join()
+    assert [line.rpartition(" line ")[2] for line in answer.lines] == ["1", "2"]
 
 
 @pytest.mark.parametrize(

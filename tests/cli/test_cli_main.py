@@ -10,8 +10,8 @@ import time
 
 import pytest
 import stub_server
+from command_calls import Call
 
-from conftest import Call
 from hakobune.cli.commands import COMMANDS, GROUPS
 from hakobune.cli.main import load
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 import stub_server
 import yaml
-
-from conftest import Call
+from command_calls import Call
 
 
 def test_a_list_of_jobs_is_a_table_sorted_by_name(hakobune: Call, stub: stub_server.Stub) -> None:

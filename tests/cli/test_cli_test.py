@@ -6,8 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-
-from conftest import Call
+from command_calls import Call
 
 WORKFLOW = (
     "main: {params: [n], steps: [{done: {switch: [{condition: '${n == 1}', return: one}]}}, {last: {return: other}}]}"

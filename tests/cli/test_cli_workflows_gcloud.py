@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 import workflow_files as files
+from command_calls import Outcome
 
-from conftest import Outcome
 from hakobune.cli.main import main
 from runtime_process import RuntimeProcess
 

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 import pytest
 import workflow_files as files
+from command_calls import Outcome
 
-from conftest import Outcome
 from hakobune.cli.main import main
 from runtime_process import HAKOBUNE, RuntimeProcess, free_port
 

@@ -188,14 +188,14 @@ async def test_given_gzip_when_received_then_it_is_unpacked_and_its_headers_go(
 async def test_given_a_gzip_bomb_when_received_then_it_is_too_large_and_memory_stays_small(
     transport: AiohttpTransport,
 ) -> None:
-    bomb = gzip.compress(b"\0" * 1_000_000_000, 1)
+    bomb = gzip.compress(b"\0" * 100_000_000, 1)
     async with serving(plain(bomb[:2_000_000], "200 OK", "Content-Encoding: gzip")) as server:
         trouble, detail = await refused(transport, ask(server.url))
     assert trouble is Trouble.TOO_LARGE
     assert str(HTTP_RESPONSE_BYTES) in detail
 
 
-@pytest.mark.parametrize("packed", [b"this is no gzip", gzip.compress(b"ship" * 100)[:-20]])
+@pytest.mark.parametrize("packed", [b"this is no gzip", gzip.compress(b"ship" * 100)[:-20]], ids=["no-gzip", "cut"])
 async def test_given_gzip_that_is_broken_when_received_then_the_response_broke_off(
     transport: AiohttpTransport, packed: bytes
 ) -> None:
@@ -253,14 +253,14 @@ async def slow_body(writer: asyncio.StreamWriter) -> None:
 
 
 @pytest.mark.parametrize("behaviour", [never, slow_head, slow_body])
-async def test_given_a_server_that_is_slow_when_the_time_is_over_then_it_is_a_timeout(
+async def test_given_a_server_that_is_slow_when_whoever_asked_gives_up_then_nothing_is_waited_for(
     transport: AiohttpTransport, behaviour: Callable[[asyncio.StreamWriter], Awaitable[None]]
 ) -> None:
     await transport.load()
     async with serving(behaviour) as server:
-        with anyio.fail_after(5):
-            trouble, detail = await refused(transport, ask(server.url, timeout_s=0.3))
-    assert (trouble, detail) == (Trouble.TIMEOUT, "no answer within 0.3 s")
+        with anyio.fail_after(5), anyio.move_on_after(0.3) as deadline:
+            await transport.send(ask(server.url))
+    assert deadline.cancelled_caught
 
 
 async def hang_up(writer: asyncio.StreamWriter) -> None:

@@ -292,7 +292,7 @@ async def test_given_many_callbacks_at_once_when_one_slot_is_free_then_each_send
         await world.deploy(FOREVER)
         execution = await world.run()
         await world.at_rest(execution)
-        (identifier,) = await world.room.list_callbacks(execution.name)
+        (identifier,) = await world.room.questions.list_callbacks(execution.name)
 
         async def send() -> None:
             request = CallbackRequest(method="POST", url="/", query=(), headers=(), body=b"{}", received_s=0.0)
@@ -351,7 +351,7 @@ for:
         await world.deploy(source)
         execution = await world.run()
         await world.at_rest(execution)
-        (identifier,) = await world.room.list_callbacks(execution.name)
+        (identifier,) = await world.room.questions.list_callbacks(execution.name)
         rng = random.Random(5)
 
         async def send() -> None:
@@ -381,7 +381,7 @@ async def test_given_a_disk_that_is_full_when_a_letter_is_posted_then_its_sender
         await world.deploy(FOREVER)
         execution = await world.run()
         await world.at_rest(execution)
-        (identifier,) = await world.room.list_callbacks(execution.name)
+        (identifier,) = await world.room.questions.list_callbacks(execution.name)
         real = world.store.write
 
         async def full(unit: Any) -> Any:
@@ -579,7 +579,7 @@ async def test_given_a_workflow_that_is_deleted_when_its_executions_live_then_th
         execution = await world.run()
         if phase != "loading":
             await anyio.sleep(1)
-        await world.room.delete(NAME)
+        await world.room.changes.delete(NAME)
         await anyio.sleep(1)
         assert world.calls.under_way == 0
         assert world.executions._seats == {}
@@ -604,7 +604,7 @@ async def test_given_an_endless_loop_without_limits_when_its_workflow_is_deleted
         for _ in range(20):
             await anyio.lowlevel.checkpoint()
         assert (await world.ended(await world.run(name=other))).result == '"ok"'
-        await world.room.delete(NAME)
+        await world.room.changes.delete(NAME)
         await anyio.sleep(1)
         assert world.executions._seats == {}
 
@@ -700,7 +700,7 @@ async def test_given_a_lost_revision_when_loaded_or_promoted_then_only_that_exec
         active = await world.run()
         queued, last = await world.run(), await world.run(name=other)
         await world.at_rest(active)
-        uid = (await world.room.get(NAME)).uid
+        uid = (await world.room.questions.get(NAME)).uid
     with world.disk:
         world.disk.execute("DELETE FROM workflow_revisions WHERE workflow_uid = ?", (uid,))
     async with world.up():
@@ -795,7 +795,7 @@ async def test_given_room_beside_a_queue_when_another_comes_then_those_before_it
     async with world.up():
         await world.deploy(a_flow(a_sleep(100)))
         executions = [await world.run() for _ in range(3)]
-        world.executions._settings = Settings(
+        world.executions.quota._settings = Settings(
             directory=world.settings.directory, project="p", workflow_executions_max=3
         )
         executions.append(await world.run())
@@ -815,7 +815,7 @@ async def test_given_a_deleted_workflow_when_its_executions_held_the_quota_then_
         await world.run()
         queued = await world.run(name=other)
         assert queued.state is ExecutionState.QUEUED
-        await world.room.delete(NAME)
+        await world.room.changes.delete(NAME)
         assert (await world.ended(queued)).result == '"ok"'
 
 
@@ -908,7 +908,7 @@ async def test_given_a_crash_at_each_commit_when_started_again_then_result_and_k
             if not await world.store.read(lambda tx: tx.workflows.find_workflow(NAME)):
                 await world.deploy(PARALLEL)
             if not begun:
-                found, _ = await world.room.list_executions(NAME, ORDER, None, PAGE, is_full=False)
+                found, _ = await world.room.questions.list_executions(NAME, ORDER, None, PAGE, is_full=False)
                 begun.extend(found or [await world.run('{"n": 3}')])
             await world.ended(begun[0])
 

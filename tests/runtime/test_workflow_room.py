@@ -12,7 +12,7 @@ from workflow_world import NAME, World, a_flow, a_get, a_sleep
 from hakobune.core.errors import FailedPrecondition, InvalidArgument, NotFound
 from hakobune.core.workflows.drafts import ExecutionDraft, WorkflowDraft
 from hakobune.core.workflows.model import ExecutionState, WorkflowExecution
-from hakobune.runtime import workflows
+from hakobune.runtime import workflow_questions
 from hakobune.store.api import Page
 from hakobune.store.workflows_api import ExecutionField, ExecutionOrder
 
@@ -31,34 +31,34 @@ async def test_given_a_definition_with_problems_when_deployed_then_the_operation
 ):
     world = World()
     async with world.up():
-        made = await world.room.create(NAME, WorkflowDraft(source_contents="main: {steps: [{a: {next: nowhere}}]}"))
+        made = await world.room.changes.create(NAME, WorkflowDraft(source_contents="main: {steps: [{a: {next: nowhere}}]}"))
         assert made.error is not None
         assert "nowhere" in made.error[1]
         with pytest.raises(NotFound):
-            await world.room.get(NAME)
-        dry = await world.room.create(NAME, WorkflowDraft(source_contents=a_flow("return: 1")), validate_only=True)
+            await world.room.questions.get(NAME)
+        dry = await world.room.changes.create(NAME, WorkflowDraft(source_contents=a_flow("return: 1")), validate_only=True)
         assert dry.error is None
         with pytest.raises(NotFound):
-            await world.room.get(NAME)
+            await world.room.questions.get(NAME)
 
 
 async def test_given_a_change_when_patched_then_only_what_is_pinned_makes_a_revision() -> None:
     world = World()
     async with world.up():
         await world.deploy(a_flow("return: 1"))
-        await world.room.patch(NAME, WorkflowDraft(description="new"), frozenset({"description"}))
-        assert (await world.room.get(NAME)).revision.ordinal == 1
+        await world.room.changes.patch(NAME, WorkflowDraft(description="new"), frozenset({"description"}))
+        assert (await world.room.questions.get(NAME)).revision.ordinal == 1
         draft = WorkflowDraft(source_contents=a_flow("return: 2"))
-        await world.room.patch(NAME, draft, frozenset({"source_contents"}))
-        await world.room.patch(NAME, draft, frozenset({"source_contents"}))
-        found = await world.room.get(NAME)
+        await world.room.changes.patch(NAME, draft, frozenset({"source_contents"}))
+        await world.room.changes.patch(NAME, draft, frozenset({"source_contents"}))
+        found = await world.room.questions.get(NAME)
         assert (found.revision.ordinal, found.description) == (2, "new")
-        bad = await world.room.patch(NAME, WorkflowDraft(source_contents="?"), frozenset({"source_contents"}))
+        bad = await world.room.changes.patch(NAME, WorkflowDraft(source_contents="?"), frozenset({"source_contents"}))
         assert bad.error is not None
-        assert (await world.room.get(NAME)).revision == found.revision
-        revisions = await world.room.list_revisions(NAME, Page(limit=10))
+        assert (await world.room.questions.get(NAME)).revision == found.revision
+        revisions = await world.room.questions.list_revisions(NAME, Page(limit=10))
         assert [revision.revision.ordinal for revision in revisions] == [2, 1]
-        old = await world.room.get(NAME, revisions[1].revision.id)
+        old = await world.room.questions.get(NAME, revisions[1].revision.id)
         assert "return: 1" in old.revision.source_contents
 
 
@@ -69,7 +69,7 @@ async def test_given_a_running_execution_when_its_workflow_is_patched_then_it_ke
         execution = await world.run()
         await world.at_rest(execution)
         draft = WorkflowDraft(source_contents=a_flow("return: new"))
-        await world.room.patch(NAME, draft, frozenset({"source_contents"}))
+        await world.room.changes.patch(NAME, draft, frozenset({"source_contents"}))
         assert (await world.ended(await world.run())).result == '"new"'
     async with world.up():
         assert (await world.ended(execution)).result == '"old"'
@@ -95,7 +95,7 @@ async def listed(
     after = ""
     while True:
         page = Page(limit=limit, after=after)
-        part, after = await world.room.list_executions(NAME, order, matches, page, is_full=False)
+        part, after = await world.room.questions.list_executions(NAME, order, matches, page, is_full=False)
         found += part
         lengths.append(len(part))
         if not after:
@@ -106,9 +106,9 @@ async def listed(
 async def test_given_a_filter_when_little_matches_then_a_page_looks_at_a_bounded_number_and_says_where_to_go_on(
     monkeypatch: pytest.MonkeyPatch, order: ExecutionOrder
 ) -> None:
-    monkeypatch.setattr(workflows, "_LOOKED_AT_MAX", 40)
-    monkeypatch.setattr(workflows, "_BATCH", 10)
-    monkeypatch.setattr(workflows, "_BATCH_SORTED", 20)
+    monkeypatch.setattr(workflow_questions, "_LOOKED_AT_MAX", 40)
+    monkeypatch.setattr(workflow_questions, "_BATCH", 10)
+    monkeypatch.setattr(workflow_questions, "_BATCH_SORTED", 20)
     world = World()
     world.begin()  # nobody drives: all stay as they are
     await world.deploy(a_flow("return: ok"))
@@ -149,7 +149,7 @@ async def test_given_an_execution_in_memory_when_shown_then_its_steps_are_those_
         await anyio.sleep(1)
         shown = await world.look(execution)
         assert [step.step for step in shown.current_steps] == ["s1"]
-        (in_list,), _ = await world.room.list_executions(NAME, NEWEST, None, Page(limit=5), is_full=True)
+        (in_list,), _ = await world.room.questions.list_executions(NAME, NEWEST, None, Page(limit=5), is_full=True)
         assert in_list == shown
 
 
@@ -165,15 +165,15 @@ class TestHistories:
         async with world.up():
             await world.deploy(a_flow("assign: [{x: 1}]", a_get("http://a"), "return: ok"))
             execution = await world.ended(await world.run("1"))
-            entries = await world.room.step_entries(execution.name)
+            entries = await world.room.questions.step_entries(execution.name)
             assert [entry.step for entry in entries] == ["s0", "s1", "s2"]
-            exported = json.loads(await world.room.export_data(execution.name))
+            exported = json.loads(await world.room.questions.export_data(execution.name))
             assert [event["event"] for event in exported["events"]] == ["started", "answered"]
             await world.room.delete_history(execution.name)
-            assert await world.room.step_entries(execution.name) == []
+            assert await world.room.questions.step_entries(execution.name) == []
             assert (await world.look(execution)).state is ExecutionState.SUCCEEDED
             active = await world.run()
             with pytest.raises(FailedPrecondition, match="has ended"):
                 await world.room.delete_history(active.name)
             with pytest.raises(NotFound):
-                await world.room.export_data(NAME.execution("gone"))
+                await world.room.questions.export_data(NAME.execution("gone"))

@@ -161,14 +161,14 @@ class World:
                 self.disk.rollback()
 
     async def deploy(self, source: str, name: WorkflowName = NAME) -> None:
-        operation = await self.room.create(name, WorkflowDraft(source_contents=source))
+        operation = await self.room.changes.create(name, WorkflowDraft(source_contents=source))
         assert operation.error is None, operation.error
 
     async def run(self, argument: str | None = None, name: WorkflowName = NAME, **draft: Any) -> WorkflowExecution:
         return await self.room.execute(name, ExecutionDraft(argument=argument, **draft))
 
     async def look(self, execution: WorkflowExecution) -> WorkflowExecution:
-        return await self.room.get_execution(execution.name)
+        return await self.room.questions.get_execution(execution.name)
 
     async def ended(self, execution: WorkflowExecution, within_s: float = 60.0) -> WorkflowExecution:
         """The execution once it has ended."""
@@ -208,7 +208,7 @@ class World:
 
     async def call_back(self, name: WorkflowExecutionName, body: bytes = b"{}", method: str = "POST") -> None:
         """Deliver a request to the only callback of an execution."""
-        callbacks = await self.room.list_callbacks(name)
+        callbacks = await self.room.questions.list_callbacks(name)
         (identifier,) = callbacks or {"none": None}
         request = CallbackRequest(
             method=method, url="/x", query=(), headers=(), body=body, received_s=self.clock.now_s()

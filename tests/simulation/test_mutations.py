@@ -18,7 +18,7 @@ from hakobune.runtime.wheel import Wheel
 from hakobune.store.api import OutboxCommand
 from hakobune.store.sqlite.outbox import SqliteOutbox
 from hakobune.testing import faults, simulator
-from hakobune.testing.simulator import SimulationFailed, run_seed
+from hakobune.testing.simulator import Part, SimulationFailed, run_seed
 
 FIRST = 70_000
 SEEDS_MAX = 300
@@ -30,7 +30,7 @@ def no_filter_on_repeated_starts(patch: Patch) -> None:
     original = Attempts.start
 
     async def start(self: Attempts, command: OutboxCommand, lane: Any) -> None:
-        await original(self, replace(command, epoch=1, is_repeat=False), lane)
+        await original(self, replace(command, id=0, epoch=1, is_repeat=False), lane)
 
     patch.setattr(Attempts, "start", start)
 
@@ -226,7 +226,7 @@ def test_given_a_defect_when_seeds_are_run_then_one_finds_it(
     mutation(monkeypatch)
     for seed in range(FIRST, FIRST + SEEDS_MAX):
         try:
-            run_seed(seed)
+            run_seed(seed, part=Part.JOBS)
         except SimulationFailed:
             return
     pytest.fail(f"{SEEDS_MAX} seeds found nothing")

@@ -99,13 +99,12 @@ async def load(store: Store, project: str = "p", location: str = "tokyo") -> dic
 # -- workflows and revisions ----------------------------------------------------------------------------------------
 
 
-async def test_given_a_workflow_when_stored_then_it_is_found_by_name_and_uid_and_its_name_is_taken(
+async def test_given_a_workflow_when_stored_then_it_is_found_by_name_and_its_name_is_taken(
     store: Store,
 ) -> None:
     workflow = a_workflow()
     await store.write(lambda tx: tx.workflows.add_workflow(workflow))
     assert await store.read(lambda tx: tx.workflows.find_workflow(workflow.name)) == workflow
-    assert await store.read(lambda tx: tx.workflows.workflow_by_uid(workflow.uid)) == workflow
     with pytest.raises(AlreadyExists, match="workflows/w"):
         await store.write(lambda tx: tx.workflows.add_workflow(replace(workflow, uid="other")))
     for other in ("v", "w2"):

@@ -17,13 +17,17 @@ if TYPE_CHECKING:
     from hakobune.cli.session import Session
 
 PAGE = 1000  # the most that entries:list gives at once (Cloud Logging API)
+_WORKFLOW = '"workflows.googleapis.com/Workflow"'
+ANY_LOG = f"(resource.type = cloud_run_job OR resource.type = {_WORKFLOW})"
 _LOUD = ("ERROR", "CRITICAL", "ALERT", "EMERGENCY")
 
 
-def entries(session: Session, expression: str, *, newest_first: bool, limit: int | None) -> Iterator[Document]:
-    """The entries that a filter chooses, page by page."""
+def entries(
+    session: Session, expression: str, *, newest_first: bool, limit: int | None, project: str = ""
+) -> Iterator[Document]:
+    """The entries that a filter chooses, page by page, of the session's project unless another is named."""
     body: Document = {
-        "resourceNames": [f"projects/{session.project}"],
+        "resourceNames": [f"projects/{project or session.project}"],
         "filter": expression,
         "orderBy": "timestamp desc" if newest_first else "timestamp asc",
     }
@@ -50,7 +54,20 @@ def job_filter(region: str, *, job: str = "", execution: str = "") -> list[str]:
         terms.append(f"resource.labels.job_name = {quoted(job)}")
     if execution:
         terms.append(f'labels."run.googleapis.com/execution_name" = {quoted(execution)}')
-    return [*terms, f"resource.labels.location = {quoted(region)}", "severity >= DEFAULT"]
+    return [*terms, *of_region(region)]
+
+
+def workflow_filter(location: str, *, workflow: str, execution: str = "") -> list[str]:
+    """The terms that choose the entries of a workflow or of one execution (spec/workflows.md 8.9)."""
+    terms = [f"resource.type = {_WORKFLOW}", f"resource.labels.workflow_id = {quoted(workflow)}"]
+    if execution:
+        terms.append(f'labels."workflows.googleapis.com/execution_id" = {quoted(execution)}')
+    return [*terms, *of_region(location)]
+
+
+def of_region(region: str) -> list[str]:
+    """The terms that choose the entries of a region, whatever wrote them."""
+    return [f"resource.labels.location = {quoted(region)}", "severity >= DEFAULT"]
 
 
 def quoted(text: str) -> str:

@@ -9,8 +9,8 @@ from hakobune.cli.document import Document, text_at
 from hakobune.cli.errors import AnswerLostError, CommandError, UnreachableError
 from hakobune.cli.flags import Arguments, Command, Flag, Positional
 from hakobune.cli.format.records import Record
-from hakobune.cli.jobs import view
-from hakobune.cli.log_entries import ago, entries, job_filter, line
+from hakobune.cli.log_entries import ago, entries, line
+from hakobune.cli.log_sources import WORKFLOW_FLAGS, Source, execution_source, job_source, named_source
 from hakobune.cli.run_api import RunApi
 
 TYPE_CHECKING = False
@@ -34,19 +34,21 @@ _FOLLOWS = Flag("--follow", "switch", "", hidden=True)  # `tail -f`: it does so 
 
 
 def _read_job(session: Session, arguments: Arguments) -> object:
-    return _read(session, arguments, job_filter(session.region, job=arguments.word("job")))
+    return _read(session, arguments, job_source(session, arguments.word("job")))
 
 
 def _read_execution(session: Session, arguments: Arguments) -> object:
-    return _read(session, arguments, job_filter(session.region, execution=arguments.word("execution")))
+    return _read(session, arguments, execution_source(session, arguments.word("execution")))
 
 
-def _read(session: Session, arguments: Arguments, terms: list[str]) -> object:
-    terms = [*terms, *_user_terms(arguments)]
+def _read(session: Session, arguments: Arguments, source: Source) -> object:
+    terms = [*source.terms, *_user_terms(arguments)]
     terms.append(f'timestamp>="{ago(_freshness_s(arguments))}"')
     limit = arguments.number("limit")
     newest_first = limit is not None and arguments.text("order") != "asc"
-    found: Iterable[Document] = entries(session, " AND ".join(terms), newest_first=newest_first, limit=limit)
+    found: Iterable[Document] = entries(
+        session, " AND ".join(terms), newest_first=newest_first, limit=limit, project=source.project
+    )
     if newest_first:
         found = reversed(list(found))
     if session.arguments.text("format"):
@@ -66,16 +68,14 @@ def _freshness_s(arguments: Arguments) -> int:
 
 
 def _tail_job(session: Session, arguments: Arguments) -> None:
-    terms = job_filter(session.region, job=arguments.word("job"))
-    _Tail(session, terms + _user_terms(arguments), since_s=0.0).follow(execution="")
+    _Tail(session, arguments, job_source(session, arguments.word("job"))).follow()
 
 
 def _tail_execution(session: Session, arguments: Arguments) -> None:
     name = arguments.word("execution")
     if RunApi(session, session.region).find("executions", name) is None:
         raise CommandError(f"Cannot find execution [{name}].")
-    terms = job_filter(session.region, execution=name)
-    _Tail(session, terms + _user_terms(arguments), since_s=None).follow(execution=name)
+    _Tail(session, arguments, execution_source(session, name)).follow()
 
 
 def _logs(session: Session, arguments: Arguments) -> object:
@@ -86,51 +86,36 @@ def _logs(session: Session, arguments: Arguments) -> object:
 
 
 def _read_any(session: Session, arguments: Arguments) -> object:
-    name = arguments.word("name")
-    if _is_execution(session, name):
-        return _read(session, arguments, job_filter(session.region, execution=name))
-    return _read(session, arguments, job_filter(session.region, job=name))
+    return _read(session, arguments, named_source(session, arguments))
 
 
 def _tail_any(session: Session, arguments: Arguments) -> None:
-    name = arguments.word("name")
-    execution = name if _is_execution(session, name) else ""
-    terms = job_filter(session.region, job="" if execution else name, execution=execution)
-    since_s = None if execution else 0.0
-    _Tail(session, terms + _user_terms(arguments), since_s=since_s).follow(execution=execution)
-
-
-def _is_execution(session: Session, name: str) -> bool:
-    """Whether `name` is an execution's; a job's, or nobody's if it is empty. Raises CommandError: it is neither."""
-    api = RunApi(session, session.region)
-    if not name:
-        return False
-    if api.find("executions", name) is not None:
-        return True
-    if api.find("jobs", name) is None:
-        raise CommandError(f"There is no job and no execution [{name}] in region [{api.region}].")
-    return False
+    _Tail(session, arguments, named_source(session, arguments)).follow()
 
 
 class _Tail:
-    """Entries as they come, each once."""
+    """Entries as they come, each once: of an execution from its first, of anything else from now on."""
 
-    def __init__(self, session: Session, terms: list[str], *, since_s: float | None) -> None:
-        """`since_s`: begin with entries that many seconds old; None: with the first."""
+    def __init__(self, session: Session, arguments: Arguments, source: Source) -> None:
         self.session = session
-        self.terms = terms
-        self.since = "" if since_s is None else ago(since_s)
+        self.source = source
+        self.terms = source.terms + _user_terms(arguments)
+        self.since = ago(0.0) if source.has_ended is None else ""
         self.seen: dict[str, None] = {}
 
-    def follow(self, execution: str) -> None:
+    def follow(self) -> None:
         """Print until the execution has ended and all its entries are out; without one until Ctrl-C."""
-        api = RunApi(self.session, self.session.region)
+        has_watched = False
         try:
             while True:
-                ended = bool(execution) and _has_ended(api, execution)
-                if not self._print_new() and ended:
+                has_ended = self.source.has_ended is not None and self.source.has_ended()
+                if has_ended and has_watched:
+                    time.sleep(_POLL_S)  # it ended just now: its last entries may be readable a moment later
+                    has_watched = False
+                if not self._print_new() and has_ended:
                     return
-                if not ended:
+                if not has_ended:
+                    has_watched = True
                     time.sleep(_POLL_S)
         except KeyboardInterrupt:
             return
@@ -139,8 +124,9 @@ class _Tail:
         terms = [*self.terms, f'timestamp>="{self.since}"'] if self.since else self.terms
         printed = 0
         latest = self.since
+        found = entries(self.session, " AND ".join(terms), newest_first=False, limit=None, project=self.source.project)
         try:
-            for entry in entries(self.session, " AND ".join(terms), newest_first=False, limit=None):
+            for entry in found:
                 identifier = text_at(entry, "insertId")
                 if identifier in self.seen:
                     continue
@@ -154,14 +140,6 @@ class _Tail:
             del self.seen[next(iter(self.seen))]
         self.since = min(latest, ago(_OVERLAP_S)) if latest else ""
         return printed
-
-
-def _has_ended(api: RunApi, execution: str) -> bool:
-    try:
-        found = api.find("executions", execution)
-    except (UnreachableError, AnswerLostError):
-        return False
-    return found is None or view.outcome(found, "Completed") is not None
 
 
 _READ_FLAGS = [_LOG_FILTER, _LIMIT, _ORDER, _FRESHNESS]
@@ -198,29 +176,33 @@ TAIL_EXECUTION = Command(
     flags=[_LOG_FILTER, _FOLLOWS],
     examples=[("Follow:", "hakobune run jobs executions logs tail thumbs-x7k2p")],
 )
-_NAME = Positional("name", "The name of a job or of an execution.", required=False)
+_NAME = Positional("name", "The name of a job, of an execution of one, or of a workflow.", required=False)
 LOGS = Command(
     _logs,
-    "Read or follow the log of a job or an execution, whichever has that name; without a name, of all jobs. `logs read`"
-    " and `logs tail` say which of the two.",
+    "Read or follow the log of a job, of an execution or of a workflow: the first that has that name, in this order."
+    " Without a name, of all jobs and workflows. `logs read` and `logs tail` say which of the two.",
     positionals=[_NAME],
-    flags=[_FOLLOW, *_READ_FLAGS],
-    examples=[("Follow an execution to its end:", "hakobune logs thumbs-x7k2p --follow")],
+    flags=[_FOLLOW, *WORKFLOW_FLAGS, *_READ_FLAGS],
+    examples=[
+        ("Follow an execution to its end:", "hakobune logs thumbs-x7k2p --follow"),
+        ("Follow an execution ID of a workflow:", "hakobune logs --workflow video --execution ID --follow"),
+    ],
     default_format="yaml",
 )
 READ = Command(
     _read_any,
-    "Read the log of a job or an execution, whichever has that name, oldest first; without a name, of all jobs.",
+    "Read the log of a job, of an execution or of a workflow, the first that has that name, oldest first. Without a"
+    " name, of all jobs and workflows.",
     positionals=[_NAME],
-    flags=_READ_FLAGS,
+    flags=[*WORKFLOW_FLAGS, *_READ_FLAGS],
     examples=[("The last hundred lines:", "hakobune logs read thumbs --limit 100")],
     default_format="yaml",
 )
 TAIL = Command(
     _tail_any,
-    "Print what an execution wrote and writes, until it has ended; of a job, or without a name of all jobs, what is"
-    " written from now on, until Ctrl-C.",
+    "Print what an execution wrote and writes, until it has ended; of a job or a workflow, or without a name of all of"
+    " them, what is written from now on, until Ctrl-C.",
     positionals=[_NAME],
-    flags=[_LOG_FILTER, _FOLLOWS],
+    flags=[_LOG_FILTER, *WORKFLOW_FLAGS, _FOLLOWS],
     examples=[("Follow an execution to its end:", "hakobune logs tail thumbs-x7k2p")],
 )

@@ -107,7 +107,8 @@ class Attempts:
             await self._gate.before_start(lane, attempt)
         await self._begin_call()
         try:
-            if command.epoch == 1 and not command.is_repeat:
+            # The epoch of now, as `settle` sees it: while this waited for the engine, the lease may have been renewed.
+            if self._wheel.epoch_of(command) == 1 and not command.is_repeat:
                 await self._hand_over(lane, wanted)
                 return
             # The engine may have seen it. What has ended since is not held any more and must not run again; what has

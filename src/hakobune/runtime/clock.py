@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 import uuid
+from itertools import count
 from typing import Protocol
 
+_SEED_BYTES = 8
 _SUFFIX_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -49,3 +52,17 @@ class RandomIdentifiers:
         """Five random characters."""
         first = secrets.choice(_SUFFIX_ALPHABET[:26])
         return first + "".join(secrets.choice(_SUFFIX_ALPHABET) for _ in range(4))
+
+
+class Seeds:
+    """Bits that nobody can guess, all from one identifier. To ask the system for each would give the interpreter's lock
+    away, and cost as much as the step that needs it."""
+
+    def __init__(self, identifiers: Identifiers) -> None:
+        self._key = identifiers.uid().encode()
+        self._drawn = count()  # by the loop and by the store's thread
+
+    def draw(self) -> int:
+        """64 bits."""
+        number = b"%d" % next(self._drawn)
+        return int.from_bytes(hashlib.blake2b(number, key=self._key, digest_size=_SEED_BYTES).digest(), "big")

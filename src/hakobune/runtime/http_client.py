@@ -41,7 +41,8 @@ _REFUSED_ADDRESSES = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "100.
 
 
 class Transport(Protocol):
-    """Sends one request as it is. A redirect is an answer: `redirected` says what follows."""
+    """Sends one request as it is. A redirect is an answer: `redirected` says what follows. The deadline is the
+    caller's: one holds for the token, all redirects and the body."""
 
     async def send(self, request: HttpRequest) -> HttpResponse | NoResponse:
         """The answer, or why there is none."""
@@ -168,10 +169,7 @@ class AiohttpTransport:
             refusal = refused_host(request.url, self._allowed)
             if refusal:
                 return _refused(refusal)
-            with anyio.fail_after(request.timeout_s):
-                return await self._exchange(self._session, request)
-        except TimeoutError:
-            return NoResponse(trouble=Trouble.TIMEOUT, detail=f"no answer within {request.timeout_s:g} s")
+            return await self._exchange(self._session, request)
         except ValueError as error:
             return NoResponse(trouble=Trouble.INVALID, detail=f"the request cannot be sent: {error}")
 

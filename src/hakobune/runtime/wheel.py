@@ -207,6 +207,10 @@ class Wheel:
             if command.kind == kind
         ]
 
+    def epoch_of(self, command: OutboxCommand) -> int:
+        """Its epoch now: the lease may have been renewed since its performer was called."""
+        return self._held.get(command.id, command).epoch
+
     # -- performing ---------------------------------------------------------------------------------------------
 
     async def _drain(self, key: tuple[str, str]) -> None:

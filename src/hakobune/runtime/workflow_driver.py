@@ -32,7 +32,8 @@ from hakobune.core.workflows.events import (
 )
 from hakobune.core.workflows.limits import EXECUTION_S_MAX
 from hakobune.core.workflows.machine import Cancelled, Failed, Machine, Succeeded
-from hakobune.core.workflows.model import ExecutionState, WorkflowExecution
+from hakobune.core.workflows.model import WorkflowExecution
+from hakobune.core.workflows.states import ExecutionSignal, next_state
 from hakobune.runtime.wheel import Turn, Wheel
 
 ROOM = "workflows"
@@ -247,11 +248,13 @@ class Driver:
             case None:
                 return now
             case Succeeded():
-                return replace(now, state=ExecutionState.SUCCEEDED, result=outcome.result, end_s=end_s)
+                state = next_state(now.state, ExecutionSignal.RETURN)
+                return replace(now, state=state, result=outcome.result, end_s=end_s)
             case Failed():
-                return replace(now, state=ExecutionState.FAILED, error=outcome.error, end_s=end_s)
+                state = next_state(now.state, ExecutionSignal.RAISE)
+                return replace(now, state=state, error=outcome.error, end_s=end_s)
             case Cancelled():
-                return replace(now, state=ExecutionState.CANCELLED, end_s=end_s)
+                return replace(now, state=next_state(now.state, ExecutionSignal.CANCEL), end_s=end_s)
 
     # -- calls and waits ----------------------------------------------------------------------------------------
 

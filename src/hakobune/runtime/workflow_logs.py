@@ -111,9 +111,14 @@ class WorkflowLog(Observer):
             await self._writing.is_written.wait()
 
     async def ended(self, execution: WorkflowExecution, *, is_repeat: bool) -> None:
-        """Returns when the entry of the end is durable."""
-        since_s = execution.end_s if is_repeat else None
-        batch = self._put(Shelf.PLATFORM, [partial(end_entry, execution)], since_s)
+        """Returns when the entry of the end is durable. What ended soon after it began may not have told that either."""
+        makes, since_s = [partial(end_entry, execution)], None
+        if is_repeat and execution.end_s is not None:
+            start_s = execution.create_s if execution.start_s is None else execution.start_s
+            since_s = execution.end_s
+            if execution.end_s <= start_s + RECENT_S:
+                makes, since_s = [partial(start_entry, execution), *makes], start_s
+        batch = self._put(Shelf.PLATFORM, makes, since_s)
         await batch.is_written.wait()
 
     async def write_entries(self, entries: Sequence[LogEntry]) -> None:

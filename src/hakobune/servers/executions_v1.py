@@ -80,7 +80,9 @@ class ExecutionsV1:
     async def get(self, request: Request) -> Response:
         """`GET …/executions/E`, whole if `view` does not say otherwise."""
         view = view_from_text(request.query_fields().get("view", ""), View.FULL)
-        return json_response(execution_to_json(await self._workflows.get_execution(execution_name(request)), view))
+        return json_response(
+            execution_to_json(await self._workflows.questions.get_execution(execution_name(request)), view)
+        )
 
     async def cancel(self, request: Request) -> Response:
         """`POST …/executions/E:cancel`."""
@@ -105,7 +107,9 @@ class ExecutionsV1:
         while len(found) < page.limit - 1 and size <= PAGE_BYTES:
             left = page.limit - 1 - len(found)
             part = Page(limit=min(left, _FULL_BATCH) if is_full else left, after=after)
-            more, after = await self._workflows.list_executions(name, _order(order), matches, part, is_full=is_full)
+            more, after = await self._workflows.questions.list_executions(
+                name, _order(order), matches, part, is_full=is_full
+            )
             found += more
             size += sum(len(execution.argument or "") + len(execution.result or "") for execution in more)
             if not after:

@@ -72,7 +72,7 @@ class ExecutionPartsV1:
 
     async def export(self, request: Request) -> Response:
         """`GET …/executions/E:exportData`."""
-        return json_response(export_to_json(await self._workflows.export_data(execution_name(request))))
+        return json_response(export_to_json(await self._workflows.questions.export_data(execution_name(request))))
 
     # -- steps ----------------------------------------------------------------------------------------------------
 
@@ -90,7 +90,9 @@ class ExecutionPartsV1:
         kind = f"step-entries/{name}?{text}&{order}&{skip}"
         page = page_of(request, kind)
         entries = [
-            entry for entry in await self._workflows.step_entries(name) if wanted is None or wanted.matches(entry)
+            entry
+            for entry in await self._workflows.questions.step_entries(name)
+            if wanted is None or wanted.matches(entry)
         ]
         sort(entries, orders, STEP_ENTRY_FIELDS)
         start = int(page.after or skip)
@@ -109,7 +111,7 @@ class ExecutionPartsV1:
         """`GET …/stepEntries/N`."""
         name, entry_id = execution_name(request), request.parameters["entry"]
         entry_view_from_text(request.query_fields().get("view", ""))
-        for entry in await self._workflows.step_entries(name):
+        for entry in await self._workflows.questions.step_entries(name):
             if str(entry.entry_id) == entry_id:
                 return json_response(step_entry_to_json(name, entry))
         raise NotFound(f"Step entry '{entry_id[:40]}' of execution '{name.execution}' does not exist.")
@@ -121,7 +123,7 @@ class ExecutionPartsV1:
         name = execution_name(request)
         kind = f"callbacks/{name}"
         page = page_of(request, kind, default=_CALLBACKS_PAGE, most=_CALLBACKS_PAGE)
-        callbacks = await self._workflows.list_callbacks(name)
+        callbacks = await self._workflows.questions.list_callbacks(name)
         wanted = [callback for key, callback in sorted(callbacks.items()) if key > page.after]
         shown, token = cut(wanted[: page.limit], page, kind, lambda callback: callback.id)
         items = [callback_to_json(name, callback) for callback in shown]

@@ -36,7 +36,7 @@ class Locations:
             raise InvalidArgument("Locations cannot be filtered here: leave 'filter' out.")
         kind = f"locations/{project}"
         page = page_of(request, kind)
-        in_use = await self._workflows.locations(project)
+        in_use = await self._workflows.questions.locations(project)
         wanted = sorted(name for name in _ALWAYS.union(in_use, (self._default,)) if name > page.after)
         found, token = cut(wanted[: page.limit], page, kind, str)
         return json_response(list_to_json("locations", [_location(project, name) for name in found], token))

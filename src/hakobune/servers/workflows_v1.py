@@ -71,32 +71,32 @@ class WorkflowsV1:
         project, location = request.parameters["project"], request.parameters["location"]
         name = WorkflowName.make(project, location, check_workflow_id(workflow_id), field="parent")
         draft = workflow_draft_from_json(await body_of(request), name)
-        operation = await self._workflows.create(name, draft, validate_only=flag(request, "validateOnly"))
+        operation = await self._workflows.changes.create(name, draft, validate_only=flag(request, "validateOnly"))
         return operation_response(request, operation)
 
     async def get(self, request: Request) -> Response:
         """`GET …/workflows/W`, with its latest revision or the one of `revisionId`."""
         revision = request.query_fields().get("revisionId", "")
-        return json_response(workflow_to_json(await self._workflows.get(workflow_name(request), revision)))
+        return json_response(workflow_to_json(await self._workflows.questions.get(workflow_name(request), revision)))
 
     async def patch(self, request: Request) -> Response:
         """`PATCH …/workflows/W`: the fields that `updateMask` names, without it all of them."""
         name = workflow_name(request)
         mask = request.query_fields().get("updateMask")
         wanted = workflow_patch_from_json(await body_of(request), name, mask)
-        return operation_response(request, await self._workflows.patch(name, wanted.draft, wanted.fields))
+        return operation_response(request, await self._workflows.changes.patch(name, wanted.draft, wanted.fields))
 
     async def delete(self, request: Request) -> Response:
         """`DELETE …/workflows/W`: its executions are cancelled and deleted, too."""
         empty_request_from_json(await body_of(request))
-        return operation_response(request, await self._workflows.delete(workflow_name(request)))
+        return operation_response(request, await self._workflows.changes.delete(workflow_name(request)))
 
     async def list_revisions(self, request: Request) -> Response:
         """`GET …/workflows/W:listRevisions`, newest first."""
         name = workflow_name(request)
         kind = f"revisions/{name}"
         page = page_of(request, kind, default=_REVISIONS_PAGE, most=_REVISIONS_PAGE_MAX)
-        found, token = cut(await self._workflows.list_revisions(name, page), page, kind, _ordinal)
+        found, token = cut(await self._workflows.questions.list_revisions(name, page), page, kind, _ordinal)
         return json_response(list_to_json("workflows", [workflow_to_json(workflow) for workflow in found], token))
 
     # -- lists ----------------------------------------------------------------------------------------------------
@@ -150,13 +150,13 @@ class WorkflowsV1:
             if len(whole) == page.limit - 1 or size > PAGE_BYTES:
                 return whole, str(place)
             with suppress(NotFound):  # it was deleted since
-                whole.append(await self._workflows.get(workflow.name))
+                whole.append(await self._workflows.questions.get(workflow.name))
                 size += len(whole[-1].revision.source_contents)
         return whole, ""
 
     async def _all(self, project: str, location: str | None, after: str = "") -> AsyncGenerator[Workflow]:
         while True:
-            batch = await self._workflows.list_workflows(project, location, Page(limit=_BATCH, after=after))
+            batch = await self._workflows.questions.list_workflows(project, location, Page(limit=_BATCH, after=after))
             for workflow in batch:
                 yield workflow
             if len(batch) < _BATCH:

@@ -47,10 +47,6 @@ class WorkflowsRead(Protocol):
         """The workflow of this name with its latest revision."""
         ...
 
-    def workflow_by_uid(self, uid: str) -> Workflow | None:
-        """The workflow, if it is not deleted."""
-        ...
-
     def list_workflows(self, project: str, location: str | None, page: Page) -> list[Workflow]:
         """By id, then location. `after` is `workflow/location` of the last one seen."""
         ...

@@ -34,7 +34,7 @@ def main() -> int:
         print(found)
         return int(isinstance(found, str))
     began = time.monotonic()
-    crashes = stops = processes = lives = 0
+    crashes = stops = processes = lives = flows = calls = leaps = 0
     virtual_s = 0.0
     failed: list[str] = []
     seeds = range(options.first, options.first + options.seeds)
@@ -48,13 +48,17 @@ def main() -> int:
             stops += found.stops
             lives += found.engine_lives - 1
             processes += found.processes
+            flows += found.flow_executions
+            calls += found.calls
+            leaps += found.leaps
             virtual_s += found.virtual_s
     if failed:
         print(failed[0], file=sys.stderr)
     print(
         f"simulate: {options.seeds} seeds, {len(failed)} failed; {crashes} crashes and {stops} stops of the "
-        f"runtime, {lives} lives more of the engine, {processes} processes, {virtual_s / 3600:.0f} virtual hours "
-        f"in {time.monotonic() - began:.1f} s"
+        f"runtime, {lives} lives more of the engine, {processes} processes, "
+        f"{flows} executions of workflows with {calls} calls and {leaps} long waits, "
+        f"{virtual_s / 3600:.0f} virtual hours in {time.monotonic() - began:.1f} s"
     )
     return int(bool(failed))
 

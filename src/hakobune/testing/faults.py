@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import anyio
 
 from hakobune.core.errors import FailedPrecondition, NotFound, ResourceExhausted, Unavailable
+from hakobune.runtime.workflow_driver import ROOM
 from hakobune.store.api import CommitInfo, OutboxCommand
 from hakobune.testing.engine import Mischief
 
 _NO_MISCHIEF = Mischief()
 # What a performer should not raise, and might: a bug, a machine that is short of something, a refusal of ours.
 _ANYTHING = (KeyError, ValueError, RuntimeError, RecursionError, MemoryError, OSError, FailedPrecondition, NotFound)
+
+_RAISED_MAX = 6  # by a command of the workflows room, then it is fine
 
 
 class Crash(BaseException):
@@ -91,6 +95,7 @@ class Luck:
 
         self._curses = random.Random(repr(faults))  # apart from the rest, as in `draw_curses`
         self._cursed: dict[int, Exception | None] = {}  # by command id: what performing it raises, in every life
+        self._raised: Counter[int] = Counter()
         self.cursed_subjects: set[str] = set()
 
     def happens(self, chance: float) -> bool:
@@ -105,8 +110,12 @@ class Luck:
             is_cursed = self._curses.random() < self.faults.curse_command
             self._cursed[command.id] = self._curses.choice(_ANYTHING)("cursed") if is_cursed else None
         found = self._cursed[command.id]
-        if found is not None:
-            self.cursed_subjects.add(command.subject)
+        if found is None:
+            return None
+        if command.room == ROOM:  # nobody gives an execution of a workflow up: whoever asks for its end waits so long
+            self._raised[command.id] += 1
+            return found if self._raised[command.id] <= _RAISED_MAX else None
+        self.cursed_subjects.add(command.subject)
         return found
 
 

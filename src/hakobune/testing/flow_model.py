@@ -37,7 +37,7 @@ class Expected:
     @property
     def calls(self) -> frozenset[Asked]:
         """All of them."""
-        return frozenset().union(*self.stages)
+        return frozenset(asked for stage in self.stages for asked in stage)
 
 
 def answer(step: str, i: int, n: int) -> int:

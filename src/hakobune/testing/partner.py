@@ -19,7 +19,7 @@ from anyio.abc import TaskGroup
 from hakobune.core.workflows import journal
 from hakobune.core.workflows.build import compile_source
 from hakobune.core.workflows.effects import HttpRequest, HttpResponse, NoResponse, Trouble
-from hakobune.core.workflows.events import CallId
+from hakobune.core.workflows.events import CallId, CancelRequested
 from hakobune.core.workflows.limits import RunLimits, Strictness
 from hakobune.core.workflows.machine import Machine
 from hakobune.core.workflows.plan import Plan
@@ -36,6 +36,7 @@ _RETRIED = "/retry"  # calls that are tried again: only these may see the networ
 _WAITS_S = (0.0, 0.0, 0.01, 0.5, 3.0, 20.0)
 _POST_WAITS_S = (0.0, 0.5, 6.0, 40.0)
 _PAUSE_S = 1.0
+_SLICE_STEPS = 10_000
 FULL = 429  # a callback that has a request already, or a full disk
 _TAKEN_S = 60.0  # after which a callback was surely taken
 
@@ -231,17 +232,20 @@ def _plan(source: str) -> Plan:
 
 def _problem(tx: ReadTx, sent: Sent) -> str:
     """What is wrong with sending this now; "" if the durable journal asks for exactly this. An execution that is gone
-    is looked at later."""
+    is looked at later; one that is just being cancelled, too."""
     execution = tx.workflows.execution_by_uid(sent.uid)
     if execution is None:
         return ""
     revision = tx.workflows.find_revision(execution.workflow_uid, execution.revision_id)
     if revision is None:
         return "its revision is gone"
+    events = [journal.decode(entry) for entry in tx.workflows.journal(sent.uid)]
+    if isinstance(events[-1].event, CancelRequested):
+        events.pop()
     machine = Machine(_plan(revision.source_contents), limits=RunLimits())
-    for entry in tx.workflows.journal(sent.uid):
-        machine.feed(journal.decode(entry))
-        while not machine.advance(10_000):
+    for stamped in events:
+        machine.feed(stamped)
+        while not machine.advance(_SLICE_STEPS):
             pass
     command = machine.waiting.get(CallId(sent.call))
     if command is None:

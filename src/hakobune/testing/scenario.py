@@ -55,6 +55,7 @@ def _job_body(job: JobPlan, declared: Declaration) -> bytes:
 
 
 def expect(status: int, fine: set[int], what: str) -> None:
+    """Raises AssertionError if a call was answered otherwise than it may be."""
     if status not in fine:
         raise AssertionError(f"{what}: answered {status}")
 
@@ -79,6 +80,7 @@ async def ask(
 
 
 async def pause(tries: int) -> None:
+    """Wait before the next try."""
     await anyio.sleep(_PAUSES_S[min(tries, len(_PAUSES_S) - 1)])
 
 

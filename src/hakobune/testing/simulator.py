@@ -73,6 +73,8 @@ async def _simulate(seed: int, is_quiet: bool, part: Part) -> Outcome:
     if part is not Part.JOBS:
         flows = flow_plans.draw(random.Random(seed ^ 0xF10))
         ills = faults.draw_network(random.Random(seed ^ 0x2E7), ills)
+        if flows.has_jobs:  # they would fail, and the workflows with them
+            ills = replace(ills, curse_command=0.0)
     if part is Part.WORKFLOWS:
         plan.jobs, plan.runs = [], []
     if is_quiet:

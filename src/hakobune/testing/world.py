@@ -150,6 +150,7 @@ class World:
         self.partner = Partner(group, network, self.luck, self.look, self._post_back)
         self.active_most = 0  # executions of workflows, in one place, after any commit
         self.leaps = 0
+        self._looked: SqliteStore | None = None
         self.has_jumped = False  # the clock, and perhaps back
 
     def be_kind(self) -> None:
@@ -222,13 +223,13 @@ class World:
 
     def _connect(self, runtime: Runtime, life: Life) -> None:
         """Calls of workflows to our own front door."""
-        door = InsideDoor(front_door(runtime))
         number = self.starts
 
         async def call(request: HttpRequest) -> HttpResponse | NoResponse:
             life.check()
             await self.partner.note(request, number)
-            return await door(request)
+            self._front = self._front or front_door(runtime)
+            return await InsideDoor(self._front)(request)
 
         runtime.connect(call)
 
@@ -312,4 +313,6 @@ class World:
 
     def look(self) -> SqliteStore:
         """The disk, past the runtime."""
-        return SqliteStore.inline(self.disk)
+        if self._looked is None:
+            self._looked = SqliteStore.inline(self.disk)
+        return self._looked

@@ -1,6 +1,7 @@
 """Whatever is read: the same program from YAML and JSON, and never anything but a program or problems."""
 
 import json
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -56,7 +57,11 @@ def _dump(value: object, flow: bool | None, style: str | None, width: int) -> st
 )
 @settings(max_examples=300)
 def test_whatever_data_is_dumped_as_yaml_is_read_as_it_was(value: object, flow: bool | None, width: int) -> None:
-    tree, problems = read_source(_dump({"k": value}, flow, None, width))
+    text = _dump({"k": value}, flow, None, width)
+    assume(
+        "\\\\\n" not in re.sub(" +", "", text)
+    )  # PyYAML folds a break before a blank so that it reads as a backslash
+    tree, problems = read_source(text)
     assert problems == []
     assert tree is not None
     assert data_of(tree.root) == {"k": value}

@@ -114,7 +114,7 @@ def test_given_several_arguments_that_do_not_fit_when_a_call_is_checked_then_eac
         ("call: subb", "subb", "did you mean 'sub'?"),
         ("call: text.lower", "text.lower", "did you mean 'text.to_lower'?"),
         ("call: sys.reboot_everything", "sys.reboot_everything", "the library has no such function in 'sys'"),
-        ("call: absolutely.nothing", "absolutely.nothing", "add a subworkflow 'absolutely.nothing' to this source"),
+        ("call: absolutely.nothing", "absolutely.nothing", "the library has nothing that begins with 'absolutely'"),
         ("call: x.f", "x.f", "'x' is a variable and holds no function"),
         ("return: ${type(x)}", "type", "did you mean"),
         ("return: ${x(1)}", "x", "'x' is a variable and holds no function"),

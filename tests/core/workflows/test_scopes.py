@@ -97,7 +97,6 @@ def test_given_a_loop_then_its_names_are_its_own_and_those_around_it_are_not() -
     assert inside.lookup("after") != outside.lookup("after")
     assert outside.lookup("inside") is None
     assert inside.lookup("nothing") is None
-    assert scopes.blocks_with("after") == (root, loop)
 
 
 def test_given_a_result_then_it_makes_its_variable_as_an_assignment_does() -> None:

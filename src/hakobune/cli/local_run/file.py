@@ -43,7 +43,7 @@ from hakobune.runtime.credentials import Credentials
 from hakobune.runtime.http_client import AiohttpTransport, Transport
 from hakobune.runtime.settings import Settings
 from hakobune.runtime.workflow_calls import WorkflowCalls
-from hakobune.runtime.workflow_executions import environment
+from hakobune.runtime.workflow_quota import environment
 from hakobune.wire.executions_v1 import execution_to_json
 from hakobune.wire.violations import Violations
 from hakobune.wire.workflows_v1_rules import check_user_env_vars

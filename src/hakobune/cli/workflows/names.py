@@ -54,8 +54,7 @@ def location_of(session: Session) -> str:
 
 def workflow_named(session: Session, text: str) -> Name:
     """The workflow of an id or a full name, relative or as a URL. Raises CommandError."""
-    parts = _parts(text, ("projects", "locations", "workflows"))
-    return Name(*parts) if parts else Name(session.project, location_of(session), text)
+    return workflow_from_text(text) or Name(session.project, location_of(session), text)
 
 
 def execution_named(session: Session, text: str) -> Name:
@@ -74,6 +73,12 @@ def execution_named(session: Session, text: str) -> Name:
         )
     found = workflow_named(session, workflow)
     return Name(found.project, found.location, found.workflow, text)
+
+
+def workflow_from_text(text: str) -> Name | None:
+    """The workflow of a full name, or None if the text is a bare id. Raises UsageError for anything between."""
+    parts = _parts(text, ("projects", "locations", "workflows"))
+    return Name(*parts) if parts else None
 
 
 def execution_from_text(text: str) -> Name | None:

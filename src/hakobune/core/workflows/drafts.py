@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from hakobune.core.workflows.model import CallLogLevel, HistoryLevel
 
-
 # The fields of a WorkflowDraft that a patch can change.
 PATCHABLE = frozenset(
     {

@@ -64,8 +64,8 @@ Event: TypeAlias = Started | Answered | CallbackArrived | CancelRequested | Expi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamped:
-    """An event with its instant (seconds since the epoch, to the microsecond) and random bits (a UUID's 122): all that the
-    interpreter knows of clock and dice."""
+    """An event with its instant (seconds since the epoch, to the microsecond) and random bits (a UUID's 122): all that
+    the interpreter knows of clock and dice."""
 
     event: Event
     at_s: float

@@ -12,7 +12,7 @@ from typing import Final
 
 from hakobune.core.workflows.expr.nodes import Literal
 from hakobune.core.workflows.positions import Position
-from hakobune.core.workflows.syntax import Evaluated, Target, Template
+from hakobune.core.workflows.syntax import Evaluated, Target
 from hakobune.core.workflows.tree import Entry, Map, Node, Scalar, Sequence
 
 ANY_NAME: Final = "*"
@@ -90,15 +90,9 @@ def unread_value(position: Position) -> Evaluated:
     return Evaluated("", Literal(None), position)
 
 
-def is_unread(value: Template | Target) -> bool:
+def is_unread(value: Evaluated | Target) -> bool:
     """Whether something is a placeholder."""
-    match value:
-        case Evaluated():
-            return not value.text
-        case Target():
-            return value.name == _NO_NAME
-        case _:
-            return False
+    return not value.text
 
 
 def unread_target(position: Position) -> Target:

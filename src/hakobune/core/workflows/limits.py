@@ -24,7 +24,8 @@ CONDITIONS_PER_SWITCH = 50
 BRANCHES_PER_STEP = 10
 PARAMETERS_PER_ROUTINE = 10  # published JSON schema
 EXPRESSION_CHARACTERS = 400
-EXPRESSION_DEPTH = 200  # inferred: no chain of operators in 400 characters is longer; with limits off, the stack's bound
+# Inferred: no chain of operators in 400 characters is longer. With limits off: the stack's bound.
+EXPRESSION_DEPTH = 200
 DESCRIPTION_CHARACTERS = 1_000
 USER_ENV_VARS = 20
 USER_ENV_VAR_BYTES = 4_096

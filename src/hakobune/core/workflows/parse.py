@@ -1,7 +1,8 @@
 """The text of a definition → its syntax tree, or all that is wrong with it at once: routines and their parameters.
 
-The chapters: `source.py` reads the text into a tree, `parse_steps.py` reads steps, `parse_blocks.py` steps that hold
-other steps, `parse_values.py` values and expressions.
+The chapters: `source.py` reads the text into a tree, `parse_steps.py` reads steps, `parse_calls.py` calls,
+`parse_blocks.py` steps that hold other steps, `parse_values.py` values and expressions; `gaps.py` keeps what nobody
+understood.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from hakobune.core.workflows.limits import Strictness
 from hakobune.core.workflows.parse_steps import StepParser
 from hakobune.core.workflows.parse_values import template, variable_name
 from hakobune.core.workflows.positions import Problem, Severity
-from hakobune.core.workflows.reading import Reading
+from hakobune.core.workflows.reading import STRANGE_KEY, Reading
 from hakobune.core.workflows.source import SourceOptions, read_source
 from hakobune.core.workflows.syntax import Parameter, Program, Routine
 from hakobune.core.workflows.tree import Entry, Map, Node, Scalar, Sequence, kind_of
@@ -159,8 +160,9 @@ class _ProgramParser:
             steps = self._steps.steps(entry.value, "steps") if is_list else ()
             return Routine(block, entry.key, (), steps, position)
         node = reading.check_keys(entry.value, _ROUTINE_KEYS, "a routine")
-        parameters = self._parameters(node.get("params"))
-        if reading.is_doubtful(node, {"params"}):
+        params_node = node.get("params")
+        parameters = self._parameters(params_node)
+        if reading.is_doubtful(node, {"params"} if params_node is not None else {"params", STRANGE_KEY}):
             reading.gaps.add_open_routine(entry.key)
         steps_node = node.get("steps")
         if steps_node is None and not reading.is_doubtful(node, {"steps"}):

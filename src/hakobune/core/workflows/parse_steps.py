@@ -9,16 +9,15 @@ from enum import StrEnum
 from typing import Final
 
 from hakobune.core.workflows import limits
-from hakobune.core.workflows.gaps import UNREAD_FUNCTION, unread_target, unread_value
+from hakobune.core.workflows.gaps import unread_target, unread_value
 from hakobune.core.workflows.parse_blocks import BlockParser
-from hakobune.core.workflows.parse_values import expression, is_expression, literal_text, target, template
-from hakobune.core.workflows.reading import Reading
+from hakobune.core.workflows.parse_calls import call
+from hakobune.core.workflows.parse_values import is_expression, literal_text, target, template
+from hakobune.core.workflows.reading import STRANGE_KEY, Reading
 from hakobune.core.workflows.syntax import (
-    Arguments,
     Assign,
     Assignment,
     Body,
-    Call,
     Case,
     Goto,
     Group,
@@ -49,7 +48,6 @@ _SINGLE: Final = frozenset({"assign", "call", "raise", "return"})  # keys of bod
 _JUMP_TARGETS: Final = frozenset({"end", "break", "continue"})
 _USUAL_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_FUNCTION: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
 class Home(StrEnum):
@@ -65,6 +63,7 @@ _OWN_KEYS: Final[dict[Home, frozenset[str]]] = {
     Home.CASE: frozenset({"condition", "next"}),
     Home.TRY: frozenset(),
 }
+_KEYS: Final = {home: frozenset({*_COMPANIONS, *_OWNERS, *own}) for home, own in _OWN_KEYS.items()}
 
 
 class StepParser:
@@ -75,7 +74,7 @@ class StepParser:
         self._blocks = BlockParser(reading, self.steps, self._body_of_try, self.name)
         self._parsers: dict[str, Callable[[Map, Entry], Body | None]] = {
             "assign": lambda _, main: self._assign(main),
-            "call": self._call,
+            "call": lambda node, main: call(reading, node, main),
             "for": lambda _, main: self._blocks.loop(main),
             "parallel": lambda _, main: self._blocks.parallel(main),
             "raise": lambda _, main: Raise(template(reading, main.value, "raise value")),
@@ -184,7 +183,7 @@ class StepParser:
 
     def _meant(self, node: Map, home: Home) -> Map:
         """The map of a body, with its keys checked."""
-        return self._reading.check_keys(node, {*_COMPANIONS, *_OWNERS, *_OWN_KEYS[home]}, f"a {home}")
+        return self._reading.check_keys(node, _KEYS[home], f"a {home}")
 
     def _body(self, node: Map, owner: Entry | Map, home: Home) -> tuple[Body | None, Jump | None]:
         """The one thing that a step, an entry of a switch or a `try` does, and where it goes then."""
@@ -194,9 +193,7 @@ class StepParser:
         next_entry = node.entry("next")
         jump = None if next_entry is None else self._jump(next_entry.value)
         if not mains:
-            for entry in node.entries:
-                if entry.key in _OWNERS:
-                    self._complain_of_companion(entry, None)
+            self._companions_alone(node)
             is_told = reading.is_doubtful(node, {*_COMPANIONS, *jump_keys})
             if next_entry is None and home is not Home.CASE and not is_told:
                 reading.complain(
@@ -227,6 +224,15 @@ class StepParser:
         if len(mains) > 1:
             return self._things(node, mains), jump
         return self._parsers[main.key](node, main), jump
+
+    def _companions_alone(self, node: Map) -> None:
+        """Of a body that does nothing. It may do what a key says that is not known: then that is what is wrong."""
+        reading = self._reading
+        companions = [entry for entry in node.entries if entry.key in _OWNERS]
+        reading.lose(*companions)
+        if not reading.is_doubtful(node, {*_COMPANIONS, STRANGE_KEY}):
+            for entry in companions:
+                self._complain_of_companion(entry, None)
 
     def _things(self, node: Map, mains: list[Entry]) -> Body | None:
         """The many things that one step does, all of them to be judged. Blocks may be meant to stand in one another."""
@@ -304,70 +310,6 @@ class StepParser:
         value = template(reading, entry.value, "assignment")
         position = reading.position_of(entry)
         return Assignment(left or unread_target(position), value, position)
-
-    # -- call ---------------------------------------------------------------------------------------------------
-
-    def _call(self, node: Map, main: Entry) -> Call:
-        reading = self._reading
-        arguments = self._arguments(node)
-        result_entry = node.entry("result")
-        result = None
-        if result_entry is not None:
-            text = literal_text(reading, result_entry.value, "result")
-            if text is not None:
-                assert isinstance(result_entry.value, Scalar)
-                result = target(reading, text, result_entry.value, "result")
-        function = literal_text(reading, main.value, "call")
-        if function is not None and not _FUNCTION.fullmatch(function):
-            reading.complain(
-                "call",
-                f"'{function}' is not the name of a function or a subworkflow",
-                main.value,
-                remedy="write the name alone, such as 'http.get'; arguments go to 'args'",
-            )
-            function = None
-        return Call(function or UNREAD_FUNCTION, reading.position_of(main.value), arguments, result)
-
-    def _arguments(self, call: Map) -> Arguments:
-        """`args`; an empty one is as good as none."""
-        reading = self._reading
-        entry = call.entry("args")
-        if entry is None:
-            return self._unread_arguments(call) if reading.is_doubtful(call, {"args"}) else Arguments()
-        node = entry.value
-        position = reading.position_of(node)
-        if isinstance(node, Map):
-            wrong = [argument for argument in node.entries if is_expression(argument.key_node)]
-            for argument in wrong:
-                reading.complain(
-                    "args",
-                    "the name of an argument cannot be an expression",
-                    argument,
-                    remedy="write the name, or give 'args' as one expression that makes a map",
-                )
-            named = tuple((argument.key, template(reading, argument.value, "args")) for argument in node.entries)
-            is_unread = wrong or reading.is_doubtful(call, {"args"})
-            return self._unread_arguments(node) if is_unread else Arguments(named=named, position=position)
-        if isinstance(node, Sequence):
-            return Arguments(
-                positional=tuple(template(reading, item, "args") for item in node.items), position=position
-            )
-        if is_expression(node):
-            return Arguments(dynamic=expression(reading, node, "args"), position=position)
-        if node.value is None:
-            return Arguments()
-        reading.complain(
-            "args",
-            f"args must be a map, a list or one expression, it is {kind_of(node)}",
-            node,
-            remedy="write 'name: value' for each argument below 'args:'",
-        )
-        return self._unread_arguments(node)
-
-    def _unread_arguments(self, node: Node) -> Arguments:
-        """Arguments that could not be read: whatever the function takes may be among them."""
-        position = self._reading.position_of(node)
-        return Arguments(dynamic=unread_value(position), position=position)
 
     # -- switch -------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Final, TypeAlias
 
@@ -14,8 +14,11 @@ from hakobune.core.workflows.tree import Entry, Map, Scalar, Sequence, SourceTre
 
 Place: TypeAlias = Scalar | Sequence | Map | Entry | Position
 
+STRANGE_KEY: Final = ""
+"""Stands for any key that is not allowed."""
+
 _NEAR: Final = 0.6  # how alike a key is to the one that is suggested: what difflib takes
-_MEANT: Final = 0.8  # and to the one for which it is read: a letter more, less or in the wrong place
+_LETTERS_TO_REPLACE: Final = 4  # that are right beside a wrong one: "text" is not "next"
 
 
 class Reading:
@@ -102,12 +105,14 @@ class Reading:
             if part is not None:
                 self.gaps.add(self.routine, part)
 
-    def check_keys(self, found: Map, allowed: Iterable[str], owner: str) -> Map:
+    def check_keys(self, found: Map, allowed: Collection[str], owner: str) -> Map:
         """The map as it was most likely meant: of the keys that are allowed. Those that are not are noted.
 
         A key that is nearly the same as a missing one is read as that one, so that the rest of the map is judged as it
         will be once the key is mended.
         """
+        if not found.repeated and all(entry.key in allowed for entry in found.entries):
+            return found
         known = sorted(allowed)
         kept: list[Entry] = []
         present = {entry.key for entry in found.entries}
@@ -122,16 +127,25 @@ class Reading:
                 present.add(near)
                 kept.append(replace(entry, key=near))
                 continue
-            self._doubtful.add((found.start, near))
+            self._doubtful |= {(found.start, near), (found.start, STRANGE_KEY)}
             self.lose(entry)
         self._doubtful.update((found.start, entry.key) for entry in found.repeated)
         self.lose(*found.repeated)
         return replace(found, entries=tuple(kept), repeated=())
 
     def is_doubtful(self, found: Map, keys: Iterable[str]) -> bool:
-        """Whether an entry of the map that was left out, which is noted, may have been the one of such a key."""
+        """Whether an entry of the map that was left out, which is noted, may have been the one of such a key.
+
+        It may be if it was nearly that key, or if STRANGE_KEY is among the keys.
+        """
         return any((found.start, key) in self._doubtful for key in keys)
 
 
 def _is_meant(key: str, near: str) -> bool:
-    return sorted(key) == sorted(near) or difflib.SequenceMatcher(None, key, near).ratio() >= _MEANT
+    """Whether one slip lies between two keys: letters in another order, or one too many, missing or wrong."""
+    if sorted(key) == sorted(near):
+        return True
+    same = sum(block.size for block in difflib.SequenceMatcher(None, key, near).get_matching_blocks())
+    if len(key) == len(near):
+        return same == len(key) - 1 >= _LETTERS_TO_REPLACE
+    return same == min(len(key), len(near)) == max(len(key), len(near)) - 1

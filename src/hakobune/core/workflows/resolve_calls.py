@@ -137,6 +137,8 @@ class Calls:
             remedy = f"the library has no such function in '{first}'"
         elif scope.lookup(first) is not None:
             remedy = f"'{first}' is a variable and holds no function: write {first}[…] to read an element"
+        elif rest:
+            remedy = f"the library has nothing that begins with '{first}', and no '.' is in the name of a subworkflow"
         else:
             remedy = f"add a subworkflow '{path}' to this source, or call a function of the library"
         self._findings.add(Rule.UNKNOWN_FUNCTION, detail, position, remedy=remedy, what=what)

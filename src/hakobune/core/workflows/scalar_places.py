@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+_BLANKS: Final = frozenset(" \t\r\n\x85\u2028\u2029")  # what YAML folds or leaves out, and what it takes for breaks
 _PROPERTIES: Final = re.compile(r"(?:[&!]\S*\s+)*")  # anchor and tag
 _BLOCK_HEADER: Final = re.compile(r"[|>][^\r\n]*(?:\r\n|[\n\r])?")
 _ESCAPED_BREAK: Final = re.compile(r"\\(?:\r\n|[\n\r])[ \t]*")
@@ -30,7 +31,7 @@ def raw_indexes(raw: str, value: str) -> list[int] | None:
 def _indexes(raw: str, at: int, value: str, quote: str) -> list[int] | None:
     found: list[int] = []
     for character in value:
-        if character.isspace() and raw[at : at + 1] != "\\":
+        if character in _BLANKS and raw[at : at + 1] != "\\":
             found.append(at)
             at += raw[at : at + 1] == character
             continue
@@ -45,7 +46,7 @@ def _indexes(raw: str, at: int, value: str, quote: str) -> list[int] | None:
 
 def _behind_blanks(raw: str, at: int, *, has_escapes: bool) -> int:
     while True:
-        while raw[at : at + 1].isspace():
+        while raw[at : at + 1] in _BLANKS:
             at += 1
         hidden = _ESCAPED_BREAK.match(raw, at) if has_escapes else None
         if hidden is None:

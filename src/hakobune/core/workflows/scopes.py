@@ -147,10 +147,6 @@ class RoutineScopes:
         frame.slots += 1
         return frame.slots - 1
 
-    def blocks_with(self, name: str) -> tuple[int, ...]:
-        """The blocks that have a variable of this name of their own, in the order of the text."""
-        return tuple(block for block, scope in self._scopes.items() if name in scope.own_names)
-
     # -- the walk -----------------------------------------------------------------------------------------------
 
     def _open(self, block: int, kind: ScopeKind, outer: Scope | None, shared: frozenset[str] = frozenset()) -> Scope:

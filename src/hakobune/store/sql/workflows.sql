@@ -23,11 +23,6 @@ SELECT w.*, r.doc AS revision_doc FROM workflows w
 JOIN workflow_revisions r ON r.workflow_uid = w.uid AND r.ordinal = w.revision_ordinal
 WHERE w.project = :project AND w.location = :location AND w.workflow = :workflow
 
--- name: workflow_by_uid
-SELECT w.*, r.doc AS revision_doc FROM workflows w
-JOIN workflow_revisions r ON r.workflow_uid = w.uid AND r.ordinal = w.revision_ordinal
-WHERE w.uid = :uid
-
 -- name: list_workflows
 SELECT w.*, r.doc AS revision_doc FROM workflows w
 JOIN workflow_revisions r ON r.workflow_uid = w.uid AND r.ordinal = w.revision_ordinal

@@ -43,10 +43,6 @@ class SqliteWorkflowsRead:
         row = self._one("find_workflow", project=name.project, location=name.location, workflow=name.workflow)
         return None if row is None else workflow_from_row(row)
 
-    def workflow_by_uid(self, uid: str) -> Workflow | None:
-        row = self._one("workflow_by_uid", uid=uid)
-        return None if row is None else workflow_from_row(row)
-
     def list_workflows(self, project: str, location: str | None, page: Page) -> list[Workflow]:
         workflow, _, place = page.after.partition("/")
         found = self._all(

@@ -7,8 +7,8 @@ from expression_world import UNSET, FixedContext, Variables, error_of, evaluated
 
 from hakobune.core.workflows.expr.compile import Unresolved, compile_expression
 from hakobune.core.workflows.expr.grammar import parse_expression
-from hakobune.core.workflows.expr.nodes import Binary, Held, Literal, Operator
-from hakobune.core.workflows.expr.walk import replace_calls
+from hakobune.core.workflows.expr.nodes import Binary, CallOf, Held, Literal, Operator
+from hakobune.core.workflows.expr.walk import rebuilt
 from hakobune.core.workflows.failures import Failure
 from hakobune.core.workflows.frames import Frame
 from hakobune.core.workflows.stdlib import library
@@ -198,7 +198,7 @@ def test_given_number_literals_when_their_operation_raises_then_it_does_so_in_th
 
 
 def test_given_a_held_value_when_evaluated_then_the_own_slot_is_read() -> None:
-    tree = replace_calls(parse_expression("sub(1) + 1"), lambda call: Held(1, call.at))
+    tree = rebuilt(parse_expression("sub(1) + 1"), lambda node: Held(1, node.at) if isinstance(node, CallOf) else node)
     assert tree == Binary(Operator.ADD, Held(1), Literal(1, 9))
     evaluate = compile_expression(tree, Variables())
     frame = Frame(2, FixedContext())

@@ -1,11 +1,11 @@
-"""Ways through a tree: calls, names, and the replacement of calls."""
+"""Ways through a tree: calls, names, and trees made anew."""
 
 from __future__ import annotations
 
 import pytest
 
 from hakobune.core.workflows.expr.grammar import parse_expression
-from hakobune.core.workflows.expr.nodes import Held
+from hakobune.core.workflows.expr.nodes import CallOf, Expression, Held
 from hakobune.core.workflows.expr.walk import (
     calls,
     contains_call,
@@ -14,7 +14,7 @@ from hakobune.core.workflows.expr.walk import (
     names_read,
     nodes,
     paths_read,
-    replace_calls,
+    rebuilt,
 )
 
 EVERYTHING = 'f(a.b, not g(c[h(d)])) + -e * len([i, {"k": j(k)}]) == null or l and 1'
@@ -62,11 +62,13 @@ def test_given_a_tree_when_measured_then_the_longest_way_down_counts() -> None:
 def test_given_calls_when_replaced_then_inner_ones_come_first_and_the_rest_stays() -> None:
     seen: list[str] = []
 
-    def held(call: object) -> Held:
-        seen.append(getattr(call, "path", ""))
+    def held(node: Expression) -> Expression:
+        if not isinstance(node, CallOf):
+            return node
+        seen.append(node.path)
         return Held(len(seen))
 
-    tree = replace_calls(parse_expression(EVERYTHING), held)
+    tree = rebuilt(parse_expression(EVERYTHING), held)
     assert seen == ["h", "g", "f", "j", "len"]
     assert not list(calls(tree))
     assert sum(isinstance(node, Held) for node in nodes(tree)) == 2
@@ -75,7 +77,7 @@ def test_given_calls_when_replaced_then_inner_ones_come_first_and_the_rest_stays
 def test_given_a_part_that_changes_when_rebuilt_then_every_kind_of_node_around_it_is_new() -> None:
     for text in ("f().a", "f()[1]", "x[f()]", "not f()", "-f()", "f() + 1", "1 and f()", "[1, f()]", '{"a": f()}'):
         tree = parse_expression(text)
-        changed = replace_calls(tree, lambda call: parse_expression("y"))
+        changed = rebuilt(tree, lambda node: parse_expression("y") if isinstance(node, CallOf) else node)
         assert changed != tree
         assert [name.name for name in names_read(changed)][-1] == "y"
         assert list(calls(tree))
@@ -83,4 +85,4 @@ def test_given_a_part_that_changes_when_rebuilt_then_every_kind_of_node_around_i
 
 def test_given_no_calls_when_replaced_then_the_same_tree_comes_back() -> None:
     tree = parse_expression("a + [1, {b: -c.d}]")
-    assert replace_calls(tree, lambda call: Held(0)) is tree
+    assert rebuilt(tree, lambda node: Held(0) if isinstance(node, CallOf) else node) is tree

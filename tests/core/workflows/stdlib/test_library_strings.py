@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from library_calls import call, refused
 
 from hakobune.core.workflows.failures import Failure
-from hakobune.core.workflows.stdlib.sizes import RESULT_CHARACTERS_MAX, check_result, check_text
+from hakobune.core.workflows.stdlib.sizes import RESULT_CHARACTERS_MAX, check_result
 from hakobune.core.workflows.values import Value
 
 ONE_TEXT = ["text.to_lower", "text.to_upper", "text.url_decode", "text.url_encode", "text.url_encode_plus"]
@@ -194,19 +194,6 @@ def test_texts_only(value: Value) -> None:
     assert refused("text.replace_all", value, "a", "b").startswith("TypeError: text.replace_all: argument 'source'")
     assert refused("text.replace_all", "a", value, "b").startswith("TypeError: text.replace_all: argument 'substr'")
     assert refused("text.replace_all", "a", "b", value).startswith("TypeError: text.replace_all: argument 'repl'")
-
-
-def test_a_string_may_have_256_kb_of_utf_8() -> None:
-    check_text("a" * 262_144)
-    check_text("日" * 87_381)
-    check_text(b"a" * 300_000)
-    for too_long in ("a" * 262_145, "日" * 87_382):
-        with pytest.raises(Failure) as raised:
-            check_text(too_long)
-        assert not raised.value.is_catchable
-    check_text("abcd", string_bytes=4)
-    with pytest.raises(Failure):
-        check_text("abcde", string_bytes=4)
 
 
 def test_a_result_is_measured_before_it_is_made() -> None:

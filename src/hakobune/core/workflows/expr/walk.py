@@ -144,8 +144,3 @@ def _with_children(node: _Parent, parts: Sequence[Expression]) -> Expression:
             return replace(node, arguments=tuple(parts))
         case _:
             assert_never(node)
-
-
-def replace_calls(root: Expression, change: Callable[[CallOf], Expression]) -> Expression:
-    """The tree with each call given to `change`, the calls in its arguments before it, in the order of evaluation."""
-    return rebuilt(root, lambda node: change(node) if isinstance(node, CallOf) else node)
