@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,7 @@ def hakobune(
     monkeypatch.setenv("HAKOBUNE_URL", stub.url)
     monkeypatch.setenv("CLOUDSDK_CORE_PROJECT", stub_server.PROJECT)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", io.StringIO())  # nobody is there to be asked
 
     def call(*argv: str) -> Outcome:
         capsys.readouterr()

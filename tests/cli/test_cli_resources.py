@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -269,6 +270,28 @@ def test_given_nobody_to_ask_then_nothing_is_deleted_or_cancelled(
     assert "Do you want to continue (Y/n)?" in answer.err
     assert "not in an interactive session" in answer.err
     assert stub.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "said"),
+    [
+        ("y\n", 0, "Deleted job [x].\n"),
+        ("YES\n", 0, "Deleted job [x].\n"),
+        ("\n", 0, "Deleted job [x].\n"),
+        ("perhaps\ny\n", 0, "Please enter 'y' or 'n':  "),
+        ("n\n", 1, "Aborted by user."),
+        ("perhaps\n", 1, "not in an interactive session"),
+    ],
+)
+def test_given_an_answer_through_a_pipe_when_a_command_asks_then_it_counts(
+    hakobune: Call, stub: stub_server.Stub, monkeypatch: pytest.MonkeyPatch, typed: str, code: int, said: str
+) -> None:
+    stub.add_job("x")
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+    answer = hakobune("run", "jobs", "delete", "x")
+    assert answer.code == code, answer.err
+    assert said in answer.err
+    assert bool(stub.writes()) is (code == 0)
 
 
 def test_given_an_active_execution_when_deleting_a_job_then_the_question_says_so(

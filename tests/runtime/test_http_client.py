@@ -20,7 +20,8 @@ from cryptography.x509.oid import NameOID
 
 from hakobune.core.workflows.effects import HttpRequest, HttpResponse, NoResponse, Token, TokenKind, Trouble
 from hakobune.core.workflows.limits import HTTP_RESPONSE_BYTES
-from hakobune.runtime.http_client import AiohttpTransport, redirected, refused_host
+from hakobune.runtime.http_client import AiohttpTransport, redirected
+from hakobune.runtime.http_hosts import host_of, is_this_machine, refused_host
 
 pytestmark = pytest.mark.anyio
 
@@ -372,6 +373,15 @@ async def test_given_a_host_with_other_letters_when_asked_then_its_name_in_the_d
         "[fd00:ec2::254]",
         "metadata.google.internal",
         "METADATA.google.internal.",
+        "１６９.254.169.254",
+        "①⑥⑨.254.169.254",
+        "169。254。169。254",
+        "ｍetadata．google｡internal",
+        "[64:ff9b::a9fe:a9fe]",
+        "[64:ff9b:1::a9fe:a9fe]",
+        "[::169.254.169.254]",
+        "[2001:db8::5efe:a9fe:a9fe]",
+        "[2001:0:a9fe:a9fe::]",
         "metadata",
         "224.0.0.1",
         "0.0.0.0",
@@ -380,13 +390,75 @@ async def test_given_a_host_with_other_letters_when_asked_then_its_name_in_the_d
 )
 def test_given_hosts_of_the_machine_itself_when_looked_at_then_they_are_refused_unless_named(host: str) -> None:
     assert refused_host(f"http://{host}:80/latest", ())
-    named = host.strip("[]").lower().rstrip(".")
+    named = host_of(f"http://{host}/")
     assert refused_host(f"http://{host}/", (named,)) == ""
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost", "10.0.0.1", "192.168.1.1", "example.com"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "[::1]", "localhost", "10.0.0.1", "192.168.1.1", "example.com", "[64:ff9b::808:808]"]
+)
 def test_given_hosts_of_a_network_when_looked_at_then_they_may_be_called(host: str) -> None:
     assert refused_host(f"http://{host}/", ()) == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://Example.COM./x", "example.com"),
+        ("http://Bücher。example/", "xn--bcher-kva.example"),
+        ("http://[::1]:80/", "::1"),
+        ("no-url", ""),
+    ],
+)
+def test_given_a_url_when_asked_for_its_host_then_it_has_one_form(url: str, host: str) -> None:
+    assert host_of(url) == host
+
+
+@pytest.mark.parametrize("url", ["http://169%2e254.169.254/", "http://a..ü/"])
+def test_given_a_host_that_is_no_name_when_asked_for_then_it_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="host"):
+        host_of(url)
+
+
+@pytest.mark.parametrize(
+    ("host", "is_local"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost", True),
+        ("a.localhost", True),
+        ("127.example", False),
+        ("127.0.0.1.example", False),
+        ("localhost.example", False),
+        ("", False),
+    ],
+)
+def test_given_a_host_then_only_what_can_be_nothing_else_is_this_machine(host: str, is_local: bool) -> None:
+    assert is_this_machine(host) is is_local
+
+
+async def test_given_a_name_below_localhost_when_asked_then_it_is_this_machine(transport: AiohttpTransport) -> None:
+    async with serving(plain()) as server:
+        assert isinstance(await transport.send(ask(f"http://some.localhost:{server.port}/")), HttpResponse)
+    assert b"host: some.localhost" in server.heads[0].lower()
+
+
+@pytest.mark.parametrize("host", ["１６９.254.169.254", "①⑥⑨.254.169.254", "169。254。169。254"])
+async def test_given_other_digits_and_dots_when_asked_then_the_address_is_refused_all_the_same(
+    transport: AiohttpTransport, host: str
+) -> None:
+    trouble, detail = await refused(transport, ask(f"http://{host}/computeMetadata/v1/", timeout_s=5))
+    assert (trouble, "link-local" in detail) == (Trouble.INVALID, True)
+
+
+async def test_given_an_expect_header_when_sent_then_it_is_dropped(transport: AiohttpTransport) -> None:
+    async with serving(plain()) as server:
+        request = ask(server.url, method="POST", body=b"x", headers=(("Expect", "100-continue"), ("X-A", "1")))
+        with anyio.fail_after(5):
+            assert isinstance(await transport.send(request), HttpResponse)
+    assert b"expect" not in server.heads[0].lower()
+    assert server.bodies == [b"x"]
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,8 @@ async def test_given_a_request_when_sent_then_it_carries_the_key_of_its_call_unl
         ("https://run.googleapis.com/v2/x", True),
         ("https://us-central1-run.googleapis.com/v2/x", True),
         ("https://RUN.googleapis.com./v2/x", True),
+        ("https://run.googleapis。com/v2/x", True),
+        ("https://ｒun.googleapis.com/v2/x", True),
         ("https://run.googleapis.com.evil.example/", False),
         ("https://googleapis.com.example/", False),
         ("https://notgoogleapis.com/", False),
@@ -136,7 +138,8 @@ async def test_given_a_host_when_it_is_googles_then_it_is_our_front_door_and_not
 ) -> None:
     outside, inside = Sent(), Sent()
     await House(tmp_path, outside, inside).ask(url)
-    assert (inside.urls, outside.urls) == (([url], []) if is_inside else ([], [url]))
+    plain = "https://run.googleapis.com/v2/x" if "central" not in url else url
+    assert (inside.urls, outside.urls) == (([plain], []) if is_inside else ([], [url]))
 
 
 async def test_given_a_google_host_that_is_not_served_when_no_credentials_are_set_then_nothing_is_sent(
@@ -186,6 +189,10 @@ async def test_given_a_slow_chain_of_redirects_when_the_time_is_over_then_it_is_
         (TokenKind.OIDC, "https://a.example/", True),
         (TokenKind.OIDC, "http://a.example/", False),
         (TokenKind.OIDC, "http://127.0.0.1:8/", True),
+        (TokenKind.OIDC, "http://127.attacker.example/", False),
+        (TokenKind.OAUTH2, "http://127.0.0.1.attacker.example/", False),
+        (TokenKind.OAUTH2, "http://localhost./", True),
+        (TokenKind.OAUTH2, "https://run.googleapis.com./", True),
         (TokenKind.OIDC, "http://named.example/", True),
         (TokenKind.OAUTH2, "https://run.googleapis.com/", True),
         (TokenKind.OAUTH2, "https://a.example/", False),

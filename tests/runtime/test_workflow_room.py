@@ -31,12 +31,16 @@ async def test_given_a_definition_with_problems_when_deployed_then_the_operation
 ):
     world = World()
     async with world.up():
-        made = await world.room.changes.create(NAME, WorkflowDraft(source_contents="main: {steps: [{a: {next: nowhere}}]}"))
+        made = await world.room.changes.create(
+            NAME, WorkflowDraft(source_contents="main: {steps: [{a: {next: nowhere}}]}")
+        )
         assert made.error is not None
         assert "nowhere" in made.error[1]
         with pytest.raises(NotFound):
             await world.room.questions.get(NAME)
-        dry = await world.room.changes.create(NAME, WorkflowDraft(source_contents=a_flow("return: 1")), validate_only=True)
+        dry = await world.room.changes.create(
+            NAME, WorkflowDraft(source_contents=a_flow("return: 1")), validate_only=True
+        )
         assert dry.error is None
         with pytest.raises(NotFound):
             await world.room.questions.get(NAME)

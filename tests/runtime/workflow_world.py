@@ -21,6 +21,7 @@ from hakobune.core.workflows.events import Answered, Command, Stamped
 from hakobune.core.workflows.limits import Strictness
 from hakobune.core.workflows.model import FINAL_STATES, ExecutionState, WorkflowExecution
 from hakobune.runtime.settings import Settings
+from hakobune.runtime.threads import InlineThreads
 from hakobune.runtime.wheel import Interceptor, Wheel
 from hakobune.runtime.workflow_driver import ROOM
 from hakobune.runtime.workflow_executions import Observer, WorkflowExecutions
@@ -124,7 +125,7 @@ class World:
         """Put a new runtime together."""
         self.store = SqliteStore.inline(self.disk, interceptor)
         self.wheel = Wheel(self.store, self.clock, owner=self.identifiers.uid(), interceptor=watch)
-        plans = Plans(Strictness.STRICT)
+        plans = Plans(Strictness.STRICT, InlineThreads())
         self.executions = WorkflowExecutions(self.wheel, self.settings, self.identifiers, plans, self.calls)
         self.executions.observer = self.observer
         self.room = WorkflowsRoom(self.wheel, self.identifiers, plans, self.executions)

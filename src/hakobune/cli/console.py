@@ -68,7 +68,7 @@ class Console:
     def is_interactive(self) -> bool:
         """Whether there is somebody to ask."""
         disabled = os.environ.get("CLOUDSDK_CORE_DISABLE_PROMPTS", "").lower() in ("1", "true", "yes", "on")
-        return not self.quiet and not disabled and sys.stdin.isatty() and sys.stderr.isatty()
+        return not self.quiet and not disabled and sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
     @property
     def takes_defaults(self) -> bool:
@@ -76,15 +76,18 @@ class Console:
         return self.quiet or os.environ.get("CLOUDSDK_CORE_DISABLE_PROMPTS", "").lower() in ("1", "true", "yes", "on")
 
     def confirm(self, text: str) -> None:
-        """Ask whether to go on. Raises CommandError when the answer is no, or when there is nobody to ask."""
+        """Ask whether to go on. Raises CommandError when the answer is no, or when there is nobody to ask.
+
+        As with the real gcloud, an answer may come through a pipe (`echo y | …`); a pipe that is empty is nobody.
+        """
         if self.takes_defaults:
             return
         _write(sys.stderr, f"{text}\n\nDo you want to continue (Y/n)?  ")
-        if not self.is_interactive:
-            _write(sys.stderr, "\n")
-            raise CommandError(NOT_INTERACTIVE)
         while True:
-            line = sys.stdin.readline()
+            line = sys.stdin.readline() if sys.stdin is not None else ""
+            if not line and not self.is_interactive:
+                _write(sys.stderr, "\n")
+                raise CommandError(NOT_INTERACTIVE)
             if not line or line.strip().lower() in ("n", "no"):
                 _write(sys.stderr, "\n")
                 raise CommandError("Aborted by user.")

@@ -78,7 +78,7 @@ class Runtime:
         self.transport = outside.transport or AiohttpTransport(allowed_hosts=settings.http_allowed_hosts)
         self._workflow_log = WorkflowLog(self.logs, outside.clock)
         self._calls = WorkflowCalls(settings, outside.clock, self.credentials, self._workflow_log, self.transport)
-        plans = Plans(settings.limits)
+        plans = Plans(settings.limits, outside.threads)
         driven = WorkflowExecutions(self.wheel, settings, outside.identifiers, plans, self._calls)
         driven.observer = self._workflow_log
         self.workflows = WorkflowsRoom(self.wheel, outside.identifiers, plans, driven)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import io
-import ipaddress
 import socket
 import ssl
 import zlib
@@ -19,6 +18,15 @@ import anyio.to_thread
 
 from hakobune.core.workflows.effects import HttpRequest, HttpResponse, NoResponse, Trouble
 from hakobune.core.workflows.limits import HTTP_RESPONSE_BYTES
+from hakobune.runtime.http_hosts import (
+    host_of,
+    is_local_name,
+    is_this_machine,
+    plain_host,
+    plain_url,
+    refused_address,
+    refused_host,
+)
 
 if TYPE_CHECKING:
     import aiohttp
@@ -35,9 +43,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _OF_BODY = frozenset({"content-type", "content-encoding", "content-language"})
 _CREDENTIALS = frozenset({"authorization", "cookie"})
 _PORTS = {"http": 80, "https": 443}
-_REFUSED_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog"})
-# Metadata servers whose address is not one of the link: Amazon's over IPv6, Alibaba's, Azure's.
-_REFUSED_ADDRESSES = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200", "168.63.129.16")))
+_DROPPED = frozenset({"expect"})  # the client waits for an answer to it, and a server that knows it not never sends one
 
 
 class Transport(Protocol):
@@ -54,38 +60,6 @@ class Transport(Protocol):
 
 
 # -- where requests may go ------------------------------------------------------------------------------------------
-
-
-def refused_host(url: str, allowed: tuple[str, ...]) -> str:
-    """Why a host may not be called by a workflow, or "". Addresses of the link (169.254.0.0/16, fe80::/10) hold what
-    machines tell themselves: the metadata of a cloud, for example. What a name stands for is looked at when it is
-    resolved. Raises ValueError if the URL has no host."""
-    host = (urlsplit(url).hostname or "").lower().rstrip(".")
-    if not host:
-        raise ValueError("the URL names no host")
-    if host in allowed:
-        return ""
-    if host in _REFUSED_NAMES:
-        return f"{host} is the metadata server of a machine"
-    kind = _refused_address(host)
-    return f"{host} {kind}" if kind else ""
-
-
-def _refused_address(text: str) -> str:
-    """Why this address may not be called, or "": also for what is no address."""
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return ""
-    if isinstance(address, ipaddress.IPv6Address):
-        address = address.ipv4_mapped or address.sixtofour or address
-    if address.is_link_local:
-        return "is a link-local address"
-    if address in _REFUSED_ADDRESSES:
-        return "is the metadata server of a machine"
-    if address.is_multicast or address.is_unspecified:
-        return "is no address of a server"
-    return ""
 
 
 class _RefusedAddress(OSError):
@@ -133,7 +107,7 @@ def _is_same_place(url: str, target: str) -> bool:
     old, new = urlsplit(url), urlsplit(target)
     old_port = old.port or _PORTS.get(old.scheme)
     new_port = new.port or _PORTS.get(new.scheme)
-    if old.hostname != new.hostname:
+    if host_of(url) != host_of(target):
         return False
     if (old.scheme, old_port) == (new.scheme, new_port):
         return True
@@ -166,24 +140,28 @@ class AiohttpTransport:
         if self._session is None:
             return NoResponse(trouble=Trouble.CONNECTION_FAILED, detail="the runtime is stopping")
         try:
-            refusal = refused_host(request.url, self._allowed)
+            url = _encoded(plain_url(request.url))
+            # Of what is connected to, and not of what was written: no two readings of a URL can differ then.
+            refusal = refused_host(str(url), self._allowed)
             if refusal:
                 return _refused(refusal)
-            return await self._exchange(self._session, request)
+            return await self._exchange(self._session, request, url)
         except ValueError as error:
             return NoResponse(trouble=Trouble.INVALID, detail=f"the request cannot be sent: {error}")
 
-    async def _exchange(self, session: aiohttp.ClientSession, request: HttpRequest) -> HttpResponse | NoResponse:
+    async def _exchange(
+        self, session: aiohttp.ClientSession, request: HttpRequest, url: URL
+    ) -> HttpResponse | NoResponse:
         """Raises ValueError: the request cannot be sent as it is."""
         import aiohttp
 
-        url = _encoded(request.url)
+        headers = [item for item in request.headers if item[0].lower() not in _DROPPED]
         tls = True if request.ca_certificate is None else _tls(request.ca_certificate)
         body = None if request.body is None else io.BytesIO(request.body)
         has_answer = False
         try:
             async with session.request(
-                request.method, url, headers=request.headers, data=body, allow_redirects=False, ssl=tls
+                request.method, url, headers=headers, data=body, allow_redirects=False, ssl=tls
             ) as response:
                 has_answer = True
                 return await _received(response)
@@ -226,10 +204,15 @@ def _session(allowed: tuple[str, ...]) -> aiohttp.ClientSession:
         async def resolve(
             self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
         ) -> list[ResolveResult]:
-            found = await self._real.resolve(host, port, family)
-            if host.lower().rstrip(".") not in allowed:
+            name = plain_host(host)
+            found = await self._real.resolve("localhost" if is_local_name(name) else host, port, family)
+            for result in found:
+                result["hostname"] = host
+            if is_local_name(name) and not all(is_this_machine(result["host"]) for result in found):
+                raise _RefusedAddress(f"{host} does not stand for this machine")
+            if name not in allowed:
                 for result in found:
-                    kind = _refused_address(result["host"])
+                    kind = refused_address(result["host"])
                     if kind:
                         raise _RefusedAddress(f"{host} stands for {result['host']}, which {kind}")
             return found
@@ -252,8 +235,8 @@ def _session(allowed: tuple[str, ...]) -> aiohttp.ClientSession:
 
 
 def _encoded(url: str) -> URL:
-    """A URL that is sent as it is: its author has encoded it. Only a host with letters beyond ASCII gets its name in
-    the DNS. Raises ValueError for what would break out of the request's first line."""
+    """A URL that is sent as it is: its author has encoded it. Raises ValueError for what would break out of the
+    request's first line, and where two readings of the URL differ in the host."""
     from yarl import URL
 
     if any(character <= " " or character == "\x7f" for character in url):
@@ -261,11 +244,10 @@ def _encoded(url: str) -> URL:
     found = URL(url, encoded=True)
     if found.scheme not in _PORTS:
         raise ValueError("the URL does not begin with http:// or https://")
-    host = urlsplit(url).hostname
-    if host is not None and not host.isascii():
-        found = found.with_host(host)
     if not str(found).isascii():
         raise ValueError("the URL has characters that are not encoded")
+    if plain_host(found.raw_host or "") != host_of(url):
+        raise ValueError("the URL's host can be read in two ways")
     return found
 
 

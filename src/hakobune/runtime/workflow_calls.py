@@ -35,6 +35,7 @@ from hakobune.runtime.clock import Clock
 from hakobune.runtime.credentials import Credentials
 from hakobune.runtime.google_token import GoogleToken
 from hakobune.runtime.http_client import Transport, redirected
+from hakobune.runtime.http_hosts import host_of, is_this_machine, plain_url
 from hakobune.runtime.settings import Settings
 
 _log = logging.getLogger("hakobune.workflows")
@@ -95,7 +96,7 @@ class WorkflowCalls:
         answer: Answer
         match effect:
             case HttpRequest():
-                key = f"{execution.name}/{command.call}"
+                key = f"{execution.name}/{effect.key or command.call}"
                 answer = await self._request(execution, _keyed(effect, key))
             case WriteLog():
                 answer = await self._write_log(execution, command, effect)
@@ -133,7 +134,11 @@ class WorkflowCalls:
 
     async def _send(self, request: HttpRequest) -> HttpResponse | NoResponse:
         """One request to where its host is served: here, in the user's own services, or outside."""
-        host = _host(request.url)
+        try:
+            request = replace(request, url=plain_url(request.url))
+            host = host_of(request.url)
+        except ValueError as error:
+            return NoResponse(trouble=Trouble.INVALID, detail=f"the request cannot be sent: {error}")
         if is_google(host):
             return await self._google(request, host)
         if host.endswith(".run.app"):
@@ -203,14 +208,6 @@ def _keyed(request: HttpRequest, key: str) -> HttpRequest:
     return replace(request, headers=(*request.headers, (KEY_HEADER, key)))
 
 
-def _host(url: str) -> str:
-    """The host, or "" for what is no URL: whoever sends it will say so."""
-    try:
-        return (urlsplit(url).hostname or "").lower().rstrip(".")
-    except ValueError:
-        return ""
-
-
 def is_google(host: str) -> bool:
     """Whether a host is one of Google's APIs: those are served here."""
     return host == "googleapis.com" or host.endswith(".googleapis.com")
@@ -223,9 +220,10 @@ def is_served(host: str) -> bool:
 
 
 def service_url(url: str, services: Mapping[str, str]) -> str | None:
-    """Where the service of a `.run.app` URL listens: the longest name that, followed by "-", begins the label."""
+    """Where the service of a `.run.app` URL listens: the longest name that, followed by "-", begins the label.
+    Raises ValueError."""
     parts = urlsplit(url)
-    label = (parts.hostname or "").partition(".")[0]
+    label = host_of(url).partition(".")[0]
     fitting = [name for name in services if label == name or label.startswith(f"{name}-")]
     if not fitting:
         return None
@@ -236,11 +234,10 @@ def service_url(url: str, services: Mapping[str, str]) -> str | None:
 def check_token_host(token: Token, url: str, allowed: tuple[str, ...]) -> None:
     """Tokens go to Google's APIs (OAuth2), to https (OIDC), to this machine and to hosts that the settings name.
     Raises ValueError."""
-    parts = urlsplit(url)
-    host = (parts.hostname or "").lower()
-    if host in allowed or host in {"localhost", "::1"} or host.startswith("127.") or host.endswith(".localhost"):
+    host = host_of(url)
+    if host in allowed or is_this_machine(host):
         return
-    if parts.scheme != "https":
+    if urlsplit(url).scheme != "https":
         raise ValueError(f"the URL is invalid for auth type {token.kind}: it is not https")
     if token.kind is TokenKind.OAUTH2 and not is_google(host):
         raise ValueError(f"the URL is invalid for auth type {token.kind}: {host} is not a host of googleapis.com")

@@ -33,7 +33,7 @@ class WorkflowChanges:
         self, name: WorkflowName, draft: WorkflowDraft, *, validate_only: bool = False
     ) -> WorkflowOperation:
         """Deploy a new workflow. What is wrong with its definition is the operation's error."""
-        refusal = self._problem(draft.source_contents)
+        refusal = await self._problem(draft.source_contents)
 
         def unit(turn: Turn) -> WorkflowOperation:
             if turn.tx.workflows.find_workflow(name) is not None:
@@ -52,7 +52,7 @@ class WorkflowChanges:
 
     async def patch(self, name: WorkflowName, draft: WorkflowDraft, fields: frozenset[str]) -> WorkflowOperation:
         """Change the named fields (of WorkflowDraft). Executions under way keep their revision. Raises NotFound."""
-        refusal = self._problem(draft.source_contents) if "source_contents" in fields else None
+        refusal = await self._problem(draft.source_contents) if "source_contents" in fields else None
 
         def unit(turn: Turn) -> WorkflowOperation:
             old = turn.tx.workflows.find_workflow(name)
@@ -83,10 +83,10 @@ class WorkflowChanges:
         await self._executions.quota.fill(name.project, name.location)
         return operation
 
-    def _problem(self, source: str) -> tuple[int, str] | None:
+    async def _problem(self, source: str) -> tuple[int, str] | None:
         """What is wrong with a definition, as the error of its operation."""
         try:
-            self._plans.compile(source)
+            await self._plans.compile(source)
         except InvalidDefinition as invalid:
             return invalid.code.value, invalid.message
         return None

@@ -267,9 +267,9 @@ class WorkflowExecutions:
         """What an execution may use up."""
         return self._folding.limits
 
-    def plan_of(self, execution: WorkflowExecution, revision: Revision) -> Plan:
+    async def plan_of(self, execution: WorkflowExecution, revision: Revision) -> Plan:
         """The plan that an execution runs."""
-        return self._folding.plan_of(execution, revision)
+        return await self._folding.plan_of(execution, revision)
 
     def present(self, execution: WorkflowExecution) -> WorkflowExecution:
         """The execution as it stands now: what only memory knows is added."""

@@ -49,9 +49,9 @@ class Folding:
         self._plans = plans
         self.limits = RunLimits() if settings.limits is Strictness.STRICT else NO_LIMITS  # what an execution may use up
 
-    def plan_of(self, execution: WorkflowExecution, revision: Revision) -> Plan:
+    async def plan_of(self, execution: WorkflowExecution, revision: Revision) -> Plan:
         """The plan that an execution runs."""
-        return self._plans.plan(execution.workflow_uid, revision)
+        return await self._plans.plan(execution.workflow_uid, revision)
 
     async def fold(
         self,
@@ -66,7 +66,7 @@ class Folding:
         Raises CorruptJournal, InvalidDefinition."""
         if revision is None:
             raise CorruptJournal(no_revision(execution))
-        machine = Machine(self.plan_of(execution, revision), limits=self.limits, recorder=calls)
+        machine = Machine(await self.plan_of(execution, revision), limits=self.limits, recorder=calls)
         last: Stamped | None = None
         base_url = ""
         for number, entry in enumerate(entries, 1):

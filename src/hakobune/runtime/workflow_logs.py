@@ -111,7 +111,7 @@ class WorkflowLog(Observer):
             await self._writing.is_written.wait()
 
     async def ended(self, execution: WorkflowExecution, *, is_repeat: bool) -> None:
-        """Returns when the entry of the end is durable. What ended soon after it began may not have told that either."""
+        """Returns when the entry of the end is durable: with that of the begin, which a crash may have kept back."""
         makes, since_s = [partial(end_entry, execution)], None
         if is_repeat and execution.end_s is not None:
             start_s = execution.create_s if execution.start_s is None else execution.start_s

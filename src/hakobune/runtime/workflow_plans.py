@@ -4,34 +4,44 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+import anyio
+
 from hakobune.core.workflows.build import compile_source
 from hakobune.core.workflows.limits import Strictness
 from hakobune.core.workflows.model import Revision
 from hakobune.core.workflows.plan import Plan
+from hakobune.runtime.threads import Threads
 
 _KEPT = 64  # plans: a file of 128 KB becomes about 2 MB
+_COMPILED_AT_ONCE = 2  # a file of 128 KB takes a second of a core
 
 
 class Plans:
-    """Plans of revisions, compiled at most once while they are in use."""
+    """Plans of revisions, compiled at most once while they are in use. Compiling never holds the loop."""
 
-    def __init__(self, strictness: Strictness) -> None:
+    def __init__(self, strictness: Strictness, threads: Threads) -> None:
         self._strictness = strictness
+        self._threads = threads
+        self._compiling = anyio.Semaphore(_COMPILED_AT_ONCE)
         self._kept: OrderedDict[tuple[str, str], Plan] = OrderedDict()
 
-    def compile(self, source: str) -> Plan:
+    async def compile(self, source: str) -> Plan:
         """Raises InvalidDefinition with all problems."""
-        return compile_source(source, strictness=self._strictness)
+        async with self._compiling:
+            return await self._threads.run(compile_source, source, strictness=self._strictness)
 
-    def plan(self, workflow_uid: str, revision: Revision) -> Plan:
+    async def plan(self, workflow_uid: str, revision: Revision) -> Plan:
         """The plan of a deployed revision. Raises InvalidDefinition if this version cannot read it any more."""
         key = (workflow_uid, revision.id)
-        found = self._kept.get(key)
-        if found is None:
-            # It was accepted when it was deployed: a limit that came later must not stop what runs.
-            found = compile_source(revision.source_contents, strictness=Strictness.OFF)
-            self._kept[key] = found
-            if len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
+        if key not in self._kept:
+            async with self._compiling:
+                if key not in self._kept:  # somebody else has asked for it meanwhile
+                    # It was accepted when it was deployed: a limit that came later must not stop what runs.
+                    source = revision.source_contents
+                    plan = await self._threads.run(compile_source, source, strictness=Strictness.OFF)
+                    self._kept[key] = plan
+                    if len(self._kept) > _KEPT:
+                        self._kept.popitem(last=False)
+                    return plan
         self._kept.move_to_end(key)
-        return found
+        return self._kept[key]

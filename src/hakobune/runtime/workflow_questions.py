@@ -153,7 +153,7 @@ class WorkflowQuestions:
             return execution, revision, tx.workflows.journal(execution.uid)
 
         execution, revision, entries = await self._wheel.store.read(look)
-        return execution, self._executions.plan_of(execution, revision), entries
+        return execution, await self._executions.plan_of(execution, revision), entries
 
 
 def _listed(

@@ -53,7 +53,7 @@ class Beginnings:
 
 
 class Quota:
-    """Which executions may begin. All of it happens in the turns of others."""
+    """Which executions may begin. `turn` is the one in which that becomes true: of a request, or of an end."""
 
     def __init__(self, wheel: Wheel, settings: Settings, seeds: Seeds, begun: Beginnings) -> None:
         self._wheel = wheel

@@ -102,6 +102,19 @@ def test_given_a_post_under_an_eager_retry_then_it_is_found(function: str, args:
 
 
 @pytest.mark.parametrize(
+    ("retry", "remedy"),
+    [
+        ("'${http.default_retry}'", "write 'retry: ${http.default_retry_non_idempotent}', or send "),
+        (BLOCK, "write 'predicate: ${http.default_retry_predicate_non_idempotent}', or send "),
+    ],
+)
+def test_given_an_eager_retry_when_it_is_found_then_the_remedy_can_stand_in_its_place(retry: str, remedy: str) -> None:
+    source = retried("http.post", "{url: 'https://a.example'}", retry)
+    finding = next(finding for finding in lint_source(source) if finding.rule == "retried-post")
+    assert finding.remedy.startswith(remedy)
+
+
+@pytest.mark.parametrize(
     ("function", "args", "retry"),
     [
         ("http.get", "{url: 'https://a.example'}", BLOCK),

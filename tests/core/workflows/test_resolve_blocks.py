@@ -200,6 +200,19 @@ def test_given_a_policy_that_can_never_be_one_when_it_is_checked_then_it_is_refu
     assert problem.message == f"error in step a: error evaluating retry policy: '{policy}' is no retry policy"
 
 
+@pytest.mark.parametrize(
+    ("predicate", "policy"),
+    [
+        ("http.default_retry_predicate", "http.default_retry"),
+        ("http.default_retry_predicate_non_idempotent", "http.default_retry_non_idempotent"),
+    ],
+)
+def test_given_a_predicate_in_the_place_of_a_policy_when_it_is_checked_then_its_policy_is_named(
+    predicate: str, policy: str
+) -> None:
+    assert f"'retry: ${{{policy}}}'" in the_problem(attempt(f'"${{{predicate}}}"')).remedy
+
+
 @pytest.mark.parametrize("retry", ['"${htpp.default_retry}"', '{predicate: "${goood}", max_retries: 1}'])
 def test_given_a_name_in_a_retry_that_is_nothing_when_it_is_checked_then_only_the_symbol_is_told(retry: str) -> None:
     assert the_problem(attempt(retry)).rule == "unknown-symbol"

@@ -7,6 +7,7 @@ import pytest
 from hakobune.core.workflows.expr.grammar import parse_expression
 from hakobune.core.workflows.failures import Failure
 from hakobune.core.workflows.frames import UNSET, Frame, Place
+from hakobune.core.workflows.meter import Meter
 from hakobune.core.workflows.positions import Position
 from hakobune.core.workflows.syntax import Constant, Evaluated, ListTemplate, MapTemplate, Template
 from hakobune.core.workflows.templates import compile_template, constant_value
@@ -28,6 +29,7 @@ class OneVariable:
 class NoContext:
     """Nothing here reads the world."""
 
+    meter = Meter()
     environment: dict[str, str] = {}  # noqa: RUF012 - never written
 
     def now_s(self) -> float:

@@ -81,11 +81,12 @@ class GuardMode(Enum):
 @dataclass(frozen=True, slots=True, eq=False)
 class TryPlan:
     """The addresses of a `try`. `left` are the slots of the loops and `except` blocks within its body, whose mark is
-    `mark`."""
+    `mark`; `loops` are these loops."""
 
     handler: int | None
     decide: int | None
     left: tuple[int, ...]
+    loops: range
     mark: Mark
 
 
@@ -246,6 +247,8 @@ class Branch:
             guard = self.guards[-1]
             self.frame = guard.frame
             del self.calls[guard.calls :]
+            for at in guard.plan.loops:
+                guard.frame.end_loop(at)
             if self.recorder is not None:
                 self.recorder.caught(self, raised)
             if guard.mode is GuardMode.BODY and guard.plan.decide is not None:

@@ -33,7 +33,9 @@ class Token:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
     """Send a request and wait for the answer. The idempotency key is added by who sends it, from the call id, unless
-    the headers have one. `body` None: no body. `service` names a connector's API ("run.v2"), "" for `http.*`."""
+    the headers have one. `body` None: no body. `service` names a connector's API ("run.v2"), "" for `http.*`. `key`
+    stands for the call id in the idempotency key: all tries of one connector call share it, so a call that was taken
+    before a crash, and then refused for a while, is not done twice."""
 
     method: str
     url: str
@@ -43,6 +45,7 @@ class HttpRequest:
     token: Token | None = None
     ca_certificate: bytes | None = None
     service: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from hakobune.core.workflows.branches import Branch, Fork, Raised, Thread
 from hakobune.core.workflows.failures import Failure, resource_limit
 from hakobune.core.workflows.limits import RunLimits
+from hakobune.core.workflows.values import measured_size
 
 
 class Forks:
@@ -20,6 +21,7 @@ class Forks:
         self._open: list[Fork] = []  # those with threads that did not begin, the newest last
         self._running = 0
         self._unhandled = 0
+        self._error_bytes = 0  # of the forks that are not joined yet
 
     def begin(self, fork: Fork) -> None:
         """A branch begins to wait for the threads of a step."""
@@ -51,11 +53,15 @@ class Forks:
         if raised is not None:
             fork.errors.append((thread.index, thread.id, raised))
             self._unhandled += 1
+            self._error_bytes += measured_size(raised.value)
             if self._unhandled > self._limits.unhandled_exceptions:
                 raise self._too_many()
+            if self._error_bytes > self._limits.memory_bytes:
+                raise resource_limit(f"the errors of branches are larger than {self._limits.memory_bytes} bytes")
         if fork.running or fork.started < fork.width:
             return False
         self._running += fork.parent.origin is not None
+        self._error_bytes -= sum(measured_size(error.value) for _, _, error in fork.errors)
         return True
 
     def _too_many(self) -> Failure:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
 
-from hakobune.core.workflows.values import Value
+from hakobune.core.workflows.kinds import Value
+from hakobune.core.workflows.meter import Meter
 
 
 class Unset(Enum):
@@ -21,6 +22,11 @@ UNSET: Final = Unset.UNSET
 
 class Context(Protocol):
     """What an expression may learn from outside itself. The same at every replay of the journal."""
+
+    @property
+    def meter(self) -> Meter:
+        """Where work is charged."""
+        ...
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -83,14 +89,21 @@ class FrameShape:
 
 
 class RunFrame(Frame):
-    """A frame with the items that its loops still have before them. Its first `variables` slots have names."""
+    """A frame with the items that its loops still have before them, and the lists that these come from. Its first
+    `variables` slots have names."""
 
-    __slots__ = ("loops", "variables")
+    __slots__ = ("kept", "loops", "variables")
 
     def __init__(self, shape: FrameShape, context: Context, outer: RunFrame | None = None) -> None:
         super().__init__(shape.slots, context, outer)
         self.variables = shape.variables
         self.loops: list[Iterator[Value]] = [NO_ITEMS] * shape.loops
+        self.kept: list[Value] = [None] * shape.loops
+
+    def end_loop(self, at: int) -> None:
+        """A loop is over, or was left: its list is not held any more."""
+        self.loops[at] = NO_ITEMS
+        self.kept[at] = None
 
 
 def forget(frame: RunFrame, slots: Sequence[int]) -> None:

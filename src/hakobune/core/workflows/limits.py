@@ -49,6 +49,12 @@ SOURCE_NODES = 100_000  # our own: values that a source stands for once its alia
 NESTING_DEPTH = 100  # inferred: levels of maps and lists in a source or in JSON; a bound against hostile input
 
 
+# What one execution may hold of the memory of the machine, whatever `--limits` says: our own bounds, about a hundred
+# times those of the service, so that one definition cannot take the whole runtime down.
+CEILING_BYTES = 64 * 1_048_576
+CEILING_CHARACTERS = 16 * 1_048_576  # of one string or result: four bytes each at most
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLimits:
     """What a running execution may use up."""
@@ -69,7 +75,8 @@ NO_LIMITS = RunLimits(
     parallel_depth=100,
     concurrent_branches=10_000,
     unhandled_exceptions=2**62,
-    memory_bytes=2**62,
-    string_bytes=2**62,
-    result_bytes=2**62,
+    memory_bytes=CEILING_BYTES,
+    string_bytes=CEILING_BYTES // 2,
+    result_bytes=CEILING_BYTES,
 )
+"""Of `--limits warn` and `off`: none of the service's limits, and what the machine can bear."""

@@ -26,6 +26,7 @@ from hakobune.core.workflows.lint_sites import (
     try_sites,
     verb,
 )
+from hakobune.core.workflows.stdlib import library
 from hakobune.core.workflows.syntax import Call, Evaluated, Except, Program, Raise, RetryBlock, Try
 
 _FAILING: Final = ("http.", "googleapis.", "events.await_callback", "experimental.executions.", "gke.")
@@ -35,6 +36,8 @@ _NOT_REPEATABLE: Final = frozenset({"POST", "PATCH"})
 _EAGER: Final = frozenset(
     {"http.default_retry", "http.default_retry_predicate", "retry.always"}
 )  # they try again after errors that may have come when all was done
+_SAFE_POLICY: Final = "http.default_retry_non_idempotent"
+_SAFE_PREDICATE: Final = "http.default_retry_predicate_non_idempotent"
 _IDEMPOTENCY_KEY: Final = "idempotency-key"
 _SECRET_HEADERS: Final = frozenset({"authorization", "x-api-key", "x-goog-api-key", "cookie", "proxy-authorization"})
 _SECRET_QUERY: Final = re.compile(r"[?&](?:key|api_?key|token|access_token|password|secret)=[^&]", re.IGNORECASE)
@@ -144,7 +147,9 @@ def _check_retried(site: Site, call: Call) -> Iterator[Finding]:
     if not eager:
         return
     message = f"a {verb(call)} is tried again by {eager}, also where it may have arrived: it may be done twice"
-    remedy = "use http.default_retry_predicate_non_idempotent, or send a stable Idempotency-Key header"
+    # Where a policy stands, a policy is to be written; where its predicate does, a predicate.
+    safe = f"retry: ${{{_SAFE_POLICY}}}" if library.predicate(eager) is None else f"predicate: ${{{_SAFE_PREDICATE}}}"
+    remedy = f"write '{safe}', or send a stable Idempotency-Key header"
     yield _found(LintRule.RETRIED_POST, site, call, message, remedy)
 
 

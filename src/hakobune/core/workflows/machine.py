@@ -53,12 +53,12 @@ from hakobune.core.workflows.events import (
 from hakobune.core.workflows.failures import Failure, resource_limit, timeout_error, value_error
 from hakobune.core.workflows.forks import Forks
 from hakobune.core.workflows.frames import RunFrame
-from hakobune.core.workflows.limits import RunLimits
+from hakobune.core.workflows.limits import CEILING_BYTES, RunLimits
 from hakobune.core.workflows.memory import Memory
 from hakobune.core.workflows.model import CurrentStep, StackFrame, StepCounts
 from hakobune.core.workflows.outcomes import Cancelled, Failed, Outcome, Succeeded
 from hakobune.core.workflows.raising import describe
-from hakobune.core.workflows.values import to_json, utf8_length
+from hakobune.core.workflows.values import measured_size, to_json, utf8_length
 from hakobune.core.workflows.world import Callback, World
 
 __all__ = ["Cancelled", "Failed", "Machine", "Outcome", "Succeeded", "resume"]
@@ -66,6 +66,9 @@ __all__ = ["Cancelled", "Failed", "Machine", "Outcome", "Succeeded", "resume"]
 # Hosts whose calls count as internal steps. Source: Workflows pricing page.
 _INTERNAL_DOMAINS: Final = (".googleapis.com", ".run.app", ".cloudfunctions.net", ".appspot.com", ".cloud.goog")
 
+# Bytes of requests and log entries under way at once, as a multiple of those of the variables that they are made of.
+# Our own: room for the bodies of all branches that can run at once, each a good part of the memory.
+_IN_FLIGHT: Final = 8
 
 _ANSWERS: Final[Mapping[type[Effect], tuple[type[Answer], ...]]] = {
     HttpRequest: (HttpResponse, NoResponse),
@@ -85,7 +88,8 @@ class Machine:
         self._limits = limits
         self._recorder = recorder
         self._world = World()
-        self._memory = Memory(limits, self._frames)
+        self._meter = self._world.meter
+        self._memory = Memory(limits, self._frames, self._meter)
         self._inbox: deque[Stamped] = deque()
         self._is_started = False
         self._ready: deque[Branch] = deque()
@@ -93,6 +97,8 @@ class Machine:
         self._waiters: dict[CallId, Branch] = {}
         self._forks = Forks(limits)
         self._commands: list[Command] = []
+        self._in_flight = 0  # bytes of the effects in `waiting`
+        self._in_flight_limit = min(_IN_FLIGHT * limits.memory_bytes, CEILING_BYTES)
         self._steps = 0
         self._external = 0
         self._last_steps: tuple[CurrentStep, ...] = ()
@@ -104,13 +110,15 @@ class Machine:
         self._inbox.append(stamped)
 
     def advance(self, budget_steps: int) -> bool:
-        """Go on for at most so many steps. True: there is nothing more to do until the next event.
+        """Go on for at most so many steps, or as many as the meter allows: a slice may end between the ops of one step.
+        True: there is nothing more to do until the next event.
 
         Raises CorruptJournal where an event cannot belong to this execution.
         """
+        self._meter.begin_slice()
         while self.outcome is None:
             if self._ready:
-                if budget_steps <= 0:
+                if budget_steps <= 0 or self._meter.is_used_up:
                     return False
                 budget_steps -= self._run(self._ready.popleft(), budget_steps)
             elif self._inbox:
@@ -212,7 +220,7 @@ class Machine:
             callback.requests.append(event.request)
 
     def _wake(self, call: CallId, answer: Answer) -> None:
-        del self.waiting[call]
+        self._in_flight -= _extent(self.waiting.pop(call).effect)
         branch = self._waiters.pop(call)
         branch.answer = answer
         branch.halt = Halt.WAIT
@@ -221,13 +229,16 @@ class Machine:
     # -- running ------------------------------------------------------------------------------------------------
 
     def _run(self, branch: Branch, budget: int) -> int:
-        """Run a branch until it stops, or to the beginning of the step after the last one of the budget.
+        """Run a branch until it stops, or to the beginning of the step after the last one of the budget, or until the
+        work of the slice is done.
 
         Gives the number of steps executed. Two loops: the first one counts; when the budget is used up, the second one
-        goes on to where the next step begins.
+        goes on to where the next step begins. An op that noted in the branch why it stops is always followed by the
+        last op of the plan, whose address is HALT.
         """
         ops, counts, marks = self._plan.ops, self._plan.counts, self._plan.marks
-        recorder = self._recorder
+        recorder, meter = self._recorder, self._meter
+        is_over = False
         budget = left = min(budget, self._limits.steps - self._steps)
         pc = branch.pc
         while True:
@@ -235,19 +246,25 @@ class Machine:
                 if branch.halt is not None:
                     pc = self._settle(branch, branch.halt)
                 if recorder is None:
-                    while left > 0:
+                    while left > 0 and not is_over:
                         left -= counts[pc]
                         pc = ops[pc](branch)
-                    while not counts[pc]:
+                        if meter.op_ns:
+                            is_over = meter.op_ended() and pc != HALT
+                    while not counts[pc] and not is_over:
                         pc = ops[pc](branch)
+                        if meter.op_ns:
+                            is_over = meter.op_ended() and pc != HALT
                 else:
-                    while left > 0 or not counts[pc]:
+                    while (left > 0 or not counts[pc]) and not is_over:
                         left -= counts[pc]
                         mark = marks[pc]
                         if mark is not None:
                             recorder.begin(branch, mark)
                         pc = ops[pc](branch)
-                if self._steps + budget >= self._limits.steps:
+                        if meter.op_ns:
+                            is_over = meter.op_ended() and pc != HALT
+                if not left and counts[pc] and self._steps + budget >= self._limits.steps:
                     raise resource_limit(f"more than {self._limits.steps} steps were executed")
                 branch.pc = pc
                 self._ready.appendleft(branch)
@@ -259,6 +276,7 @@ class Machine:
             except Failure as failure:
                 branch.pc = pc
                 pc = branch.unwind(self._raised(branch, pc, failure))
+                is_over = meter.op_ended() and pc != HALT
         self._steps += budget - left
         return budget - left
 
@@ -329,6 +347,9 @@ class Machine:
             if callback.requests:
                 return callback.requests.pop(0)
             callback.waiters.append(call)
+        self._in_flight += _extent(effect)
+        if self._in_flight > self._in_flight_limit:
+            raise resource_limit(f"more than {self._in_flight_limit} bytes of requests are under way")
         source = self._plan.sources[branch.pc]
         command = Command(
             call=call,
@@ -404,6 +425,9 @@ class Machine:
     # -- errors and the end -------------------------------------------------------------------------------------
 
     def _raised(self, branch: Branch, pc: int, failure: Failure) -> Raised:
+        """An error outlives the variables that it was made of: it is bounded as a result is."""
+        if measured_size(failure.value) > self._limits.result_bytes:
+            failure = resource_limit(f"an error is larger than {self._limits.result_bytes} bytes")
         return Raised(value=failure.value, trace=tuple(self._trace(branch, pc)), is_catchable=failure.is_catchable)
 
     def _trace(self, branch: Branch, pc: int) -> Iterator[StackFrame]:
@@ -462,6 +486,19 @@ def resume(plan: Plan, journal: Iterable[Stamped], limits: RunLimits, recorder: 
             pass
     machine.take_commands()
     return machine
+
+
+def _extent(effect: Effect) -> int:
+    """Bytes that are held until the answer to an effect is there, about."""
+    match effect:
+        case HttpRequest():
+            return len(effect.url) + len(effect.body or b"") + sum(len(n) + len(v) for n, v in effect.headers)
+        case WriteLog():
+            return len(effect.text or "") + (0 if effect.json is None else measured_size(effect.json))
+        case Wait() | AwaitCallback():
+            return 0
+        case _:
+            assert_never(effect)
 
 
 def _is_internal(url: str) -> bool:

@@ -2,8 +2,12 @@
 
 The limit is on the JSON size of all variables of all frames that are alive. To measure that at each assignment would
 cost more than everything else together; so an upper bound is kept, to which each new value is added and from which
-nothing is taken away. When it crosses the limit, everything is measured, and the bound is true again. Sizes found at
-the last measuring are kept, because values never change: measuring again costs little.
+nothing is taken away. When it crosses the limit, everything is measured, and the bound is true again. Sizes of large
+values are kept, because values never change: measuring again costs little. A list that is another one and one element
+more is not measured at all: else to build a list would take the square of its length.
+
+What a frame holds beside its variables (the list that a loop goes over, the parts of an expression that waits for a
+call) has an account of its own: most of it is part of a variable, and would be counted twice.
 
 Source of the rule: quotas page ("Memory usage limit exceeded" as observed); compact JSON as its measure is inferred.
 """
@@ -15,20 +19,27 @@ from typing import Final
 
 from hakobune.core.workflows.failures import resource_limit
 from hakobune.core.workflows.frames import RunFrame, Unset
-from hakobune.core.workflows.limits import RunLimits
+from hakobune.core.workflows.limits import CEILING_BYTES, RunLimits
+from hakobune.core.workflows.meter import HEAVY, Meter
 from hakobune.core.workflows.values import Value, measured_size, utf8_length
 
-# Kinds whose size has no bound. A value of any other kind is covered by what its slot counts from the beginning.
-HEAVY: Final = frozenset({str, bytes, list, dict})
 _SCALAR_BYTES: Final = 32  # more than the text of any number, `true`, `null`
 _ESCAPED: Final = 6  # bytes that one character takes at most in JSON: \u0000
+_WORTH_KEEPING: Final = 1_024  # bytes from which a size is kept; below, measuring again is cheap
+_MEASURE_NS: Final = 10  # for each byte
+# How much may be held beside the variables, as a multiple of these. Our own: each of nested loops, and of the calls
+# inside each other, may go over a part of the largest value.
+_APART: Final = 4
 
 
 class Memory:
     """The account of one execution. `frames` gives the frames that are alive."""
 
-    def __init__(self, limits: RunLimits, frames: Callable[[], Iterable[RunFrame]]) -> None:
+    def __init__(self, limits: RunLimits, frames: Callable[[], Iterable[RunFrame]], meter: Meter) -> None:
         self._limit = limits.memory_bytes
+        self._apart_limit = min(_APART * limits.memory_bytes, CEILING_BYTES)
+        self._apart = 0
+        self._meter = meter
         self._string_limit = limits.string_bytes
         self._frames = frames
         self._bound = 0
@@ -50,14 +61,57 @@ class Memory:
         if self._bound > self._limit:
             self._measure()
 
+    def keep(self, value: Value) -> None:
+        """A frame holds a value beside its variables; to be called after it does.
+
+        Raises Failure (ResourceLimitError, not catchable).
+        """
+        if type(value) in HEAVY:
+            self._apart += self._at_most(value)
+            if self._apart > self._apart_limit:
+                self._measure_kept()
+
     def _at_most(self, value: Value) -> int:
         if isinstance(value, str):
             if len(value) * 4 > self._string_limit:
                 self._check_string(value)
             return len(value) * _ESCAPED + 2
+        if not isinstance(value, list | dict):
+            return measured_size(value)
+        entry = self._known.get(id(value))
+        if entry is not None and entry[0] is value:
+            return entry[1]
+        size = self._grown_size(value)
+        if size is None:
+            size = self._measured(value)
+            if size > self._string_limit:
+                self._check_strings(value)
+        if size >= _WORTH_KEEPING:
+            self._known[id(value)] = (value, size)
+        return size
+
+    def _grown_size(self, value: Value) -> int | None:
+        """The size of a list that is another one of known size and one element more; None for any other value.
+
+        The old list's size is forgotten: mostly nobody has the list any more, and it must not stay because of that.
+        """
+        grown = self._meter.grown
+        if grown is None or grown[0] is not value:
+            return None
+        _, old, element = grown
+        entry = self._known.get(id(old))
+        if entry is None or entry[0] is not old:
+            return None
+        del self._known[id(old)]
+        self._meter.grown = None
+        alone = self._measured([element])  # a comma takes the place of one bracket, the other one is there already
+        if alone > self._string_limit:
+            self._check_strings([element])
+        return entry[1] + alone - 1
+
+    def _measured(self, value: Value) -> int:
         size = measured_size(value)
-        if size > self._string_limit:
-            self._check_strings(value)
+        self._meter.note(size * _MEASURE_NS)
         return size
 
     def _check_string(self, text: str) -> None:
@@ -97,6 +151,16 @@ class Memory:
             return measured_size(value)
         entry = known.get(id(value)) or self._known.get(id(value))
         if entry is None or entry[0] is not value:
-            entry = (value, measured_size(value))
+            entry = (value, self._measured(value))
         known[id(value)] = entry
         return entry[1]
+
+    def _measure_kept(self) -> None:
+        known: dict[int, tuple[Value, int]] = {}
+        for frame in self._frames():
+            for value in (*frame.kept, *frame.slots[frame.variables :]):
+                if type(value) in HEAVY and not isinstance(value, Unset):
+                    self._size(value, known)
+        self._apart = sum(size for _, size in known.values())
+        if self._apart > self._apart_limit:
+            raise resource_limit("Memory usage limit exceeded")

@@ -245,7 +245,9 @@ def _with_children(node: Expression, parts: Sequence[Expression]) -> Expression:
 
 def _hold(evaluate: Evaluate, slot: int, after: int) -> Op:
     def op(branch: Branch) -> int:
-        branch.frame.slots[slot] = evaluate(branch.frame)
+        value = evaluate(branch.frame)
+        branch.frame.slots[slot] = value
+        branch.memory.keep(value)
         return after
 
     return op
@@ -255,7 +257,9 @@ def hold_result(slot: int, after: int) -> Op:
     """Puts what the last call gave into a slot."""
 
     def op(branch: Branch) -> int:
-        branch.frame.slots[slot] = branch.take_value()
+        value = branch.take_value()
+        branch.frame.slots[slot] = value
+        branch.memory.keep(value)
         return after
 
     return op

@@ -14,16 +14,16 @@ from typing import TypeAlias
 from hakobune.core.workflows.assembly import Label
 from hakobune.core.workflows.branches import Branch, Op
 from hakobune.core.workflows.failures import type_error, value_error
-from hakobune.core.workflows.frames import NO_ITEMS, UNSET, Frame, forget
+from hakobune.core.workflows.frames import UNSET, Frame, forget
 from hakobune.core.workflows.marks import Mark, StepType
-from hakobune.core.workflows.memory import HEAVY
+from hakobune.core.workflows.meter import HEAVY
 from hakobune.core.workflows.plan_expressions import Around, Exit
 from hakobune.core.workflows.plan_writer import Writer
 from hakobune.core.workflows.syntax import Evaluated, For, Range
 from hakobune.core.workflows.values import Value, type_name
 
-# The items, and how many they are.
-Items: TypeAlias = tuple[Iterator[Value], int]
+# The items, how many they are, and the list that they come from (null for a range).
+Items: TypeAlias = tuple[Iterator[Value], int, Value]
 
 
 def write_for(writer: Writer, loop: For, around: Around, after: Label) -> None:
@@ -81,7 +81,7 @@ def items_of(over: Value) -> Items:
     """The items of `in`. Raises Failure (TypeError)."""
     if not isinstance(over, list):
         raise type_error(f"for: 'in' must be a list, not '{type_name(over)}'")
-    return iter(over), len(over)
+    return iter(over), len(over), over
 
 
 def _range_of_pair(pair: Value) -> Items:
@@ -103,9 +103,9 @@ def range_items(first: Value, last: Value) -> Items:
     assert isinstance(last, int | float)
     if isinstance(first, int):
         end = math.floor(last) + 1
-        return iter(range(first, end)), max(0, end - first)
+        return iter(range(first, end)), max(0, end - first), None
     number = max(0, math.floor(last - first) + 1)  # each value is computed anew: no error adds up
-    return map(first.__add__, range(number)), number
+    return map(first.__add__, range(number)), number, None
 
 
 # -- ops --------------------------------------------------------------------------------------------------------
@@ -114,8 +114,9 @@ def range_items(first: Value, last: Value) -> Items:
 def _begin(items: Callable[[Frame], Items], at: int, counter: int | None, after: int) -> Op:
     def op(branch: Branch) -> int:
         frame = branch.frame
-        iterator, number = items(frame)
+        iterator, number, held = items(frame)
         frame.loops[at] = iterator
+        hold_list(branch, at, held)
         if counter is not None:
             frame.loops[counter] = count()
         if branch.recorder is not None:
@@ -123,6 +124,12 @@ def _begin(items: Callable[[Frame], Items], at: int, counter: int | None, after:
         return after
 
     return op
+
+
+def hold_list(branch: Branch, at: int, held: Value) -> None:
+    """The loop `at` of the branch's frame goes over this list. Raises Failure (ResourceLimitError)."""
+    branch.frame.kept[at] = held
+    branch.memory.keep(held)
 
 
 def _next_item(at: int, value: int, fresh: tuple[int, ...], mark: Mark, body: int, leave: int) -> Op:
@@ -157,7 +164,7 @@ def _leave(at: int, own: tuple[int, ...], mark: Mark, after: int) -> Op:
     def op(branch: Branch) -> int:
         if branch.recorder is not None:
             branch.recorder.left(branch, mark)
-        branch.frame.loops[at] = NO_ITEMS
+        branch.frame.end_loop(at)
         forget(branch.frame, own)
         return after
 

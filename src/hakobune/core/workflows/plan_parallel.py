@@ -17,7 +17,7 @@ from hakobune.core.workflows.failures import failure, value_error
 from hakobune.core.workflows.frames import UNSET, Frame, FrameShape, Place
 from hakobune.core.workflows.marks import Mark, StepType
 from hakobune.core.workflows.plan_expressions import Around, Exit
-from hakobune.core.workflows.plan_loops import write_items
+from hakobune.core.workflows.plan_loops import hold_list, write_items
 from hakobune.core.workflows.plan_steps import write_end
 from hakobune.core.workflows.plan_writer import Writer, frame_at
 from hakobune.core.workflows.raising import unhandled_branches
@@ -25,8 +25,8 @@ from hakobune.core.workflows.syntax import Branch as BranchSyntax
 from hakobune.core.workflows.syntax import For, Parallel, Step
 from hakobune.core.workflows.values import Value
 
-# What is to be started, and how many that is.
-Threads: TypeAlias = tuple[Iterator[Thread], int]
+# What is to be started, how many that is, and the list that their items come from (else null).
+Threads: TypeAlias = tuple[Iterator[Thread], int, Value]
 
 
 def write_parallel(writer: Writer, parallel: Parallel, around: Around, after: Label) -> None:
@@ -39,9 +39,10 @@ def write_parallel(writer: Writer, parallel: Parallel, around: Around, after: La
     else:
         threads = _branches(writer, parallel.work, around, bodies)
     join = Label()
-    writer.assembler.emit(lambda _: _fork(threads, limit, shared, join.address))
+    at = writer.shape(around.scope).loop()
+    writer.assembler.emit(lambda _: _fork(threads, limit, shared, at, join.address))
     writer.assembler.place(join)
-    writer.assembler.emit(lambda _: _join(after.address))
+    writer.assembler.emit(lambda _: _join(at, after.address))
     for body in bodies:
         body.write(writer)
 
@@ -80,6 +81,7 @@ def _branches(
     return lambda _: (
         iter([Thread(name, body.entry.address, body.shape, mark) for name, body, mark in named]),
         len(named),
+        None,
     )
 
 
@@ -93,8 +95,8 @@ def _iterations(writer: Writer, loop: For, around: Around, bodies: list[_Body]) 
     index = None if loop.index is None else scope.own_names[loop.index]
 
     def threads(frame: Frame) -> Threads:
-        iterator, number = items(frame)
-        return _numbered(iterator, body.entry.address, body.shape, mark, value, index), number
+        iterator, number, held = items(frame)
+        return _numbered(iterator, body.entry.address, body.shape, mark, value, index), number, held
 
     return threads
 
@@ -113,7 +115,9 @@ def _numbered(
 # -- ops --------------------------------------------------------------------------------------------------------
 
 
-def _fork(threads: Callable[[Frame], Threads], limit: Evaluate | None, shared: Sequence[Place], join: int) -> Op:
+def _fork(
+    threads: Callable[[Frame], Threads], limit: Evaluate | None, shared: Sequence[Place], at: int, join: int
+) -> Op:
     def op(branch: Branch) -> int:
         if branch.depth >= branch.limits.parallel_depth:
             raise failure(
@@ -122,7 +126,8 @@ def _fork(threads: Callable[[Frame], Threads], limit: Evaluate | None, shared: S
             )
         frame = branch.frame
         at_once = None if limit is None else _positive(limit(frame))
-        iterator, width = threads(frame)
+        iterator, width, held = threads(frame)
+        hold_list(branch, at, held)
         for place in shared:
             slots = frame_at(frame, place.level).slots
             if slots[place.slot] is UNSET:
@@ -150,8 +155,9 @@ def _positive(limit: Value) -> int:
     return limit
 
 
-def _join(after: int) -> Op:
+def _join(at: int, after: int) -> Op:
     def op(branch: Branch) -> int:
+        branch.frame.end_loop(at)
         fork, branch.fork = branch.fork, None
         assert fork is not None
         if fork.errors:

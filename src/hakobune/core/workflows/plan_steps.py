@@ -9,7 +9,7 @@ from hakobune.core.workflows.branches import Branch, Op
 from hakobune.core.workflows.expr.compile import Evaluate
 from hakobune.core.workflows.failures import Failure, type_error
 from hakobune.core.workflows.marks import Mark, StepType
-from hakobune.core.workflows.memory import HEAVY
+from hakobune.core.workflows.meter import HEAVY
 from hakobune.core.workflows.plan_expressions import Around
 from hakobune.core.workflows.plan_writer import Store, Writer, go_to
 from hakobune.core.workflows.syntax import (
@@ -61,15 +61,12 @@ _TYPES: dict[type[Body], StepType] = {
 
 
 def write_assign(writer: Writer, assign: Assign, around: Around, after: Label) -> None:
-    """One op for all entries up to the next one that calls a routine: nobody else runs between them."""
-    batch: list[tuple[Assignment, Evaluate, Store]] = []
-    for entry in assign.entries:
-        if batch and any(writer.has_call(part) for part in _parts(entry)):
-            _write_batch(writer, batch, around, None)
-            batch = []
+    """An op for each entry: a slice can end between them, though nobody else runs there."""
+    if not assign.entries:
+        writer.assembler.emit(lambda _: go_to(after.address))
+    for number, entry in enumerate(assign.entries, 1):
         *keys, value = writer.evaluate_all(_parts(entry), around)
-        batch.append((entry, value, writer.store_at(entry.target, keys, around)))
-    _write_batch(writer, batch, around, after)
+        _write_entry(writer, entry, keys, value, around, after if number == len(assign.entries) else None)
 
 
 def _parts(entry: Assignment) -> list[Template]:
@@ -77,19 +74,20 @@ def _parts(entry: Assignment) -> list[Template]:
     return [*(Evaluated(entry.target.text, key, entry.position) for key in entry.target.path), entry.value]
 
 
-def _write_batch(
-    writer: Writer, batch: Sequence[tuple[Assignment, Evaluate, Store]], around: Around, after: Label | None
+def _write_entry(
+    writer: Writer,
+    entry: Assignment,
+    keys: Sequence[Evaluate],
+    evaluate: Evaluate,
+    around: Around,
+    after: Label | None,
 ) -> None:
-    if len(batch) == 1 and not batch[0][0].target.path:
-        entry, evaluate, store = batch[0]
-        place = writer.write_place(entry.target.name, around.scope)
-        if place.level == 0:
-            writer.assembler.emit(lambda here: _assign_own(place.slot, evaluate, _next(after, here)))
-        else:
-            writer.assembler.emit(lambda here: _assign_one(store, evaluate, _next(after, here)))
+    place = writer.write_place(entry.target.name, around.scope)
+    if not keys and place.level == 0:
+        writer.assembler.emit(lambda here: _assign_own(place.slot, evaluate, _next(after, here)))
         return
-    stores = tuple((evaluate, store) for _, evaluate, store in batch)
-    writer.assembler.emit(lambda here: _assign_all(stores, _next(after, here)))
+    store = writer.store_at(entry.target, keys, around)
+    writer.assembler.emit(lambda here: _assign_one(store, evaluate, _next(after, here)))
 
 
 def _next(after: Label | None, here: int) -> int:
@@ -111,16 +109,6 @@ def _assign_own(slot: int, evaluate: Evaluate, after: int) -> Op:
 def _assign_one(store: Store, evaluate: Evaluate, after: int) -> Op:
     def op(branch: Branch) -> int:
         store(branch, evaluate(branch.frame))
-        return after
-
-    return op
-
-
-def _assign_all(entries: Sequence[tuple[Evaluate, Store]], after: int) -> Op:
-    def op(branch: Branch) -> int:
-        frame = branch.frame
-        for evaluate, store in entries:
-            store(branch, evaluate(frame))
         return after
 
     return op

@@ -26,7 +26,7 @@ from hakobune.core.workflows.effects import Procedure, Wait
 from hakobune.core.workflows.failures import type_error, value_error
 from hakobune.core.workflows.frames import Context, Frame, forget
 from hakobune.core.workflows.marks import Mark, StepType
-from hakobune.core.workflows.memory import HEAVY
+from hakobune.core.workflows.meter import HEAVY
 from hakobune.core.workflows.plan_calls import call_library, enter
 from hakobune.core.workflows.plan_expressions import Around
 from hakobune.core.workflows.plan_steps import write_inline
@@ -47,12 +47,15 @@ def write_try(writer: Writer, body: Try, around: Around, after: Label) -> None:
     mark = writer.block(StepType.TRY, around, position)
     inside, end, decide, handler = Label(), Label(), Label(), Label()
     left = _slots_within(writer, body.body)
+    shape = writer.shape(around.scope)
+    first_loop = shape.loops
     assembler.emit(
         lambda _: _protect(
             TryPlan(
                 handler=None if body.handler is None else handler.address,
                 decide=None if body.retry is None else decide.address,
                 left=left,
+                loops=loops,
                 mark=mark,
             ),
             inside.address,
@@ -60,6 +63,7 @@ def write_try(writer: Writer, body: Try, around: Around, after: Label) -> None:
     )
     assembler.place(inside)
     write_inline(writer, body.body, replace(around, guards=around.guards + 1, mark=mark), end)
+    loops = range(first_loop, shape.loops)
     assembler.place(end)
     assembler.emit(lambda _: _release(mark, after.address))
     if body.retry is not None:

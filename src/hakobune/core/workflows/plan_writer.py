@@ -16,7 +16,7 @@ from hakobune.core.workflows.elements import set_element
 from hakobune.core.workflows.expr.compile import Evaluate, Unresolved, compile_expression, not_initialized
 from hakobune.core.workflows.frames import UNSET, Frame, FrameShape, Place
 from hakobune.core.workflows.marks import Mark, StepType
-from hakobune.core.workflows.memory import HEAVY
+from hakobune.core.workflows.meter import HEAVY
 from hakobune.core.workflows.model import StackFrame
 from hakobune.core.workflows.plan_expressions import Around, Exit, ExpressionWriter
 from hakobune.core.workflows.positions import Position

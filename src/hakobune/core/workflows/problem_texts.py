@@ -14,6 +14,7 @@ _LINE_BREAK: Final = re.compile(r"\r\n|[\n\r]")
 _INDENT: Final = "    "
 _CELLS: Final = 100  # of a terminal, that the shown part of a line takes
 _CELLS_BEFORE: Final = 60  # of these, those that may stand before the place
+_LOOKED_AT: Final = 200  # characters on each side of the place: of a line of 128 KB, the others need no cells
 _CUT: Final = "…"
 _HIDDEN: Final = "\N{REPLACEMENT CHARACTER}"  # for what would change how the line is shown, or the mark's place
 
@@ -46,11 +47,15 @@ def _shown(problem: Problem, lines: Sequence[str]) -> list[str]:
 def _marked(line: str, position: Position) -> list[str]:
     """The line, or what is around the place if it is long, and a mark below."""
     at = min(position.column - 1, len(line))
+    first, last = max(0, at - _LOOKED_AT), at + _LOOKED_AT
+    is_cut_before, is_cut_behind = first > 0, last < len(line)
+    line, at = line[first:last], at - first
     characters = [_visible(character) for character in line]
     ends = [0, *accumulate(_cells(character) for character in characters)]  # cells before each character
     start = next(index for index in range(at + 1) if ends[at] - ends[index] <= _CELLS_BEFORE)
     end = next((index for index in range(at, len(line)) if ends[index + 1] - ends[start] > _CELLS), len(line))
-    before, behind = _CUT if start else "", _CUT if end < len(line) else ""
+    before = _CUT if start or is_cut_before else ""
+    behind = _CUT if end < len(line) or is_cut_behind else ""
     shown = f"{_INDENT}{before}{''.join(characters[start:end])}{behind}".rstrip()
     return [shown, f"{_INDENT}{' ' * (len(before) + ends[at] - ends[start])}^"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from hakobune.core.workflows.expr.nodes import (
     Binary,
@@ -26,6 +27,9 @@ from hakobune.core.workflows.syntax import Evaluated, RetryBlock, Routine
 
 _PREDICATE = "retry predicate"
 _POLICY = "retry policy"
+_ANY_POLICY: Final = "http.default_retry"
+# Which policy a predicate belongs to: who writes the one where the other is due means that.
+_POLICY_OF: Final = {"http.default_retry_predicate_non_idempotent": "http.default_retry_non_idempotent"}
 _NEVER_FUNCTIONS = Literal | ListOf | MapOf | Binary | Logic | Not | Sign
 
 
@@ -54,7 +58,8 @@ class Retries:
                 Rule.RETRY_POLICY,
                 f"'{path}' is no retry policy",
                 policy.position,
-                remedy="write 'retry: ${http.default_retry}', or a map with predicate, max_retries and backoff",
+                remedy=f"write 'retry: ${{{_POLICY_OF.get(path, _ANY_POLICY)}}}', or a map with predicate, max_retries and "
+                "backoff",
                 what=_POLICY,
             )
 

@@ -16,6 +16,7 @@ __all__ = [
     "INT64_MIN",
     "FunctionValue",
     "Value",
+    "check_extent",
     "deep_equal",
     "from_json",
     "kind_name",
@@ -109,8 +110,9 @@ _WRITER: Final = json.JSONEncoder(
 
 def to_json(value: Value) -> str:
     """Compact JSON text with sorted keys. Raises Failure (ValueError) for bytes, functions, NaN and infinities, and
-    for more than NESTING_DEPTH levels.
+    for more than NESTING_DEPTH levels; (ResourceLimitError) for a text that cannot be afforded.
     """
+    check_extent(value)
     if isinstance(value, list | dict):
         levels, has_double = _shape(value)
         if levels > limits.NESTING_DEPTH:
@@ -120,6 +122,33 @@ def to_json(value: Value) -> str:
     return _written(value)
 
 
+def check_extent(value: Value) -> None:
+    """Refuse a value whose text cannot be afforded: a list that holds another one a thousand times is small in memory,
+    and its text is not. Raises Failure (ResourceLimitError).
+    """
+    if isinstance(value, str):
+        if len(value) > limits.CEILING_CHARACTERS:
+            raise resource_limit(_TOO_LARGE)
+        return
+    level = [value] if isinstance(value, list | dict) else []
+    left = limits.CEILING_CHARACTERS
+    while level:
+        below: list[list[Value] | dict[str, Value]] = []
+        for container in level:
+            elements = container.values() if isinstance(container, dict) else container
+            left -= len(elements) + (sum(map(len, container)) if isinstance(container, dict) else 0)
+            kinds = set(map(type, elements))
+            if str in kinds:
+                left -= sum(len(element) for element in elements if isinstance(element, str))
+            if list in kinds or dict in kinds:
+                below += [element for element in elements if isinstance(element, list | dict)]
+                left -= len(below)
+            if left < 0:
+                raise resource_limit(_TOO_LARGE)
+        level = below
+
+
+_TOO_LARGE: Final = f"a value has more than {limits.CEILING_CHARACTERS} characters as text"
 _TOO_DEEP: Final = f"lists and maps are nested more than {limits.NESTING_DEPTH} levels deep"
 
 
@@ -245,7 +274,7 @@ def measured_size(value: Value) -> int:
     """Bytes that a value counts against the memory limit: its compact JSON text in UTF-8; bytes as they are; functions
     nothing. (A double inside a container counts as Python spells it: `2.0` is one or two bytes longer than in JSON.)
 
-    Raises Failure (ResourceLimitError) for more than NESTING_DEPTH levels.
+    Raises Failure (ResourceLimitError) for more than NESTING_DEPTH levels, and for what cannot be afforded.
     """
     kind = type(value)
     if kind is int:
@@ -271,6 +300,7 @@ def utf8_length(text: str) -> int:
 
 
 def _container_size(value: Value) -> int:
+    check_extent(value)
     uncounted = _Uncounted()
     meter = json.JSONEncoder(
         ensure_ascii=False, check_circular=False, separators=(",", ":"), default=uncounted.replaced

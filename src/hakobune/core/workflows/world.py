@@ -13,6 +13,7 @@ from uuid import UUID
 
 from hakobune.core.workflows.effects import CallbackRequest
 from hakobune.core.workflows.events import CallId, Moved, Stamped, Started
+from hakobune.core.workflows.meter import Meter
 
 _READ_S = 1e-6  # how much later the clock is at each read
 
@@ -41,6 +42,7 @@ class World:
     """The context of all frames of an execution."""
 
     def __init__(self) -> None:
+        self.meter = Meter()
         self.callbacks: dict[str, Callback] = {}
         self._environment: Mapping[str, str] = {}
         self._execution = ""

@@ -10,6 +10,7 @@ import pytest
 
 from hakobune.core.workflows.effects import Answer, Done, Effect, HttpRequest, HttpResponse, Wait
 from hakobune.core.workflows.failures import Failure
+from hakobune.core.workflows.meter import Meter
 from hakobune.core.workflows.stdlib.library import find
 from hakobune.core.workflows.stdlib.registry import LibraryFunction, bind_named, bind_positional
 from hakobune.core.workflows.values import Value
@@ -24,6 +25,7 @@ class AContext:
     """The world at 1000 s. Time goes on when a wait is over, or when a test says so."""
 
     def __init__(self) -> None:
+        self.meter = Meter()
         self.environment = ENVIRONMENT
         self.at_s = BEGIN_S
 
@@ -31,7 +33,7 @@ class AContext:
         return self.at_s
 
     def unique_id(self) -> str:
-        raise AssertionError("a connector needs no dice")
+        return "3f2c8c1e-5a0f-4d7e-9a54-0f5b8f1f6f10"  # the key of the call
 
     def create_callback(self, method: str) -> str:
         raise AssertionError("a connector needs no callback")

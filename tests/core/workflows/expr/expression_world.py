@@ -10,12 +10,14 @@ from hakobune.core.workflows.expr.compile import compile_expression
 from hakobune.core.workflows.expr.grammar import parse_expression
 from hakobune.core.workflows.failures import Failure
 from hakobune.core.workflows.frames import UNSET, Frame, Place, Unset
+from hakobune.core.workflows.meter import Meter
 from hakobune.core.workflows.values import Value
 
 
 class FixedContext:
     """A world in which nothing moves."""
 
+    meter = Meter()
     environment: Mapping[str, str] = {"COLOUR": "blue"}
 
     def now_s(self) -> float:

@@ -9,6 +9,7 @@ import pytest
 
 from hakobune.core.workflows.effects import Answer, Effect
 from hakobune.core.workflows.failures import Failure
+from hakobune.core.workflows.meter import Meter
 from hakobune.core.workflows.stdlib.library import find
 from hakobune.core.workflows.stdlib.registry import Kind, LibraryFunction, bind_named, bind_positional
 from hakobune.core.workflows.values import Value
@@ -29,6 +30,7 @@ class AContext:
     """The world at 1000 s; it does not go on by itself."""
 
     def __init__(self, now_s: float = 1000.0, environment: Mapping[str, str] = ENVIRONMENT) -> None:
+        self.meter = Meter()
         self.environment = environment
         self.at_s = now_s
         self.methods: list[str] = []

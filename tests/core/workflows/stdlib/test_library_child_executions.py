@@ -47,6 +47,7 @@ def test_run_creates_an_execution_and_polls_until_it_ends() -> None:
         body=b'{"argument":"{\\"ship\\":\\"Maru\\"}"}',
         token=Token(kind=TokenKind.OAUTH2, scopes=("https://www.googleapis.com/auth/cloud-platform",)),
         service="workflowexecutions.v1",
+        key="3f2c8c1e-5a0f-4d7e-9a54-0f5b8f1f6f10",
     )
     assert running.answer(an_execution("QUEUED")).effect == Wait(until_s=1001.0)
     assert asked(running.answer(Done())) == ("GET", f"/{WORKFLOW}/executions/x1")

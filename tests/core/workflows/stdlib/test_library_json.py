@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from library_calls import call, refused
 
 from hakobune.core.workflows.failures import Failure
-from hakobune.core.workflows.stdlib.sizes import RESULT_CHARACTERS_MAX
+from hakobune.core.workflows.limits import CEILING_CHARACTERS
 from hakobune.core.workflows.values import FunctionValue, Value
 
 
@@ -66,7 +66,7 @@ def test_what_json_cannot_hold(value: Value) -> None:
 
 
 def test_a_layout_that_would_fill_the_memory_is_refused_before_it_is_made() -> None:
-    wide: Value = {"prefix": "x" * (RESULT_CHARACTERS_MAX // 100)}
+    wide: Value = {"prefix": "x" * (CEILING_CHARACTERS // 100)}
     with pytest.raises(Failure) as raised:
         call("json.encode_to_string", list(range(200)), wide)
     assert not raised.value.is_catchable

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from library_calls import call, refused
 
 from hakobune.core.workflows.failures import Failure
-from hakobune.core.workflows.stdlib.sizes import RESULT_CHARACTERS_MAX
+from hakobune.core.workflows.limits import CEILING_CHARACTERS
 from hakobune.core.workflows.values import Value
 
 FUNCTIONS = [("text.find_all_regex", ()), ("text.match_regex", ()), ("text.replace_all_regex", ("-",))]
@@ -109,7 +109,7 @@ def test_a_pattern_that_takes_others_for_ever_takes_no_time() -> None:
 
 def test_a_result_that_would_fill_the_memory_is_refused_before_it_is_made() -> None:
     with pytest.raises(Failure) as raised:
-        call("text.replace_all_regex", "a" * 1000, "a", "b" * (RESULT_CHARACTERS_MAX // 999))
+        call("text.replace_all_regex", "a" * 1000, "a", "b" * (CEILING_CHARACTERS // 999))
     assert not raised.value.is_catchable
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from library_calls import call, refused
 
 from hakobune.core.workflows.failures import Failure
-from hakobune.core.workflows.stdlib.sizes import RESULT_CHARACTERS_MAX, check_result
+from hakobune.core.workflows.limits import CEILING_CHARACTERS
+from hakobune.core.workflows.stdlib.sizes import check_result
 from hakobune.core.workflows.values import Value
 
 ONE_TEXT = ["text.to_lower", "text.to_upper", "text.url_decode", "text.url_encode", "text.url_encode_plus"]
@@ -97,7 +98,7 @@ def test_replace_all_refuses_half_of_a_surrogate_pair() -> None:
 
 def test_replace_all_refuses_a_result_that_would_fill_the_memory() -> None:
     with pytest.raises(Failure) as raised:
-        call("text.replace_all", "a" * 1000, "a", "b" * (RESULT_CHARACTERS_MAX // 999))
+        call("text.replace_all", "a" * 1000, "a", "b" * (CEILING_CHARACTERS // 999))
     assert not raised.value.is_catchable
 
 
@@ -197,10 +198,10 @@ def test_texts_only(value: Value) -> None:
 
 
 def test_a_result_is_measured_before_it_is_made() -> None:
-    check_result("f", RESULT_CHARACTERS_MAX)
+    check_result("f", CEILING_CHARACTERS)
     with pytest.raises(Failure) as raised:
-        check_result("f", RESULT_CHARACTERS_MAX + 1)
+        check_result("f", CEILING_CHARACTERS + 1)
     assert raised.value.value == {
-        "message": f"ResourceLimitError: f: the result would have {RESULT_CHARACTERS_MAX + 1} characters",
+        "message": f"ResourceLimitError: f: the result would have {CEILING_CHARACTERS + 1} characters",
         "tags": ["ResourceLimitError"],
     }

@@ -68,7 +68,8 @@ def perform(context: Context, function: str, method: Method, arguments: Argument
         timeout_s=options.timeout_s,
         deadline_s=context.now_s() + options.timeout_s,
     )
-    answer = yield from _ask(call, request)
+    # A poll is a question: each has a key of its own.
+    answer = yield from _ask(call, request if request.method == "GET" else replace(request, key=context.unique_id()))
     if waiting is None or options.is_polling_skipped:
         return answer
     poll = replace(

@@ -12,6 +12,7 @@ from typing import Final, NoReturn
 from hakobune.core.workflows.expr.nodes import Operator
 from hakobune.core.workflows.failures import type_error, value_error, zero_division
 from hakobune.core.workflows.kinds import INT64_MAX, INT64_MIN, Value, type_name
+from hakobune.core.workflows.stdlib.sizes import check_result
 from hakobune.core.workflows.values import deep_equal, number_text
 
 
@@ -42,11 +43,17 @@ def add(left: Value, right: Value) -> Value:
     if type(left) is int and type(right) is int:
         return bounded(left + right)
     if isinstance(left, str):
-        return left + _joined(left, right, right)
+        return _concatenated(left, _joined(left, right, right))
     if isinstance(right, str):
-        return _joined(left, right, left) + right
+        return _concatenated(_joined(left, right, left), right)
     a, b = _numbers("+", left, right)
     return a + b
+
+
+def _concatenated(left: str, right: str) -> str:
+    """Raises Failure (ResourceLimitError) before the text grows beyond what can be afforded."""
+    check_result("+", len(left) + len(right))
+    return left + right
 
 
 def _joined(left: Value, right: Value, part: Value) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from hakobune.core.workflows.failures import Failure, type_error
 from hakobune.core.workflows.stdlib.registry import MISSING, Missing
+from hakobune.core.workflows.stdlib.sizes import check_result
 from hakobune.core.workflows.values import Value, type_name
 
 
@@ -23,15 +24,17 @@ def is_given(value: Value | Missing) -> bool:
 
 
 def text(function: str, name: str, value: Value | Missing) -> str:
-    """A string. Raises Failure (TypeError)."""
+    """A string. Raises Failure (TypeError; ResourceLimitError for one whose result could not be afforded)."""
     if isinstance(value, str):
+        check_result(function, len(value))  # bytes decoded, and texts of texts, grow on the way from call to call
         return value
     raise _wrong(function, name, "str", value)
 
 
 def octets(function: str, name: str, value: Value | Missing) -> bytes:
-    """Bytes. Raises Failure (TypeError)."""
+    """Bytes. Raises Failure (TypeError; ResourceLimitError as for a string)."""
     if isinstance(value, bytes):
+        check_result(function, len(value))
         return value
     raise _wrong(function, name, "bytes", value)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterable
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from hakobune.core.errors import IllegalTransition
@@ -118,7 +119,10 @@ def exchange(request: HttpRequest) -> Exchange:
 
 
 def patient_exchange(context: Context, request: HttpRequest, is_retried: Predicate) -> Exchange:
-    """As `exchange`, and again after `retry.default_backoff` while `is_retried` says so, five times at most."""
+    """As `exchange`, and again after `retry.default_backoff` while `is_retried` says so, five times at most. All tries
+    have one idempotency key."""
+    if request.method != "GET":
+        request = replace(request, key=context.unique_id())
     for attempt in range(1, DEFAULT_MAX_RETRIES + 1):
         try:
             return (yield from exchange(request))

@@ -9,6 +9,7 @@ from typing import Final
 
 from hakobune.core.workflows.effects import Procedure
 from hakobune.core.workflows.failures import type_error
+from hakobune.core.workflows.meter import LIGHT, Meter
 from hakobune.core.workflows.values import Value
 
 
@@ -49,13 +50,16 @@ class LibraryFunction:
 
     `is_open`: names that are not listed are taken too (query parameters of a generic connector), in `run`'s last
     argument, a map. `is_expression_allowed`: it waits for one answer only, and so may be called inside an expression
-    although its kind is BLOCKING (connectors of methods that are not long-running).
+    although its kind is BLOCKING (connectors of methods that are not long-running). `ns`: nominal nanoseconds of work
+    for each character or element of its arguments and of its value (measured, rounded up); 0 where sizes do not matter,
+    or where it charges its work itself.
     """
 
     name: str
     parameters: tuple[LibraryParameter, ...]
     kind: Kind
     run: Callable[..., Value] | Callable[..., Procedure]
+    ns: int = 0
     is_open: bool = False
     is_expression_allowed: bool = False
 
@@ -87,3 +91,10 @@ def bind_named(function: LibraryFunction, given: Mapping[str, Value]) -> list[Va
     elif unknown:
         raise type_error(f"{function.name}: unknown argument {unknown[0]}")
     return bound
+
+
+def charge(meter: Meter, function: LibraryFunction, values: Sequence[Value | Missing]) -> None:
+    """The work on these arguments, or on this value. Raises Failure (ResourceLimitError)."""
+    size = sum(len(value) for value in values if isinstance(value, str | bytes | list | dict))
+    if size > LIGHT:
+        meter.spend(size * function.ns)

@@ -18,7 +18,7 @@ from hakobune.core.workflows.failures import value_error
 from hakobune.core.workflows.stdlib.arguments import text
 from hakobune.core.workflows.stdlib.charsets import utf8
 from hakobune.core.workflows.stdlib.registry import Kind, LibraryFunction, LibraryParameter
-from hakobune.core.workflows.stdlib.sizes import check_result
+from hakobune.core.workflows.stdlib.sizes import check_elements, check_result
 from hakobune.core.workflows.values import Value
 
 _CACHED_PATTERNS = 64  # each may hold a few megabytes of automaton
@@ -33,9 +33,13 @@ class _Span:
 
 
 def find_all_regex(source: Value, regexp: Value) -> Value:
-    """`{index, match}` of each match, from the left. Raises Failure (TypeError, ValueError)."""
+    """`{index, match}` of each match, from the left. Raises Failure (TypeError, ValueError, ResourceLimitError)."""
     content, spans = _matches("text.find_all_regex", source, regexp)
-    return [{"index": span.start, "match": content[span.start : span.end]} for span in spans]
+    found: list[Value] = []
+    for span in spans:
+        check_elements("text.find_all_regex", 4 * len(found))  # a map with a number and a text is as four elements
+        found.append({"index": span.start, "match": content[span.start : span.end]})
+    return found
 
 
 def match_regex(source: Value, regexp: Value) -> Value:

@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from hakobune.core.workflows.failures import resource_limit
+from hakobune.core.workflows.limits import CEILING_CHARACTERS
 
-# Characters that one call may make out of its arguments, also with `--limits off`: one short expression must not fill
-# the memory of the machine. Inferred: 64 times the largest string, as a bound against hostile input.
-RESULT_CHARACTERS_MAX: Final = 64 * 262_144
+# What one element of a list takes besides its text, at least: a reference and an object of its own.
+_ELEMENT_CHARACTERS: Final = 8
 
 
 def check_result(function: str, characters: int) -> None:
     """Refuse a result that cannot be afforded, before it is built. Raises Failure (ResourceLimitError)."""
-    if characters > RESULT_CHARACTERS_MAX:
+    if characters > CEILING_CHARACTERS:
         raise resource_limit(f"{function}: the result would have {characters} characters")
+
+
+def check_elements(function: str, elements: int) -> None:
+    """Refuse a list that cannot be afforded, before it is built. Raises Failure (ResourceLimitError)."""
+    if elements * _ELEMENT_CHARACTERS > CEILING_CHARACTERS:
+        raise resource_limit(f"{function}: the result would have {elements} elements or more")

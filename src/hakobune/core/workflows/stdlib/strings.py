@@ -12,7 +12,7 @@ from hakobune.core.workflows.failures import value_error
 from hakobune.core.workflows.stdlib.arguments import given, octets, text, whole
 from hakobune.core.workflows.stdlib.charsets import codec, decoded, encoded, utf8
 from hakobune.core.workflows.stdlib.registry import Kind, LibraryFunction, LibraryParameter, Missing
-from hakobune.core.workflows.stdlib.sizes import check_result
+from hakobune.core.workflows.stdlib.sizes import check_elements, check_result
 from hakobune.core.workflows.values import Value
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})", re.ASCII)
@@ -39,11 +39,12 @@ def _codec(function: str, charset: Value | Missing) -> str:
 
 
 def find_all(source: Value, substr: Value) -> Value:
-    """Where a text occurs: from the left, without overlap. Raises Failure (TypeError, ValueError)."""
+    """Where a text occurs: from the left, without overlap. Raises Failure (TypeError, ValueError, ResourceLimitError)."""
     content = text("text.find_all", "source", source)
     wanted = text("text.find_all", "substr", substr)
     if not wanted:
         raise value_error("text.find_all: substr is empty")
+    check_elements("text.find_all", content.count(wanted))
     found: list[Value] = []
     at = content.find(wanted)
     while at >= 0:
@@ -67,11 +68,12 @@ def replace_all(source: Value, substr: Value, repl: Value) -> Value:
 
 
 def split(source: Value, separator: Value) -> Value:
-    """The parts between separators, empty ones too. Raises Failure (TypeError, ValueError)."""
+    """The parts between separators, empty ones too. Raises Failure (TypeError, ValueError, ResourceLimitError)."""
     content = text("text.split", "source", source)
     mark = text("text.split", "separator", separator)
     if not mark:
         raise value_error("text.split: separator is empty")
+    check_elements("text.split", content.count(mark))
     return list[Value](content.split(mark))
 
 
