@@ -11,6 +11,7 @@ from hakobune.sdk import __dir__, __getattr__, ledger, objects, shutdown
 from hakobune.servers.http.protocol import HttpConnection
 from hakobune.store.workflows_api import ExecutionField
 from hakobune.testing import pytest_plugin
+from hakobune.testing.simulator import Outcome
 
 # Commands, named in cli/commands.py by "module:NAME".
 environment.ENV, lint.LINT, logging_read.READ, start.UP, test.TEST, execute.EXECUTE, replace.REPLACE
@@ -45,3 +46,6 @@ __dir__, __getattr__, ledger.Ledger.do, objects.close_clients, shutdown.install,
 # Called by pytest.
 pytest_plugin.pytest_addoption, pytest_plugin.pytest_collect_file, pytest_plugin.pytest_terminal_summary
 pytest_plugin.hakobune_workflow, pytest_plugin.CaseItem.runtest, pytest_plugin.CaseItem.reportinfo
+
+# What a test compares of two runs of one seed.
+Outcome.flow_ends

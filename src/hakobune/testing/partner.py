@@ -19,7 +19,7 @@ from anyio.abc import TaskGroup
 from hakobune.core.workflows import journal
 from hakobune.core.workflows.build import compile_source
 from hakobune.core.workflows.effects import HttpRequest, HttpResponse, NoResponse, Trouble
-from hakobune.core.workflows.events import CallId, CancelRequested
+from hakobune.core.workflows.events import CancelRequested
 from hakobune.core.workflows.limits import RunLimits, Strictness
 from hakobune.core.workflows.machine import Machine
 from hakobune.core.workflows.plan import Plan
@@ -78,7 +78,6 @@ class Ledger:
     losses: set[str] = field(default_factory=set[str])  # keys that got no answer at least once
     network_faults: Counter[tuple[str, Asked]] = field(default_factory=Counter[tuple[str, Asked]])
     posts: list[Posted] = field(default_factory=list[Posted])
-    arrivals: int = 0
     doubled: int = 0
 
 
@@ -169,7 +168,6 @@ class Partner:
 
     async def _arrive(self, sent: Sent, wait_s: float, has_arrived: anyio.Event) -> None:
         await anyio.sleep(wait_s)
-        self.ledger.arrivals += 1
         if sent.key not in self.ledger.answers:
             self.ledger.arrived[sent.key] = sent.request
             self.ledger.answers[sent.key] = self._answer(sent)
@@ -247,10 +245,12 @@ def _problem(tx: ReadTx, sent: Sent) -> str:
         machine.feed(stamped)
         while not machine.advance(_SLICE_STEPS):
             pass
-    command = machine.waiting.get(CallId(sent.call))
-    if command is None:
+    # All tries of a connector call have one key, other requests the key of their call.
+    requests = {command.call: command.effect for command in machine.waiting.values()}
+    asked = {effect.key or call: effect for call, effect in requests.items() if isinstance(effect, HttpRequest)}
+    effect = asked.get(sent.call)
+    if effect is None:
         return "sent, and what is durable does not ask for it"
-    effect = command.effect
-    if not isinstance(effect, HttpRequest) or (effect.url, effect.body) != (sent.request.url, sent.request.body):
+    if (effect.url, effect.body) != (sent.request.url, sent.request.body):
         return "sent, and what is durable asks for something else"
     return ""

@@ -23,12 +23,19 @@ ZEROS = LARGE.replace("0123456789abcdef", "0000000000000000")
 TOO_MUCH = [
     (
         "a text that doubles",
-        '- begin: {assign: [{s: "0123456789abcdef"}]}\n'
-        "- grow: {for: {value: i, range: [1, 23], steps: [{twice: {assign: [{s: '${s + s}'}]}}]}}\n",
+        (
+            '- begin: {assign: [{s: "0123456789abcdef"}]}\n'
+            "- grow: {for: {value: i, range: [1, 23], steps: [{twice: {assign: [{s: '${s + s}'}]}}]}}\n"
+        ),
     ),
     ("a text made within one expression", LARGE + "- r: {return: '${len(s + s + s + s + s + s + s + s)}'}\n"),
-    ("a list that doubles", "- begin: {assign: [{l: ['0123456789abcdef']}]}\n"
-     "- grow: {for: {value: i, range: [1, 22], steps: [{twice: {assign: [{l: ['${l}', '${l}']}]}}]}}\n"),
+    (
+        "a list that doubles",
+        (
+            "- begin: {assign: [{l: ['0123456789abcdef']}]}\n"
+            "- grow: {for: {value: i, range: [1, 22], steps: [{twice: {assign: [{l: ['${l}', '${l}']}]}}]}}\n"
+        ),
+    ),
     ("one list many times", LARGE + f"- many: {{assign: [{{l: [{', '.join(['${s}'] * 12)}]}}]}}\n"),
     ("many variables", LARGE + "- many: {assign: [" + ", ".join(f"{{v{n}: '${{s + \"{n}\"}}'}}" for n in range(18))
      + "]}\n"),

@@ -58,8 +58,8 @@ class Retries:
                 Rule.RETRY_POLICY,
                 f"'{path}' is no retry policy",
                 policy.position,
-                remedy=f"write 'retry: ${{{_POLICY_OF.get(path, _ANY_POLICY)}}}', or a map with predicate, max_retries and "
-                "backoff",
+                remedy=f"write 'retry: ${{{_POLICY_OF.get(path, _ANY_POLICY)}}}', or a map with predicate, max_retries "
+                "and backoff",
                 what=_POLICY,
             )
 

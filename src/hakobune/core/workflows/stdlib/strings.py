@@ -39,7 +39,7 @@ def _codec(function: str, charset: Value | Missing) -> str:
 
 
 def find_all(source: Value, substr: Value) -> Value:
-    """Where a text occurs: from the left, without overlap. Raises Failure (TypeError, ValueError, ResourceLimitError)."""
+    """Where a text occurs, from the left, without overlap. Raises Failure (TypeError, ValueError, a limit)."""
     content = text("text.find_all", "source", source)
     wanted = text("text.find_all", "substr", substr)
     if not wanted:
