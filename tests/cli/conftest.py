@@ -14,6 +14,12 @@ from command_calls import Call, Outcome
 from hakobune.cli.main import main
 
 
+@pytest.fixture(autouse=True)
+def _nobody_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Questions find an empty standard input."""
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+
+
 @pytest.fixture
 def stub() -> Iterator[stub_server.Stub]:
     """A server that answers as the front door does, on a free port."""
@@ -31,7 +37,6 @@ def hakobune(
     monkeypatch.setenv("HAKOBUNE_URL", stub.url)
     monkeypatch.setenv("CLOUDSDK_CORE_PROJECT", stub_server.PROJECT)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.stdin", io.StringIO())  # nobody is there to be asked
 
     def call(*argv: str) -> Outcome:
         capsys.readouterr()
