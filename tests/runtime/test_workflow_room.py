@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import anyio
 import pytest
 from workflow_world import NAME, World, a_flow, a_get, a_sleep
 
-from hakobune.core.errors import FailedPrecondition, InvalidArgument, NotFound
+from hakobune.core.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable
+from hakobune.core.workflows.build import InvalidDefinition, compile_source
 from hakobune.core.workflows.drafts import ExecutionDraft, WorkflowDraft
-from hakobune.core.workflows.model import ExecutionState, WorkflowExecution
-from hakobune.runtime import workflow_questions
+from hakobune.core.workflows.limits import Strictness
+from hakobune.core.workflows.model import ExecutionState, HistoryLevel, Revision, WorkflowExecution
+from hakobune.runtime import workflow_histories, workflow_plans, workflow_questions
+from hakobune.runtime.threads import WorkerThreads
 from hakobune.store.api import Page
 from hakobune.store.workflows_api import ExecutionField, ExecutionOrder
 
@@ -169,15 +173,119 @@ class TestHistories:
         async with world.up():
             await world.deploy(a_flow("assign: [{x: 1}]", a_get("http://a"), "return: ok"))
             execution = await world.ended(await world.run("1"))
-            entries = await world.room.questions.step_entries(execution.name)
+            entries = await world.room.histories.step_entries(execution.name, list)
             assert [entry.step for entry in entries] == ["s0", "s1", "s2"]
-            exported = json.loads(await world.room.questions.export_data(execution.name))
+            exported = json.loads(await world.room.histories.export(execution.name, str))
             assert [event["event"] for event in exported["events"]] == ["started", "answered"]
             await world.room.delete_history(execution.name)
-            assert await world.room.questions.step_entries(execution.name) == []
+            assert await world.room.histories.step_entries(execution.name, list) == []
             assert (await world.look(execution)).state is ExecutionState.SUCCEEDED
             active = await world.run()
             with pytest.raises(FailedPrecondition, match="has ended"):
                 await world.room.delete_history(active.name)
             with pytest.raises(NotFound):
-                await world.room.questions.export_data(NAME.execution("gone"))
+                await world.room.histories.export(NAME.execution("gone"), str)
+
+    async def test_given_many_who_ask_when_an_execution_is_folded_then_it_is_folded_once_and_remembered(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folds: list[int] = []
+        real = workflow_histories._Fold.feed
+
+        def feed(self: Any, part: Any, stopped: Any) -> None:
+            folds.append(threading.get_ident())
+            real(self, part, stopped)
+
+        monkeypatch.setattr(workflow_histories._Fold, "feed", feed)
+        world = World(threads=WorkerThreads())
+        lengths: list[int] = []
+
+        async def ask() -> None:
+            lengths.append(await world.room.histories.step_entries(execution.name, len))
+
+        async with world.up():
+            await world.deploy(a_flow("assign: [{x: 1}]", "return: ok"))
+            execution = await world.ended(await world.run("1"))
+            async with anyio.create_task_group() as group:
+                for _ in range(10):
+                    group.start_soon(ask)
+        assert lengths == [2] * 10
+        assert len(folds) == 1
+        assert folds[0] != threading.get_ident()
+
+    async def test_given_what_was_done_when_selected_then_that_happens_in_a_thread(self) -> None:
+        world = World(threads=WorkerThreads())
+        async with world.up():
+            await world.deploy(a_flow("return: ok"))
+            execution = await world.ended(await world.run())
+            where = await world.room.histories.step_entries(execution.name, lambda _: threading.get_ident())
+            exported = await world.room.histories.export(execution.name, lambda _: threading.get_ident())
+        assert threading.get_ident() not in (where, exported)
+
+    async def test_given_too_many_who_ask_when_all_places_are_taken_then_the_next_one_is_told_to_come_again(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(workflow_histories, "_WAIT_S", 0.05)
+        world = World()
+        async with world.up():
+            await world.deploy(a_flow("return: ok"))
+            execution = await world.ended(await world.run())
+            async with world.room.histories._place(), world.room.histories._place():
+                with pytest.raises(Unavailable, match="Too many"):
+                    await world.room.histories.step_entries(execution.name, len)
+            assert await world.room.histories.step_entries(execution.name, len) == 1
+            monkeypatch.setattr(workflow_histories, "_WAITING_MAX", 0)
+            with pytest.raises(Unavailable, match="Too many"):
+                await world.room.histories.export(execution.name, len)
+
+    async def test_given_histories_when_there_is_no_room_for_all_then_the_oldest_are_forgotten(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(workflow_histories, "_KEPT_ENTRIES", 5)
+        world = World()
+        async with world.up():
+            await world.deploy(a_flow("assign: [{x: 1}]", "return: ok"))
+            made = [await world.ended(await world.run()) for _ in range(4)]
+            detailed = await world.ended(await world.run(history_level=HistoryLevel.DETAILED))
+            for execution in (*made, detailed):
+                assert await world.room.histories.step_entries(execution.name, len) == 2
+            assert list(world.room.histories._kept) == [made[2].uid, made[3].uid]
+
+    async def test_given_a_large_execution_when_listed_or_exported_then_it_is_refused_by_its_size(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(workflow_histories, "_EXPORT_BYTES_MAX", 100)
+        monkeypatch.setattr(workflow_histories, "_ENTRIES_MAX", 1)
+        world = World()
+        async with world.up():
+            await world.deploy(a_flow("assign: [{x: 1}]", "return: ok"))
+            execution = await world.ended(await world.run())
+            with pytest.raises(FailedPrecondition, match="more than 100 bytes"):
+                await world.room.histories.export(execution.name, len)
+            with pytest.raises(FailedPrecondition, match="too much"):
+                await world.room.histories.step_entries(execution.name, len)
+
+    async def test_given_definitions_when_compiled_then_that_happens_in_a_thread_and_once_for_a_revision(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        where: list[int] = []
+
+        def compile_here(source: str, *, strictness: Strictness) -> Any:
+            where.append(threading.get_ident())
+            return compile_source(source, strictness=strictness)
+
+        monkeypatch.setattr(workflow_plans, "compile_source", compile_here)
+        plans = workflow_plans.Plans(Strictness.STRICT, WorkerThreads())
+        revision = Revision(id="1", ordinal=1, create_s=0.0, source_contents=a_flow("return: ok"), service_account="a")
+        found: list[object] = []
+
+        async def ask() -> None:
+            found.append(await plans.plan("w", revision))
+
+        async with anyio.create_task_group() as group:
+            for _ in range(5):
+                group.start_soon(ask)
+        assert len(set(map(id, found))) == len(where) == 1
+        with pytest.raises(InvalidDefinition):
+            await plans.compile("main: 1")
+        assert threading.get_ident() not in where

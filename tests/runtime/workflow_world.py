@@ -21,7 +21,7 @@ from hakobune.core.workflows.events import Answered, Command, Stamped
 from hakobune.core.workflows.limits import Strictness
 from hakobune.core.workflows.model import FINAL_STATES, ExecutionState, WorkflowExecution
 from hakobune.runtime.settings import Settings
-from hakobune.runtime.threads import InlineThreads
+from hakobune.runtime.threads import InlineThreads, Threads
 from hakobune.runtime.wheel import Interceptor, Wheel
 from hakobune.runtime.workflow_driver import ROOM
 from hakobune.runtime.workflow_executions import Observer, WorkflowExecutions
@@ -109,12 +109,13 @@ class Nth(CommitInterceptor):
 class World:
     """What outlives a runtime, and the runtime that is up."""
 
-    def __init__(self, seed: int = 1) -> None:
+    def __init__(self, seed: int = 1, threads: Threads | None = None) -> None:
         self.disk = sqlite3.connect(":memory:", check_same_thread=False)
         self.clock = VirtualClock()
         self.identifiers = SeededIdentifiers(random.Random(seed))
         self.calls = Calls(self.clock)
         self.observer = Observer()
+        self.threads = threads or InlineThreads()
         self.settings = Settings(directory=Path("/nonexistent"), project="p")
         self.store: SqliteStore
         self.wheel: Wheel
@@ -125,7 +126,7 @@ class World:
         """Put a new runtime together."""
         self.store = SqliteStore.inline(self.disk, interceptor)
         self.wheel = Wheel(self.store, self.clock, owner=self.identifiers.uid(), interceptor=watch)
-        plans = Plans(Strictness.STRICT, InlineThreads())
+        plans = Plans(Strictness.STRICT, self.threads)
         self.executions = WorkflowExecutions(self.wheel, self.settings, self.identifiers, plans, self.calls)
         self.executions.observer = self.observer
         self.room = WorkflowsRoom(self.wheel, self.identifiers, plans, self.executions)

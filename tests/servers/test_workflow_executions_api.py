@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -294,3 +295,53 @@ def test_given_steps_with_large_variables_then_a_page_ends_early(runtime: Runtim
     assert (len(first["stepEntries"]), first["totalSize"]) == (42, 50)
     rest = runtime.call("GET", f"{path}&pageToken={first['nextPageToken']}").json
     assert [entry["entryId"] for entry in rest["stepEntries"]] == [str(number) for number in range(43, 51)]
+
+
+def test_given_executions_with_large_errors_then_a_page_ends_early(runtime: RuntimeProcess) -> None:
+    base = f"/v1/projects/wf-large-errors/locations/{LOCATION}"
+    source = """
+main:
+  steps:
+    - s1: {assign: [{x: "0123456789abcdef"}]}
+    - s2: {for: {value: i, range: [1, 14], steps: [{d: {assign: [{x: "${x + x}"}]}}]}}
+    - s3: {raise: "${x}"}
+"""
+    deploy(runtime, "w", source.replace("[1, 14]", "[1, 13]"), base)
+    made = [execute(runtime, "w", None, base) for _ in range(45)]
+    for name in made:
+        assert finished(runtime, name)["state"] == "FAILED"
+    first = runtime.call("GET", f"{base}/workflows/w/executions?view=FULL")
+    assert 0 < len(names(first)) < 45
+    rest = runtime.call("GET", f"{base}/workflows/w/executions?view=FULL&pageToken={first.json['nextPageToken']}")
+    assert names(first) + names(rest) == made[::-1]
+    runtime.call("DELETE", f"{base}/workflows/w")
+
+
+def test_given_a_filter_of_many_terms_then_it_is_refused(runtime: RuntimeProcess) -> None:
+    deploy(runtime, "filtered", DOUBLE)
+    name = execute(runtime, "filtered", {"n": 1})
+    text = quote("entryId=1 " * 51)
+    for path in (f"/v1/{name}/stepEntries", f"{BASE}/workflows/filtered/executions"):
+        message = refused(
+            runtime.call("GET", f"{path}?filter={text.replace('entryId', 'step')}"), 400, "INVALID_ARGUMENT"
+        )
+        assert message
+
+
+def test_given_an_execution_that_never_waits_when_started_again_then_all_else_is_there_at_once(
+    own_runtime: RuntimeProcess,
+) -> None:
+    own_runtime.arguments = ("--limits", "off")
+    runtime = own_runtime.start()
+    deploy(runtime, "double", DOUBLE)
+    deploy(runtime, "endless", "main:\n  steps:\n    - a: {assign: [{x: 1}]}\n    - b: {assign: [{x: 2}], next: a}\n")
+    endless = [execute(runtime, "endless") for _ in range(3)]
+    runtime.kill()
+    runtime.start(wait=False)
+    runtime.wait_ready(within_s=10)
+    assert finished(runtime, execute(runtime, "double", {"n": 2}))["result"] == "4"
+    cancelled = runtime.call("POST", f"/v1/{endless[0]}:cancel", {})
+    assert cancelled.json["state"] == "CANCELLED"
+    started_s = time.monotonic()
+    assert runtime.stop() == 0
+    assert time.monotonic() - started_s < 8.0  # two seconds on a quiet machine

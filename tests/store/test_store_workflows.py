@@ -246,6 +246,27 @@ async def test_given_a_journal_when_appended_then_it_comes_back_in_order_and_no_
     assert not await store.write(lambda tx: tx.workflows.append("nothing", 0, [first]))
 
 
+@pytest.mark.parametrize(("seq", "limit_bytes", "wanted"), [(0, 1, 1), (0, 10_000, 3), (1, 10_000, 2), (3, 1, 0)])
+async def test_given_a_journal_when_a_part_is_read_then_it_has_no_more_than_was_asked_for(
+    store: Store, seq: int, limit_bytes: int, wanted: int
+) -> None:
+    workflow, written = a_workflow(), entries()
+
+    def unit(tx: WriteTx) -> None:
+        tx.workflows.add_workflow(workflow)
+        tx.workflows.add_execution(an_execution(workflow, "e1"))
+        tx.workflows.add_execution(an_execution(workflow, "e2"))
+        tx.workflows.append("e1", 0, written)
+
+    await store.write(unit)
+    part = await store.read(lambda tx: tx.workflows.journal_part("e1", seq, limit_bytes))
+    assert part == written[seq : seq + wanted]
+    assert await store.read(lambda tx: tx.workflows.journal_end("e1")) == written[-1]
+    for uid in ("e2", "nothing"):
+        assert await store.read(lambda tx, uid=uid: tx.workflows.journal_part(uid, 0, 1)) == []  # type: ignore[misc]
+        assert await store.read(lambda tx, uid=uid: tx.workflows.journal_end(uid)) is None  # type: ignore[misc]
+
+
 async def test_given_executions_in_all_states_when_counted_then_counts_follow_every_change(store: Store) -> None:
     workflow, elsewhere = a_workflow(), a_workflow(location="osaka")
 

@@ -11,7 +11,7 @@ timer brings it back.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -19,20 +19,26 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import TaskGroup
 
-from hakobune.core.errors import HakobuneError, NotFound, Unavailable
+from hakobune.core.errors import HakobuneError, NotFound, ResourceExhausted, Unavailable
 from hakobune.core.workflows import journal
+from hakobune.core.workflows.branches import Raised
 from hakobune.core.workflows.effects import AwaitCallback, Done, Wait
 from hakobune.core.workflows.events import (
     Answered,
+    CallbackArrived,
     CallId,
+    CancelRequested,
     Command,
     Event,
     Expired,
     Stamped,
 )
+from hakobune.core.workflows.failures import Failure, resource_limit
 from hakobune.core.workflows.limits import EXECUTION_S_MAX
-from hakobune.core.workflows.machine import Cancelled, Failed, Machine, Succeeded
-from hakobune.core.workflows.model import WorkflowExecution
+from hakobune.core.workflows.machine import Machine
+from hakobune.core.workflows.model import ExecutionError, WorkflowExecution
+from hakobune.core.workflows.outcomes import Cancelled, Failed, Outcome, Succeeded
+from hakobune.core.workflows.raising import describe
 from hakobune.core.workflows.states import ExecutionSignal, next_state
 from hakobune.runtime.wheel import Turn, Wheel
 
@@ -40,6 +46,8 @@ ROOM = "workflows"
 DRIVE = "drive"
 SLICE_STEPS = 2_000  # about a millisecond: others get their turn in between
 REST_S = 5.0  # a nearer wait is waited for in memory
+PATIENCE = 200  # slices that an execution may take before a cancellation cuts it off: a second or less
+JOURNAL_BYTES_MAX = 268_435_456  # ours, of one execution: 100 of the largest answers
 _LOOK_S = 30.0  # the wall clock may jump: look again at least this often
 
 
@@ -97,6 +105,18 @@ class Mailbox:
         self.letters.clear()
         return taken
 
+    @property
+    def wants_cancel(self) -> bool:
+        """Whether somebody wants the execution to end."""
+        return any(isinstance(letter.event, CancelRequested) for letter in self.letters)
+
+    def take_cancellations(self) -> list[Letter]:
+        """The letters that want the execution to end."""
+        taken = [letter for letter in self.letters if isinstance(letter.event, CancelRequested)]
+        for letter in taken:
+            self.letters.remove(letter)
+        return taken
+
     def refuse(self, refusal: HakobuneError) -> None:
         """Nobody will take what is there."""
         for letter in self.take():
@@ -115,6 +135,7 @@ class Driver:
         mailbox: Mailbox,
         *,
         written: int,
+        size_bytes: int,
         last_s: float,
         seeds: Callable[[], int],
         ended: Callable[[Turn, WorkflowExecution], None],
@@ -126,12 +147,19 @@ class Driver:
         self.machine = machine
         self._mailbox = mailbox
         self._written = written  # entries of the journal
+        self._size_bytes = size_bytes  # of these
+        self._cut: Failed | Cancelled | None = None  # an end that the machine does not know of
         self._last_s = last_s
         self._seeds = seeds
         self._ended = ended
         self._committed = committed
         self._in_flight: set[CallId] = set()
         self.is_abandoned = False
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the execution has ended."""
+        return self._cut or self.machine.outcome
 
     async def run(self) -> None:
         """Until the execution rests, ends or is gone. A letter may have arrived meanwhile: then it is run again."""
@@ -162,7 +190,7 @@ class Driver:
             self._lose(accepted)
             return True
         commands = self.machine.take_commands()
-        is_over = self.machine.outcome is not None
+        is_over = self.outcome is not None
         rests_until_s = self._rest_instant(commands)
         # What was folded may have come to its end, or to rest, without a new event.
         if entries or is_over or rests_until_s is not None:
@@ -183,8 +211,8 @@ class Driver:
         """Feed letters to the machine: those that it took, and what they add to the journal."""
         accepted: list[Letter] = []
         entries: list[bytes] = []
-        for letter in letters:
-            if self.machine.outcome is not None or self.is_abandoned:
+        for place, letter in enumerate(letters):
+            if self.outcome is not None or self.is_abandoned:
                 self._mailbox.letters.append(letter)
                 continue
             if isinstance(letter.event, Answered) and letter.event.call not in self.machine.waiting:
@@ -197,12 +225,44 @@ class Driver:
                 letter.settle(refusal)
                 continue
             stamped = self._stamp(letter.event)
+            entry = journal.encode(stamped)
+            if not self._has_room(letter, entry):
+                continue
+            self._size_bytes += len(entry)
             self.machine.feed(stamped)
-            while not self.is_abandoned and not self.machine.advance(SLICE_STEPS):
-                await anyio.lowlevel.checkpoint()
-            entries.append(journal.encode(stamped))
+            await self._advance(letters[place + 1 :])
+            entries.append(entry)
             accepted.append(letter)
+        if isinstance(self._cut, Cancelled):
+            cancellations = self._mailbox.take_cancellations()
+            entries += [journal.encode(self._stamp(letter.event)) for letter in cancellations[:1]]
+            accepted += cancellations
         return accepted, entries
+
+    def _has_room(self, letter: Letter, entry: bytes) -> bool:
+        """Whether the journal may take one more entry. An answer for which there is no room ends the execution; who
+        calls it back is refused. A cancellation and the end of its time are small, and always find room."""
+        if self._size_bytes + len(entry) <= JOURNAL_BYTES_MAX or isinstance(letter.event, (CancelRequested, Expired)):
+            return True
+        limit = resource_limit(f"the journal of the execution would have more than {JOURNAL_BYTES_MAX} bytes")
+        if isinstance(letter.event, CallbackArrived):
+            letter.settle(ResourceExhausted(f"{ended_by(limit).context}."))
+            return False
+        self._cut = Failed(error=ended_by(limit))
+        letter.settle()
+        return False
+
+    async def _advance(self, later: Sequence[Letter]) -> None:
+        """Go on until the machine waits. One that goes on for long can be cancelled before, also by a letter that came
+        together with the one it works on."""
+        is_unwanted = any(isinstance(letter.event, CancelRequested) for letter in later)
+        pauses = 0
+        while not self.is_abandoned and not self.machine.advance(SLICE_STEPS):
+            pauses += 1
+            if pauses > PATIENCE and (is_unwanted or self._mailbox.wants_cancel):
+                self._cut = Cancelled()
+                return
+            await anyio.lowlevel.checkpoint()
 
     def _lose(self, letters: list[Letter]) -> None:
         for letter in letters:
@@ -238,7 +298,7 @@ class Driver:
 
     def _changed(self, rests_until_s: float | None) -> WorkflowExecution | None:
         """The execution's row, if it must be written: it ended, or leaves memory."""
-        outcome = self.machine.outcome
+        outcome = self.outcome
         if outcome is None and rests_until_s is None:
             return None
         now = replace(self.execution, current_steps=self.machine.current_steps, steps=self.machine.steps)
@@ -303,9 +363,14 @@ class Driver:
 
     def _rest_instant(self, commands: list[Command]) -> float | None:
         """The instant at which a resting execution must be woken; None if it cannot rest now."""
-        if self.machine.outcome is not None or self._in_flight or self._mailbox.letters:
+        if self.outcome is not None or self._in_flight or self._mailbox.letters:
             return None
         if any(not isinstance(command.effect, (Wait, AwaitCallback)) for command in commands):
             return None
         due_s = min([self._expires_s(), *self._dues().values()])
         return due_s if due_s > self._wheel.clock.now_s() + REST_S else None
+
+
+def ended_by(limit: Failure) -> ExecutionError:
+    """The error of an execution that a limit of the runtime has ended, at no step of its own."""
+    return describe(Raised(value=limit.value, trace=()))

@@ -14,16 +14,18 @@ from hakobune.core.errors import FailedPrecondition, HakobuneError, NotFound, Un
 from hakobune.core.names import WorkflowExecutionName
 from hakobune.core.workflows.call_log import CallLog
 from hakobune.core.workflows.events import CancelRequested, Event, Moved
+from hakobune.core.workflows.failures import resource_limit
 from hakobune.core.workflows.limits import RunLimits
 from hakobune.core.workflows.machine import Machine
-from hakobune.core.workflows.model import FINAL_STATES, ExecutionState, Revision, WorkflowExecution
+from hakobune.core.workflows.model import FINAL_STATES, ExecutionError, ExecutionState, Revision, WorkflowExecution
 from hakobune.core.workflows.plan import Plan
 from hakobune.core.workflows.states import ExecutionSignal, next_state
 from hakobune.runtime.clock import Identifiers, Seeds
 from hakobune.runtime.settings import Settings
+from hakobune.runtime.shared_work import SharedWork
 from hakobune.runtime.wheel import Turn, Wheel
-from hakobune.runtime.workflow_driver import DRIVE, ROOM, Calls, Driver, Letter, Mailbox
-from hakobune.runtime.workflow_loading import Folding, stored
+from hakobune.runtime.workflow_driver import DRIVE, PATIENCE, ROOM, Calls, Driver, Letter, Mailbox, ended_by
+from hakobune.runtime.workflow_loading import Folding, FoldingStopped, JournalReader, Stored, stored
 from hakobune.runtime.workflow_plans import Plans
 from hakobune.runtime.workflow_quota import Beginnings, Quota
 from hakobune.runtime.workflow_seats import Seat, Seats, inactive
@@ -32,6 +34,7 @@ from hakobune.store.api import OutboxCommand
 _log = logging.getLogger("hakobune.workflows")
 
 _LOADING_MAX = 16  # at once: after a crash with 10,000 executions under way, their journals come into memory in turn
+_LOOK_PAUSES = 20_000  # turns of others until it has taken too long to look at an execution
 _WOKEN_AT_ONCE = 500  # waits that are over, in one turn
 _DETAIL_CHARACTERS = 2_000  # of the reason why an execution is set aside: a definition may have hundreds of problems
 
@@ -42,9 +45,12 @@ class Observer:
     `is_repeat`: a crash may have come after it was told the same.
     """
 
-    def watch(self, execution: WorkflowExecution, entries: Sequence[bytes], *, is_repeat: bool) -> CallLog | None:
-        """What is to record the calls while this journal is folded, and after; None: nobody asks."""
-        del execution, entries, is_repeat
+    def watch(
+        self, execution: WorkflowExecution, newest: bytes | None, *, is_first: bool, is_repeat: bool
+    ) -> CallLog | None:
+        """What is to record the calls while its journal is folded, and after; None: nobody asks. `newest` is the last
+        entry of the journal; `is_first`: there is no other."""
+        del execution, newest, is_first, is_repeat
         return None
 
     def loaded(self, execution: WorkflowExecution, machine: Machine, last_s: float, *, is_repeat: bool) -> None:
@@ -72,6 +78,7 @@ class WorkflowExecutions:
         self._seats = Seats(wheel)
         self._folding = Folding(settings, plans)
         self._loading = anyio.Semaphore(_LOADING_MAX)
+        self._looks = SharedWork[Machine]()
         self.quota = Quota(wheel, settings, self._seeds, self._begun)
         self.observer = Observer()
 
@@ -96,13 +103,14 @@ class WorkflowExecutions:
         begun = self._begun.take(uid)
         if begun is not None and not is_repeat:
             execution = begun.execution
-            driver = await self._load(execution, begun.revision, [begun.entry], seat, is_repeat=False)
+            found = Stored(execution=execution, revision=begun.revision, first=[begun.entry], newest=begun.entry)
+            driver = await self._load(execution, found, seat, is_repeat=False)
         else:
             execution, driver = await self._load_stored(uid, seat, is_repeat=is_repeat)
         if driver is not None:
             seat.driver = driver
             await self._drive(driver, seat.mailbox)
-            if driver.machine.outcome is not None and not driver.is_abandoned:
+            if driver.outcome is not None and not driver.is_abandoned:
                 seat.mailbox.refuse(inactive(uid))
                 await self.observer.ended(driver.execution, is_repeat=False)
         elif execution is not None and execution.state in FINAL_STATES:
@@ -116,7 +124,7 @@ class WorkflowExecutions:
             found = await self._wheel.store.read(lambda tx: stored(tx, uid))
             if found.execution is None or found.execution.state is not ExecutionState.ACTIVE:
                 return found.execution, None
-            driver = await self._load(found.execution, found.revision, found.entries, seat, is_repeat=is_repeat)
+            driver = await self._load(found.execution, found, seat, is_repeat=is_repeat)
             return found.execution, driver
 
     async def _drive(self, driver: Driver, mailbox: Mailbox) -> None:
@@ -127,9 +135,9 @@ class WorkflowExecutions:
                 cause = _cause(error)
                 if self._wheel.is_closing:
                     raise cause from error
-                await self._set_aside(driver.execution, cause)
+                await self._give_up(driver.execution, cause)
                 driver.is_abandoned = True
-            if driver.is_abandoned or driver.machine.outcome is not None or not mailbox.letters:
+            if driver.is_abandoned or driver.outcome is not None or not mailbox.letters:
                 return
 
     async def wake(self, subject: str) -> None:
@@ -148,18 +156,29 @@ class WorkflowExecutions:
     async def _load(
         self,
         execution: WorkflowExecution,
-        revision: Revision | None,
-        entries: Sequence[bytes],
+        found: Stored,
         seat: Seat,
         *,
         is_repeat: bool,
     ) -> Driver | None:
-        """Bring an execution into memory. None if it cannot go on, or is deleted meanwhile."""
+        """Bring an execution into memory. None if it cannot go on, or is deleted or cancelled meanwhile."""
+        reader = JournalReader(self._wheel.store, execution.uid, found.first)
+
+        def is_stopped(pauses: int) -> bool:
+            return seat.is_gone or (pauses > PATIENCE and seat.mailbox.wants_cancel)
+
         try:
-            calls = self.observer.watch(execution, entries, is_repeat=is_repeat)
-            folded = await self._folding.fold(execution, revision, entries, calls=calls, is_gone=lambda: seat.is_gone)
+            is_first = len(found.first) == 1
+            calls = self.observer.watch(execution, found.newest, is_first=is_first, is_repeat=is_repeat)
+            folded = await self._folding.fold(execution, found.revision, reader, calls=calls, is_stopped=is_stopped)
+        except FoldingStopped:
+            if not seat.is_gone:
+                await self._end(execution, ExecutionSignal.CANCEL)
+                for letter in seat.mailbox.take_cancellations():
+                    letter.settle()
+            return None
         except Exception as error:  # noqa: BLE001 - also a bug of ours: one execution must not stop the others
-            await self._set_aside(execution, error)
+            await self._give_up(execution, error)
             return None
         if seat.is_gone:
             return None
@@ -176,7 +195,8 @@ class WorkflowExecutions:
             execution,
             folded.machine,
             seat.mailbox,
-            written=len(entries),
+            written=reader.written,
+            size_bytes=reader.size_bytes,
             last_s=folded.last_s,
             seeds=self._seeds.draw,
             ended=self.quota.ended,
@@ -186,18 +206,52 @@ class WorkflowExecutions:
     async def _tell_again(self, execution: WorkflowExecution, seat: Seat) -> None:
         """It has ended; a crash may have come before all of it was told."""
         found = await self._wheel.store.read(lambda tx: stored(tx, execution.uid))
-        calls = self.observer.watch(execution, found.entries, is_repeat=True)
-        if calls is not None and found.entries:
+        is_first = len(found.first) == 1
+        calls = self.observer.watch(execution, found.newest, is_first=is_first, is_repeat=True)
+        if calls is not None and found.first:
+            reader = JournalReader(self._wheel.store, execution.uid, found.first)
             try:
                 async with self._loading:
                     await self._folding.fold(
-                        execution, found.revision, found.entries, calls=calls, is_gone=lambda: seat.is_gone
+                        execution,
+                        found.revision,
+                        reader,
+                        calls=calls,
+                        is_stopped=lambda pauses: seat.is_gone or pauses > _LOOK_PAUSES,
                     )
             except Exception:  # noqa: BLE001 - as when it is loaded: the log must not stop the others
                 _log.exception("what execution %s called last may be missing in the log", execution.name)
             else:
                 self.observer.called(execution, calls, is_repeat=True)
         await self.observer.ended(execution, is_repeat=True)
+
+    async def _give_up(self, execution: WorkflowExecution, error: Exception) -> None:
+        """One that does not fit into memory would not fit the next time: that is its end."""
+        if isinstance(error, MemoryError):
+            limit = resource_limit("the execution needs more memory than this machine has")
+            await self._end(execution, ExecutionSignal.RAISE, ended_by(limit))
+        else:
+            await self._set_aside(execution, error)
+
+    async def _end(
+        self, execution: WorkflowExecution, signal: ExecutionSignal, error: ExecutionError | None = None
+    ) -> None:
+        """End an execution whose machine is not there to say so."""
+
+        def unit(turn: Turn) -> WorkflowExecution | None:
+            found = turn.tx.workflows.execution_by_uid(execution.uid)
+            if found is None or found.state is not ExecutionState.ACTIVE:
+                return None
+            state = next_state(found.state, signal)
+            ended = replace(found, state=state, error=error, state_detail="", end_s=turn.now_s)
+            turn.tx.workflows.save_execution(ended)
+            turn.tx.timers.clear(ROOM, ended.uid)
+            self.quota.ended(turn, ended)
+            return ended
+
+        ended = await self._wheel.persist(unit)
+        if ended is not None:
+            await self.observer.ended(ended, is_repeat=True)
 
     async def _set_aside(self, execution: WorkflowExecution, error: Exception) -> None:
         """An execution that this version cannot go on with is not failed: it waits, and says why. The next start tries
@@ -280,14 +334,25 @@ class WorkflowExecutions:
         return replace(execution, current_steps=machine.current_steps, steps=machine.steps)
 
     async def machine_of(self, execution: WorkflowExecution) -> Machine:
-        """The machine of an execution, to look at. Raises NotFound, CorruptJournal."""
+        """The machine of an execution, to look at. Raises NotFound, CorruptJournal, Unavailable (it takes too long)."""
         seat = self._seats.get(execution.uid)
         if seat is not None and seat.driver is not None:
             return seat.driver.machine
-        found = await self._wheel.store.read(lambda tx: stored(tx, execution.uid))
-        if found.revision is None:
-            raise NotFound(f"Execution '{execution.name}' does not exist.")
-        return (await self._folding.fold(execution, found.revision, found.entries)).machine
+        return await self._looks.get(execution.uid, partial(self._folded, execution))
+
+    async def _folded(self, execution: WorkflowExecution) -> Machine:
+        async with self._loading:
+            found = await self._wheel.store.read(lambda tx: stored(tx, execution.uid))
+            if found.revision is None:
+                raise NotFound(f"Execution '{execution.name}' does not exist.")
+            reader = JournalReader(self._wheel.store, execution.uid, found.first)
+            try:
+                folded = await self._folding.fold(
+                    execution, found.revision, reader, is_stopped=lambda pauses: pauses > _LOOK_PAUSES
+                )
+            except FoldingStopped:
+                raise Unavailable(f"The execution '{execution.name}' takes too long to be looked at.") from None
+            return folded.machine
 
 
 def _nothing() -> None:

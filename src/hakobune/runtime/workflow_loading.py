@@ -19,9 +19,12 @@ from hakobune.core.workflows.plan import Plan
 from hakobune.runtime.settings import Settings
 from hakobune.runtime.workflow_driver import SLICE_STEPS
 from hakobune.runtime.workflow_plans import Plans
-from hakobune.store.api import ReadTx
+from hakobune.store.api import ReadTx, Store
 
-_FOLDED_AT_ONCE = 50  # entries of a journal: a millisecond or so, then others get their turn
+# Of a journal, until others get their turn: a millisecond or so.
+_FOLDED_AT_ONCE = 50  # entries
+_FOLDED_BYTES = 65_536
+PART_BYTES = 1_048_576  # of a journal, that are read into memory at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +33,8 @@ class Stored:
 
     execution: WorkflowExecution | None
     revision: Revision | None
-    entries: list[bytes]
+    first: list[bytes]  # entries of its journal: a part from the beginning
+    newest: bytes | None  # entry of its journal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,52 @@ class Folded:
     machine: Machine
     last_s: float  # instant of its last entry
     base_url: str  # what the execution believes to be the server's address
+
+
+class FoldingStopped(Exception):
+    """Nobody wants the machine any more, or it takes too long."""
+
+
+class JournalReader:
+    """A journal, part by part: never all of it in memory. `written` and `size_bytes` tell how much was read."""
+
+    def __init__(self, store: Store, uid: str, first: Sequence[bytes]) -> None:
+        self._store = store
+        self._uid = uid
+        self._next = first
+        self._is_over = False
+        self.written = 0  # entries
+        self.size_bytes = 0
+
+    async def part(self) -> Sequence[bytes]:
+        """The next entries; none at the end."""
+        if self._is_over:
+            return ()
+        part = self._next or await self._store.read(self._read)
+        self._next = ()
+        size_bytes = sum(map(len, part))
+        self._is_over = size_bytes < PART_BYTES
+        self.written += len(part)
+        self.size_bytes += size_bytes
+        return part
+
+    def _read(self, tx: ReadTx) -> list[bytes]:
+        return tx.workflows.journal_part(self._uid, self.written, PART_BYTES)
+
+
+class _Pace:
+    """Lets others have their turn, and looks whether to go on."""
+
+    def __init__(self, is_stopped: Callable[[int], bool]) -> None:
+        self._is_stopped = is_stopped
+        self._pauses = 0
+
+    async def pause(self) -> None:
+        """Raises FoldingStopped."""
+        self._pauses += 1
+        if self._is_stopped(self._pauses):
+            raise FoldingStopped
+        await anyio.lowlevel.checkpoint()
 
 
 class Folding:
@@ -57,27 +107,32 @@ class Folding:
         self,
         execution: WorkflowExecution,
         revision: Revision | None,
-        entries: Sequence[bytes],
+        entries: JournalReader,
         *,
+        is_stopped: Callable[[int], bool],
         calls: CallLog | None = None,
-        is_gone: Callable[[], bool] = lambda: False,
     ) -> Folded:
-        """The machine as the journal left it, in slices: others get their turn in between.
-        Raises CorruptJournal, InvalidDefinition."""
+        """The machine as the journal left it, in slices: others get their turn in between, and `is_stopped` (how many
+        pauses there were) is asked. Raises FoldingStopped, CorruptJournal, InvalidDefinition."""
         if revision is None:
             raise CorruptJournal(no_revision(execution))
         machine = Machine(await self.plan_of(execution, revision), limits=self.limits, recorder=calls)
         last: Stamped | None = None
         base_url = ""
-        for number, entry in enumerate(entries, 1):
-            last = journal.decode(entry)
-            if isinstance(last.event, (Moved, Started)):
-                base_url = last.event.base_url
-            machine.feed(last)
-            while not is_gone() and not machine.advance(SLICE_STEPS):
-                await anyio.lowlevel.checkpoint()
-            if number % _FOLDED_AT_ONCE == 0:
-                await anyio.lowlevel.checkpoint()
+        pace = _Pace(is_stopped)
+        while part := await entries.part():
+            size_bytes = 0
+            for number, entry in enumerate(part, 1):
+                last = journal.decode(entry)
+                if isinstance(last.event, (Moved, Started)):
+                    base_url = last.event.base_url
+                machine.feed(last)
+                while not machine.advance(SLICE_STEPS):
+                    await pace.pause()
+                size_bytes += len(entry)
+                if number % _FOLDED_AT_ONCE == 0 or size_bytes >= _FOLDED_BYTES:
+                    size_bytes = 0
+                    await pace.pause()
         if last is None:
             raise CorruptJournal("the journal is empty")
         machine.take_commands()  # all that has no answer is in `waiting`
@@ -85,12 +140,14 @@ class Folding:
 
 
 def stored(tx: ReadTx, uid: str) -> Stored:
-    """An execution with its revision and its journal, as far as they are there."""
+    """An execution with its revision and a part of its journal, as far as they are there."""
     execution = tx.workflows.execution_by_uid(uid)
     if execution is None:
-        return Stored(execution=None, revision=None, entries=[])
+        return Stored(execution=None, revision=None, first=[], newest=None)
     revision = tx.workflows.find_revision(execution.workflow_uid, execution.revision_id)
-    return Stored(execution=execution, revision=revision, entries=tx.workflows.journal(uid))
+    first = tx.workflows.journal_part(uid, 0, PART_BYTES)
+    newest = tx.workflows.journal_end(uid)
+    return Stored(execution=execution, revision=revision, first=first, newest=newest)
 
 
 def no_revision(execution: WorkflowExecution) -> str:

@@ -69,16 +69,18 @@ class WorkflowLog(Observer):
 
     # -- what happens -------------------------------------------------------------------------------------------
 
-    def watch(self, execution: WorkflowExecution, entries: Sequence[bytes], *, is_repeat: bool) -> CallLog | None:
+    def watch(
+        self, execution: WorkflowExecution, newest: bytes | None, *, is_first: bool, is_repeat: bool
+    ) -> CallLog | None:
         """A record of the execution's calls, if they are to be logged. Of what the journal has, it tells what may not
         be in the log yet: all in the execution's first life; after a crash, what was recent then; else nothing, since
         an execution that rested has left nothing unwritten."""
         if execution.call_log_level not in _LOGGED:
             return None
         from_s = -math.inf
-        if is_repeat and entries:
-            from_s = journal.decode(entries[-1]).at_s - RECENT_S
-        elif len(entries) > 1 or execution.current_steps:
+        if is_repeat and newest is not None:
+            from_s = journal.decode(newest).at_s - RECENT_S
+        elif not is_first or execution.current_steps:
             from_s = math.inf
         return CallLog(execution.call_log_level, from_s=from_s)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import partial
 
 import anyio
 
@@ -10,6 +11,7 @@ from hakobune.core.workflows.build import compile_source
 from hakobune.core.workflows.limits import Strictness
 from hakobune.core.workflows.model import Revision
 from hakobune.core.workflows.plan import Plan
+from hakobune.runtime.shared_work import SharedWork
 from hakobune.runtime.threads import Threads
 
 _KEPT = 64  # plans: a file of 128 KB becomes about 2 MB
@@ -21,27 +23,30 @@ class Plans:
 
     def __init__(self, strictness: Strictness, threads: Threads) -> None:
         self._strictness = strictness
-        self._threads = threads
+        self.threads = threads
         self._compiling = anyio.Semaphore(_COMPILED_AT_ONCE)
-        self._kept: OrderedDict[tuple[str, str], Plan] = OrderedDict()
+        self._shared = SharedWork[Plan]()
+        self._kept: OrderedDict[str, Plan] = OrderedDict()
 
     async def compile(self, source: str) -> Plan:
         """Raises InvalidDefinition with all problems."""
-        async with self._compiling:
-            return await self._threads.run(compile_source, source, strictness=self._strictness)
+        return await self._compile(source, self._strictness)
 
     async def plan(self, workflow_uid: str, revision: Revision) -> Plan:
         """The plan of a deployed revision. Raises InvalidDefinition if this version cannot read it any more."""
-        key = (workflow_uid, revision.id)
-        if key not in self._kept:
-            async with self._compiling:
-                if key not in self._kept:  # somebody else has asked for it meanwhile
-                    # It was accepted when it was deployed: a limit that came later must not stop what runs.
-                    source = revision.source_contents
-                    plan = await self._threads.run(compile_source, source, strictness=Strictness.OFF)
-                    self._kept[key] = plan
-                    if len(self._kept) > _KEPT:
-                        self._kept.popitem(last=False)
-                    return plan
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        key = f"{workflow_uid}/{revision.id}"
+        found = self._kept.get(key)
+        if found is None:
+            # It was accepted when it was deployed: a limit that came later must not stop what runs.
+            found = await self._shared.get(key, partial(self._compile, revision.source_contents, Strictness.OFF))
+            self._kept[key] = found
+            self._kept.move_to_end(key)
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        else:
+            self._kept.move_to_end(key)
+        return found
+
+    async def _compile(self, source: str, strictness: Strictness) -> Plan:
+        async with self._compiling:
+            return await self.threads.run(compile_source, source, strictness=strictness)

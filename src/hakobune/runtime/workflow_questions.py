@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-import anyio.to_thread
-
 from hakobune.core.errors import NotFound
 from hakobune.core.names import WorkflowExecutionName, WorkflowName
-from hakobune.core.workflows import journal
-from hakobune.core.workflows.history import StepEntry, fold_history
-from hakobune.core.workflows.model import ExecutionState, Revision, Workflow, WorkflowExecution
-from hakobune.core.workflows.plan import Plan
+from hakobune.core.workflows.model import ExecutionState, Workflow, WorkflowExecution
 from hakobune.core.workflows.world import Callback
 from hakobune.runtime.wheel import Wheel
 from hakobune.runtime.workflow_executions import WorkflowExecutions
@@ -119,41 +113,6 @@ class WorkflowQuestions:
         if execution.state is not ExecutionState.ACTIVE:
             return {}
         return dict((await self._executions.machine_of(execution)).callbacks)
-
-    async def step_entries(self, name: WorkflowExecutionName) -> list[StepEntry]:
-        """What was done, step by step, in order. Raises NotFound."""
-        execution, plan, entries = await self._journal(name)
-        if execution.is_history_deleted:
-            return []
-        bounds = self._executions.limits
-
-        def fold() -> list[StepEntry]:
-            return fold_history(plan, map(journal.decode, entries), execution.history_level, limits=bounds)
-
-        return await anyio.to_thread.run_sync(fold)
-
-    async def export_data(self, name: WorkflowExecutionName) -> str:
-        """All that is kept of an execution, as JSON text. Raises NotFound."""
-        execution, _, entries = await self._journal(name)
-
-        def export() -> str:
-            events = [json.loads(entry) for entry in entries]
-            return json.dumps({"execution": str(execution.name), "argument": execution.argument, "events": events})
-
-        return await anyio.to_thread.run_sync(export)
-
-    async def _journal(self, name: WorkflowExecutionName) -> tuple[WorkflowExecution, Plan, list[bytes]]:
-        def look(tx: ReadTx) -> tuple[WorkflowExecution, Revision, list[bytes]]:
-            execution = tx.workflows.find_execution(name)
-            if execution is None:
-                raise missing(name)
-            revision = tx.workflows.find_revision(execution.workflow_uid, execution.revision_id)
-            if revision is None:
-                raise missing(name)
-            return execution, revision, tx.workflows.journal(execution.uid)
-
-        execution, revision, entries = await self._wheel.store.read(look)
-        return execution, await self._executions.plan_of(execution, revision), entries
 
 
 def _listed(

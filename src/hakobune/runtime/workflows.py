@@ -1,5 +1,6 @@
 """The workflows room: executions begin, are cancelled, called back and forgotten. Changes of workflows are in
-`workflow_changes`, questions in `workflow_questions`, the drive of executions in `workflow_executions`."""
+`workflow_changes`, questions in `workflow_questions` and `workflow_histories`, the drive of executions in
+`workflow_executions`."""
 
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ from hakobune.runtime.clock import Identifiers
 from hakobune.runtime.wheel import Turn, Wheel
 from hakobune.runtime.workflow_changes import WorkflowChanges
 from hakobune.runtime.workflow_executions import WorkflowExecutions
+from hakobune.runtime.workflow_histories import Histories
 from hakobune.runtime.workflow_plans import Plans
 from hakobune.runtime.workflow_questions import WorkflowQuestions, missing
 
@@ -50,6 +52,7 @@ class WorkflowsRoom:
         self.executions = executions
         self.changes = WorkflowChanges(wheel, identifiers, plans, executions)
         self.questions = WorkflowQuestions(wheel, executions)
+        self.histories = Histories(wheel, executions, plans.threads)
 
     # -- executions ---------------------------------------------------------------------------------------------
 

@@ -111,11 +111,17 @@ class ExecutionsV1:
                 name, _order(order), matches, part, is_full=is_full
             )
             found += more
-            size += sum(len(execution.argument or "") + len(execution.result or "") for execution in more)
+            size += sum(map(_size, more))
             if not after:
                 break
         items = [execution_to_json(execution, view) for execution in found]
         return json_response(list_to_json("executions", items, paging.encode(kind, after) if after else ""))
+
+
+def _size(execution: WorkflowExecution) -> int:
+    """About how many characters it takes in a page."""
+    error = 0 if execution.error is None else len(execution.error.payload) + len(execution.error.context)
+    return len(execution.argument or "") + len(execution.result or "") + error
 
 
 def _order(text: str) -> ExecutionOrder:

@@ -6,13 +6,16 @@ Source: https://cloud.google.com/workflows/docs/reference/executions/rest.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from urllib.parse import parse_qsl
 
 from hakobune.core import paging
 from hakobune.core.errors import InvalidArgument, NotFound
 from hakobune.core.filters import filter_from_text, orders_from_text, sort
 from hakobune.core.filters_of_workflows import STEP_ENTRY_FIELDS, STEP_ENTRY_ORDERS
+from hakobune.core.names import WorkflowExecutionName
 from hakobune.core.workflows.effects import CallbackRequest
+from hakobune.core.workflows.history import StepEntry
 from hakobune.core.workflows.limits import HTTP_RESPONSE_BYTES
 from hakobune.runtime.app import Runtime
 from hakobune.runtime.http_client import canonical
@@ -72,7 +75,8 @@ class ExecutionPartsV1:
 
     async def export(self, request: Request) -> Response:
         """`GET …/executions/E:exportData`."""
-        return json_response(export_to_json(await self._workflows.questions.export_data(execution_name(request))))
+        name = execution_name(request)
+        return await self._workflows.histories.export(name, lambda data: json_response(export_to_json(data)))
 
     # -- steps ----------------------------------------------------------------------------------------------------
 
@@ -89,32 +93,26 @@ class ExecutionPartsV1:
             raise InvalidArgument("skip: must not be negative, nor more than 31 bits can say.")
         kind = f"step-entries/{name}?{text}&{order}&{skip}"
         page = page_of(request, kind)
-        entries = [
-            entry
-            for entry in await self._workflows.questions.step_entries(name)
-            if wanted is None or wanted.matches(entry)
-        ]
-        sort(entries, orders, STEP_ENTRY_FIELDS)
-        start = int(page.after or skip)
-        items: list[Json] = []
-        size = 0
-        for entry in entries[start : start + page.limit - 1]:
-            if size > PAGE_BYTES:
-                break
-            items.append(step_entry_to_json(name, entry))
-            size += len(json.dumps(items[-1])) if entry.variables else 0
-        end = start + len(items)
-        token = paging.encode(kind, str(end)) if end < len(entries) else ""
-        return json_response(step_entries_to_json(items, token, len(entries)))
+
+        def shown(entries: Sequence[StepEntry]) -> Response:
+            found = list(entries) if wanted is None else [entry for entry in entries if wanted.matches(entry)]
+            sort(found, orders, STEP_ENTRY_FIELDS)
+            return _page_of_steps(name, found, kind, int(page.after or skip), page.limit - 1)
+
+        return await self._workflows.histories.step_entries(name, shown)
 
     async def get_step(self, request: Request) -> Response:
         """`GET …/stepEntries/N`."""
         name, entry_id = execution_name(request), request.parameters["entry"]
         entry_view_from_text(request.query_fields().get("view", ""))
-        for entry in await self._workflows.questions.step_entries(name):
-            if str(entry.entry_id) == entry_id:
-                return json_response(step_entry_to_json(name, entry))
-        raise NotFound(f"Step entry '{entry_id[:40]}' of execution '{name.execution}' does not exist.")
+
+        def shown(entries: Sequence[StepEntry]) -> Response:
+            for entry in entries:
+                if str(entry.entry_id) == entry_id:
+                    return json_response(step_entry_to_json(name, entry))
+            raise NotFound(f"Step entry '{entry_id[:40]}' of execution '{name.execution}' does not exist.")
+
+        return await self._workflows.histories.step_entries(name, shown)
 
     # -- callbacks ------------------------------------------------------------------------------------------------
 
@@ -145,3 +143,19 @@ class ExecutionPartsV1:
         except MethodMismatch as mismatch:
             raise MethodNotAllowed(mismatch.message, mismatch.allowed) from mismatch
         return json_response({})
+
+
+def _page_of_steps(
+    name: WorkflowExecutionName, entries: Sequence[StepEntry], kind: str, start: int, most: int
+) -> Response:
+    """At most so many entries, fewer if they are large, and the token of the next ones."""
+    items: list[Json] = []
+    size = 0
+    for entry in entries[start : start + most]:
+        if size > PAGE_BYTES:
+            break
+        items.append(step_entry_to_json(name, entry))
+        size += len(json.dumps(items[-1])) if entry.variables or entry.exception else 0
+    end = start + len(items)
+    token = paging.encode(kind, str(end)) if end < len(entries) else ""
+    return json_response(step_entries_to_json(items, token, len(entries)))

@@ -73,12 +73,13 @@ async def serve(settings: Settings, *, stop: anyio.Event, ready: Callable[[Runti
                 return await http.listen("127.0.0.1", port, slot=slot)
 
             await runtime.prepare(listen)
-            await group.start(runtime.run)
+            # The ports first: what the last runtime left may be much, and nobody should wait for it to be asked.
             await grpc.listen(settings.host, settings.grpc_port)
             await http.listen(settings.host, settings.port)
             # What was loaded until now stays: a full collection without it takes 1 ms, not 8, and nobody waits for it.
             gc.freeze()
             ready(runtime)
+            await group.start(runtime.run)
             group.start_soon(_write_client_files, runtime)
             group.start_soon(runtime.programs.sweep)
             await stop.wait()

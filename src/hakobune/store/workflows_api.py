@@ -86,6 +86,15 @@ class WorkflowsRead(Protocol):
         """All entries, oldest first."""
         ...
 
+    def journal_part(self, execution_uid: str, seq: int, limit_bytes: int) -> list[bytes]:
+        """Entries from number `seq` on, oldest first, until they have `limit_bytes` together: at least one if there is
+        one, and less than the limit only at the end of the journal."""
+        ...
+
+    def journal_end(self, execution_uid: str) -> bytes | None:
+        """The newest entry."""
+        ...
+
     def load(self, project: str, location: str) -> Mapping[ExecutionState, int]:
         """Stored counts of executions by state."""
         ...

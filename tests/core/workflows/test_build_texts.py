@@ -2,6 +2,7 @@
 
 import pytest
 
+from hakobune.core.workflows import problem_texts
 from hakobune.core.workflows.positions import Position, Problem
 from hakobune.core.workflows.problem_texts import place_text, problem_text, source_lines
 
@@ -80,3 +81,19 @@ def test_given_no_line_to_show_when_told_then_only_the_message_and_the_remedy_ar
 
 def test_given_a_source_when_split_then_lines_are_those_that_positions_count() -> None:
     assert source_lines("\ufeffa\r\nb\rc\nd\x85e\u2028f\x0cg") == ["a", "b", "c", "d\x85e\u2028f\x0cg"]
+
+
+def test_given_a_line_of_a_whole_file_when_told_then_only_what_is_around_the_place_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_at: list[str] = []
+    real = problem_texts._visible
+
+    def visible(character: str) -> str:
+        looked_at.append(character)
+        return real(character)
+
+    monkeypatch.setattr(problem_texts, "_visible", visible)
+    shown, mark = marked("a" * 60_000 + "Z" + "b" * 60_000, 60_001)
+    assert len(looked_at) <= 400
+    assert (shown.strip()[0], shown[-1], shown[mark.index("^")]) == ("…", "…", "Z")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hakobune.core.workflows.elements import set_element
 from hakobune.core.workflows.failures import Failure
+from hakobune.core.workflows.meter import Meter
 from hakobune.core.workflows.values import Value
 
 
@@ -34,7 +35,7 @@ def test_given_a_path_when_set_then_a_new_container_has_the_element(
     base: Value, keys: list[Value], expected: Value
 ) -> None:
     before = copy.deepcopy(base)
-    assert set_element(base, keys, 9) == expected
+    assert set_element(base, keys, 9, Meter()) == expected
     assert base == before
 
 
@@ -66,7 +67,7 @@ def test_given_a_path_that_cannot_be_when_set_then_it_raises_and_nothing_changes
 ) -> None:
     before = copy.deepcopy(base)
     with pytest.raises(Failure) as raised:
-        set_element(base, keys, 9)
+        set_element(base, keys, 9, Meter())
     assert isinstance(raised.value.value, dict)
     assert raised.value.value["message"] == message
     assert base == before
@@ -75,7 +76,7 @@ def test_given_a_path_that_cannot_be_when_set_then_it_raises_and_nothing_changes
 def test_given_an_element_set_when_other_parts_are_looked_at_then_they_are_shared_not_copied() -> None:
     untouched: Value = {"big": [1, 2, 3]}
     base: dict[str, Value] = {"a": {"x": 1}, "b": untouched}
-    changed = set_element(base, ["a", "x"], 2)
+    changed = set_element(base, ["a", "x"], 2, Meter())
     assert isinstance(changed, dict)
     assert changed["b"] is untouched
     assert changed["a"] is not base["a"]
@@ -93,5 +94,5 @@ CONTAINERS: st.SearchStrategy[Value] = st.recursive(
 def test_given_any_container_and_path_when_set_then_the_old_one_never_changes(base: Value, keys: list[Value]) -> None:
     before = copy.deepcopy(base)
     with suppress(Failure):
-        set_element(base, keys, "new")
+        set_element(base, keys, "new", Meter())
     assert base == before

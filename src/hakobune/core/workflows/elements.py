@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from hakobune.core.workflows.failures import Failure, index_error, key_error, type_error
 from hakobune.core.workflows.kinds import Value, type_name
+from hakobune.core.workflows.meter import LIGHT, Meter
 
 
 def get_member(of: Value, key: str) -> Value:
@@ -31,22 +32,25 @@ def get_index(of: Value, index: Value) -> Value:
     raise _no_container(of)
 
 
-def set_element(base: Value, keys: Sequence[Value], value: Value) -> Value:
+_COPY_NS = 20  # of work for each element of a container that is copied; measured (maps)
+
+
+def set_element(base: Value, keys: Sequence[Value], value: Value, meter: Meter) -> Value:
     """A container like `base`, in which the element at the path `keys` (one at least) is `value`.
 
-    The containers on the way are copied, `base` stays as it is. Maps that are missing on the way are created; a list
-    does not grow. Raises Failure (TypeError, IndexError).
+    The containers on the way are copied, which is charged; `base` stays as it is. Maps that are missing on the way are
+    created; a list does not grow. Raises Failure (TypeError, IndexError, ResourceLimitError).
     """
-    root = _copied(base)
+    root = _copied(base, meter)
     container = root
     for key in keys[:-1]:
         if isinstance(container, dict):
             name = _map_key(key)
-            inner = _copied(container.get(name, {}))
+            inner = _copied(container.get(name, {}), meter)
             container[name] = inner
         else:
             index = _list_index(container, key)
-            inner = _copied(container[index])
+            inner = _copied(container[index], meter)
             container[index] = inner
         container = inner
     last = keys[-1]
@@ -57,8 +61,10 @@ def set_element(base: Value, keys: Sequence[Value], value: Value) -> Value:
     return root
 
 
-def _copied(value: Value) -> list[Value] | dict[str, Value]:
+def _copied(value: Value, meter: Meter) -> list[Value] | dict[str, Value]:
     if isinstance(value, dict | list):
+        if len(value) > LIGHT:
+            meter.spend(len(value) * _COPY_NS)
         return value.copy()
     raise _no_container(value)
 

@@ -70,6 +70,8 @@ _INTERNAL_DOMAINS: Final = (".googleapis.com", ".run.app", ".cloudfunctions.net"
 # Our own: room for the bodies of all branches that can run at once, each a good part of the memory.
 _IN_FLIGHT: Final = 8
 
+_READ_NS: Final = 45  # of work for each byte of an answer, which may be JSON; measured
+
 _ANSWERS: Final[Mapping[type[Effect], tuple[type[Answer], ...]]] = {
     HttpRequest: (HttpResponse, NoResponse),
     Wait: (Done,),
@@ -318,6 +320,8 @@ class Machine:
         procedure = branch.procedure
         assert procedure is not None
         answer, branch.answer = branch.answer, None
+        if isinstance(answer, HttpResponse):
+            self._meter.note(len(answer.body) * _READ_NS)
         while True:
             try:
                 effect = next(procedure) if answer is None else procedure.send(answer)

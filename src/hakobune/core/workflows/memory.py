@@ -26,7 +26,7 @@ from hakobune.core.workflows.values import Value, measured_size, utf8_length
 _SCALAR_BYTES: Final = 32  # more than the text of any number, `true`, `null`
 _ESCAPED: Final = 6  # bytes that one character takes at most in JSON: \u0000
 _WORTH_KEEPING: Final = 1_024  # bytes from which a size is kept; below, measuring again is cheap
-_MEASURE_NS: Final = 10  # for each byte
+_MEASURE_NS: Final = 40  # for each byte
 # How much may be held beside the variables, as a multiple of these. Our own: each of nested loops, and of the calls
 # inside each other, may go over a part of the largest value.
 _APART: Final = 4
@@ -84,7 +84,7 @@ class Memory:
         size = self._grown_size(value)
         if size is None:
             size = self._measured(value)
-            if size > self._string_limit:
+            if self._string_limit < size <= self._apart_limit:  # what is larger fails anyway
                 self._check_strings(value)
         if size >= _WORTH_KEEPING:
             self._known[id(value)] = (value, size)
@@ -110,7 +110,7 @@ class Memory:
         return entry[1] + alone - 1
 
     def _measured(self, value: Value) -> int:
-        size = measured_size(value)
+        size = measured_size(value, self._apart_limit)
         self._meter.note(size * _MEASURE_NS)
         return size
 

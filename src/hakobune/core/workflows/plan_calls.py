@@ -26,6 +26,7 @@ from hakobune.core.workflows.stdlib.registry import (
     Missing,
     bind_named,
     bind_positional,
+    invoke,
 )
 from hakobune.core.workflows.syntax import Assign, Assignment, Call, Evaluated, Target, Template
 from hakobune.core.workflows.values import Value, type_name
@@ -210,8 +211,7 @@ def _bound(function: LibraryFunction, given: Given) -> list[Value | Missing]:
 
 def call_library(function: LibraryFunction, given: Given, context: Context) -> Value:
     """The value of a function that does not wait. Raises Failure."""
-    bound = _bound(function, given)
-    value = function.run(context, *bound) if function.kind is Kind.CONTEXT else function.run(*bound)
+    value = invoke(function, context, _bound(function, given))
     if isinstance(value, Generator):
         raise Unresolved(f"{function.name} waits, and cannot be called here")
     return value

@@ -174,7 +174,7 @@ def _element_store(name: str, place: Place, keys: tuple[Evaluate, ...]) -> Store
         base = slots[slot]
         if base is UNSET:
             raise not_initialized(name)
-        slots[slot] = set_element(base, path, value)
+        slots[slot] = set_element(base, path, value, frame.context.meter)
         branch.memory.charge(value, sum(len(key) * 6 + 4 for key in path if isinstance(key, str)))
 
     return store

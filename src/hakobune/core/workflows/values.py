@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from hakobune.core.workflows import limits
@@ -28,10 +30,15 @@ __all__ = [
 ]
 
 
-def deep_equal(left: Value, right: Value) -> bool:
+def _for_free(_pairs: int) -> None:
+    """Nobody counts the work."""
+
+
+def deep_equal(left: Value, right: Value, spend: Callable[[int], None] = _for_free) -> bool:
     """Whether `left == right` in the language: numbers by value, containers element by element, kinds apart.
 
-    NaN equals nothing. A boolean is no number: `true == 1` is false.
+    NaN equals nothing. A boolean is no number: `true == 1` is false. `spend` is told how many pairs of elements are
+    about to be compared; what it raises is passed on.
     """
     waiting: list[tuple[Value, Value]] = [(left, right)]
     while waiting:
@@ -43,10 +50,12 @@ def deep_equal(left: Value, right: Value) -> bool:
         elif isinstance(a, list) and isinstance(b, list):
             if len(a) != len(b):
                 return False
+            spend(len(a))
             waiting.extend(zip(a, b, strict=True))
         elif isinstance(a, dict) and isinstance(b, dict):
             if a.keys() != b.keys():
                 return False
+            spend(len(a))
             waiting.extend((element, b[key]) for key, element in a.items())
         elif a != b:
             return False
@@ -122,20 +131,30 @@ def to_json(value: Value) -> str:
     return _written(value)
 
 
-def check_extent(value: Value) -> None:
-    """Refuse a value whose text cannot be afforded: a list that holds another one a thousand times is small in memory,
-    and its text is not. Raises Failure (ResourceLimitError).
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much there is in a value at all levels: characters of its text at least, and elements of lists and maps."""
+
+    characters: int
+    elements: int
+
+
+def check_extent(value: Value) -> Extent:
+    """The extent of a value. Refuses one whose text cannot be afforded: a list that holds another one a thousand times
+    is small in memory, and its text is not. Raises Failure (ResourceLimitError).
     """
     if isinstance(value, str):
         if len(value) > limits.CEILING_CHARACTERS:
             raise resource_limit(_TOO_LARGE)
-        return
+        return Extent(len(value), 0)
     level = [value] if isinstance(value, list | dict) else []
     left = limits.CEILING_CHARACTERS
+    count = 0
     while level:
         below: list[list[Value] | dict[str, Value]] = []
         for container in level:
             elements = container.values() if isinstance(container, dict) else container
+            count += len(elements)
             left -= len(elements) + (sum(map(len, container)) if isinstance(container, dict) else 0)
             kinds = set(map(type, elements))
             if str in kinds:
@@ -146,6 +165,7 @@ def check_extent(value: Value) -> None:
             if left < 0:
                 raise resource_limit(_TOO_LARGE)
         level = below
+    return Extent(limits.CEILING_CHARACTERS - left, count)
 
 
 _TOO_LARGE: Final = f"a value has more than {limits.CEILING_CHARACTERS} characters as text"
@@ -270,9 +290,10 @@ class _Uncounted:
         return 0
 
 
-def measured_size(value: Value) -> int:
+def measured_size(value: Value, at_most: int = limits.CEILING_BYTES) -> int:
     """Bytes that a value counts against the memory limit: its compact JSON text in UTF-8; bytes as they are; functions
     nothing. (A double inside a container counts as Python spells it: `2.0` is one or two bytes longer than in JSON.)
+    Of a container that has more than `at_most` for sure, anything above `at_most`: it is not worth the measuring.
 
     Raises Failure (ResourceLimitError) for more than NESTING_DEPTH levels, and for what cannot be afforded.
     """
@@ -291,7 +312,7 @@ def measured_size(value: Value) -> int:
         return len(value)
     if isinstance(value, FunctionValue):
         return 0
-    return _container_size(value)
+    return _container_size(value, at_most)
 
 
 def utf8_length(text: str) -> int:
@@ -299,8 +320,9 @@ def utf8_length(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
-def _container_size(value: Value) -> int:
-    check_extent(value)
+def _container_size(value: Value, at_most: int) -> int:
+    if check_extent(value).characters > at_most:
+        return at_most + 1
     uncounted = _Uncounted()
     meter = json.JSONEncoder(
         ensure_ascii=False, check_circular=False, separators=(",", ":"), default=uncounted.replaced

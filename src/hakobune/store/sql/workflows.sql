@@ -142,6 +142,13 @@ SELECT id, ?, ? FROM workflow_executions WHERE uid = ? AND hidden = 0
 -- name: journal
 SELECT entry FROM workflow_journal WHERE execution_id = :id ORDER BY seq
 
+-- name: journal_part
+-- Read row by row: only as many as are wanted.
+SELECT entry FROM workflow_journal WHERE execution_id = :id AND seq >= :seq ORDER BY seq
+
+-- name: journal_end
+SELECT entry FROM workflow_journal WHERE execution_id = :id ORDER BY seq DESC LIMIT 1
+
 -- name: next_hidden
 SELECT id FROM workflow_executions WHERE hidden = 1 ORDER BY id LIMIT 1
 

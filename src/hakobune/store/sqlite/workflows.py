@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 
 from hakobune.core.errors import AlreadyExists, CorruptStore, InvalidArgument
 from hakobune.core.names import WorkflowExecutionName, WorkflowName
@@ -112,6 +113,25 @@ class SqliteWorkflowsRead:
     def journal(self, execution_uid: str) -> list[bytes]:
         row = self._one("execution_id", uid=execution_uid)
         return [] if row is None else [entry[0] for entry in self._all("journal", id=row["id"])]
+
+    def journal_part(self, execution_uid: str, seq: int, limit_bytes: int) -> list[bytes]:
+        row = self._one("execution_id", uid=execution_uid)
+        found: list[bytes] = []
+        if row is None:
+            return found
+        with closing(self._connection.execute(self._sql["journal_part"], {"id": row["id"], "seq": seq})) as rows:
+            size_bytes = 0
+            for (entry,) in rows:
+                found.append(entry)
+                size_bytes += len(entry)
+                if size_bytes >= limit_bytes:
+                    break
+        return found
+
+    def journal_end(self, execution_uid: str) -> bytes | None:
+        row = self._one("execution_id", uid=execution_uid)
+        newest = None if row is None else self._one("journal_end", id=row["id"])
+        return None if newest is None else bytes(newest[0])
 
     def load(self, project: str, location: str) -> Mapping[ExecutionState, int]:
         found = self._all("load", project=project, location=location)

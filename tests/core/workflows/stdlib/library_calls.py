@@ -11,7 +11,7 @@ from hakobune.core.workflows.effects import Answer, Effect
 from hakobune.core.workflows.failures import Failure
 from hakobune.core.workflows.meter import Meter
 from hakobune.core.workflows.stdlib.library import find
-from hakobune.core.workflows.stdlib.registry import Kind, LibraryFunction, bind_named, bind_positional
+from hakobune.core.workflows.stdlib.registry import Kind, LibraryFunction, bind_named, bind_positional, invoke
 from hakobune.core.workflows.values import Value
 
 EXECUTION = "projects/p/locations/l/workflows/w/executions/e1"
@@ -53,10 +53,10 @@ def function(name: str) -> LibraryFunction:
 
 
 def call(name: str, *arguments: Value) -> Value:
-    """A pure function's value."""
+    """The value of a function that does not wait."""
     called = function(name)
-    assert called.kind is Kind.PURE
-    return called.run(*bind_positional(called, arguments))  # type: ignore[return-value]
+    assert called.kind is not Kind.BLOCKING
+    return invoke(called, AContext(), bind_positional(called, arguments))  # type: ignore[return-value]
 
 
 def refused(name: str, *arguments: Value) -> str:

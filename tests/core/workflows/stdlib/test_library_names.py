@@ -84,6 +84,10 @@ BLOCKING = {
     *("gke.request", "gke.create_job", "gke.await_job", "gke.delete_job"),
 }
 READING_CONTEXT = {"sys.now", "sys.get_env", "uuid.generate", "events.create_callback_endpoint"}
+METERED = {
+    *("json.encode", "json.encode_to_string", "list.concat", "list.prepend", "map.merge_nested"),
+    *("text.find_all_regex", "text.match_regex", "text.replace_all_regex"),
+}
 
 
 def test_the_library_has_these_functions_and_constants_and_no_others() -> None:
@@ -103,7 +107,7 @@ def test_only_what_waits_is_blocking_and_only_what_reads_the_journal_has_a_conte
     found = find(name)
     assert found is not None
     expected = Kind.BLOCKING if name in BLOCKING else Kind.CONTEXT if name in READING_CONTEXT else Kind.PURE
-    assert found.kind is expected
+    assert found.kind is (Kind.METERED if name in METERED else expected)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ how the arguments of a call are bound, what an expression of number literals giv
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias, assert_never, cast
+from typing import Final, Protocol, TypeAlias, assert_never, cast
 
 from hakobune.core.errors import HakobuneError
 from hakobune.core.workflows.elements import get_index, get_member
@@ -27,14 +27,17 @@ from hakobune.core.workflows.expr.nodes import (
     Not,
     Sign,
 )
-from hakobune.core.workflows.expr.walk import dotted_path, rebuilt
+from hakobune.core.workflows.expr.walk import dotted_path, nodes, rebuilt
 from hakobune.core.workflows.failures import Failure, key_error, value_error
 from hakobune.core.workflows.frames import UNSET, Frame, Place
 from hakobune.core.workflows.kinds import FunctionValue, Value
 from hakobune.core.workflows.stdlib import library
-from hakobune.core.workflows.stdlib.registry import Kind, LibraryFunction, Missing, bind_positional
+from hakobune.core.workflows.stdlib.registry import Kind, LibraryFunction, Missing, bind_positional, invoke
 
 Evaluate: TypeAlias = Callable[[Frame], Value]
+
+_NODE_NS: Final = 300  # of work for each node: most take less, a call of the library more; measured
+_LARGE: Final = 20  # nodes from which an expression is charged for itself: fewer are done within the time of a step
 
 
 class Names(Protocol):
@@ -57,7 +60,19 @@ class Unresolved(HakobuneError):
 
 def compile_expression(node: Expression, names: Names) -> Evaluate:
     """What evaluates the expression in a frame; that raises Failure. Raises Unresolved."""
-    return _compiled(rebuilt(node, _folded), names)
+    evaluate = _compiled(rebuilt(node, _folded), names)
+    size = sum(1 for _ in nodes(node))
+    return evaluate if size < _LARGE else _charged(evaluate, size * _NODE_NS)
+
+
+def _charged(evaluate: Evaluate, nominal_ns: int) -> Evaluate:
+    """An expression of many nodes is work, whatever its values are."""
+
+    def charged(frame: Frame) -> Value:
+        frame.context.meter.note(nominal_ns)
+        return evaluate(frame)
+
+    return charged
 
 
 def constant(value: Value) -> Evaluate:
@@ -222,10 +237,15 @@ def _signed(node: Sign, value: Value) -> Value:
 def _binary(node: Binary, names: Names) -> Evaluate:
     operate = operators.FUNCTIONS[node.operator]
     left = _compiled(node.left, names)
+    charged = operators.CHARGED.get(node.operator)
     if isinstance(node.right, Literal):
         literal = node.right.value
+        if charged is not None and isinstance(literal, str):
+            return lambda frame: charged(left(frame), literal, frame.context.meter)
         return lambda frame: operate(left(frame), literal)
     right = _compiled(node.right, names)
+    if charged is not None:
+        return lambda frame: charged(left(frame), right(frame), frame.context.meter)
     return lambda frame: operate(left(frame), right(frame))
 
 
@@ -262,6 +282,10 @@ def _call(node: CallOf, names: Names) -> Evaluate:
     arguments = [_compiled(argument, names) for argument in node.arguments]
     run = cast("Callable[..., Value]", function.run)
     tail = _defaults(function, len(arguments))
+    if tail is not None and (function.ns or function.kind is Kind.METERED):
+        return lambda frame: cast(
+            "Value", invoke(function, frame.context, [*[argument(frame) for argument in arguments], *tail])
+        )
     if tail is None:  # the binding raises, after the arguments were evaluated
         return lambda frame: run(*bind_positional(function, [argument(frame) for argument in arguments]))
     if function.kind is Kind.CONTEXT:

@@ -12,6 +12,7 @@ from typing import Final, NoReturn
 from hakobune.core.workflows.expr.nodes import Operator
 from hakobune.core.workflows.failures import type_error, value_error, zero_division
 from hakobune.core.workflows.kinds import INT64_MAX, INT64_MIN, Value, type_name
+from hakobune.core.workflows.meter import LIGHT, Meter
 from hakobune.core.workflows.stdlib.sizes import check_result
 from hakobune.core.workflows.values import deep_equal, number_text
 
@@ -218,3 +219,42 @@ FUNCTIONS: Final[dict[Operator, Callable[[Value, Value], Value]]] = {
     Operator.GREATER_EQUAL: greater_equal,
     Operator.IN: contains,
 }
+
+
+# -- work -------------------------------------------------------------------------------------------------------
+
+_TEXT_NS: Final = 1  # for each character that is copied
+_PAIR_NS: Final = 500  # for each pair of elements that is compared
+
+
+def charged_add(left: Value, right: Value, meter: Meter) -> Value:
+    """`left + right`, and the work of copying text."""
+    value = add(left, right)
+    if type(value) is str and len(value) > LIGHT:
+        meter.spend(len(value) * _TEXT_NS)
+    return value
+
+
+def charged_equal(left: Value, right: Value, meter: Meter) -> bool:
+    """`left == right`, and the work of comparing containers."""
+    if isinstance(left, list | dict):
+        return deep_equal(left, right, lambda pairs: meter.spend(pairs * _PAIR_NS))
+    return equal(left, right)
+
+
+def charged_contains(left: Value, right: Value, meter: Meter) -> bool:
+    """`left in right`, and the work of searching a list."""
+    if isinstance(right, list):
+        meter.spend(len(right) * _PAIR_NS)
+        if isinstance(left, list | dict):
+            return any(charged_equal(left, element, meter) for element in right)
+    return contains(left, right)
+
+
+CHARGED: Final[dict[Operator, Callable[[Value, Value, Meter], Value]]] = {
+    Operator.ADD: charged_add,
+    Operator.EQUAL: charged_equal,
+    Operator.NOT_EQUAL: lambda left, right, meter: not charged_equal(left, right, meter),
+    Operator.IN: charged_contains,
+}
+"""The operators whose work depends on the sizes of their operands, with where it is charged."""

@@ -75,18 +75,20 @@ def _algorithm(function: str, value: Value) -> str:
 _PADDED = (LibraryParameter("data"), LibraryParameter("padding", is_required=False, default=True))
 
 FUNCTIONS = (
-    LibraryFunction(name="base64.decode", parameters=_PADDED, kind=Kind.PURE, run=decode),
-    LibraryFunction(name="base64.encode", parameters=_PADDED, kind=Kind.PURE, run=encode),
+    LibraryFunction(name="base64.decode", parameters=_PADDED, kind=Kind.PURE, run=decode, ns=3),
+    LibraryFunction(name="base64.encode", parameters=_PADDED, kind=Kind.PURE, run=encode, ns=3),
     LibraryFunction(
         name="hash.compute_checksum",
         parameters=(LibraryParameter("data"), LibraryParameter("algorithm")),
         kind=Kind.PURE,
         run=compute_checksum,
+        ns=3,
     ),
     LibraryFunction(
         name="hash.compute_hmac",
         parameters=(LibraryParameter("key"), LibraryParameter("data"), LibraryParameter("algorithm")),
         kind=Kind.PURE,
         run=compute_hmac,
+        ns=3,
     ),
 )

@@ -7,19 +7,26 @@ Source: https://cloud.google.com/workflows/docs/reference/stdlib/list/concat, â€
 from __future__ import annotations
 
 from hakobune.core.workflows.failures import type_error
+from hakobune.core.workflows.meter import Meter
 from hakobune.core.workflows.stdlib.arguments import mapping, sequence, text
 from hakobune.core.workflows.stdlib.registry import Kind, LibraryFunction, LibraryParameter
 from hakobune.core.workflows.values import Value, type_name
 
 
-def concat(objs: Value, val: Value) -> Value:
+def concat(meter: Meter, objs: Value, val: Value) -> Value:
     """The list with `val` after its last element; a list as `val` is one element. Raises Failure (TypeError)."""
-    return [*sequence("list.concat", "objs", objs), val]
+    old = sequence("list.concat", "objs", objs)
+    new = [*old, val]
+    meter.grown = (new, old, val)
+    return new
 
 
-def prepend(objs: Value, val: Value) -> Value:
+def prepend(meter: Meter, objs: Value, val: Value) -> Value:
     """The list with `val` before its first element. Raises Failure (TypeError)."""
-    return [val, *sequence("list.prepend", "objs", objs)]
+    old = sequence("list.prepend", "objs", objs)
+    new = [val, *old]
+    meter.grown = (new, old, val)
+    return new
 
 
 def get(source: Value, keys: Value) -> Value:
@@ -54,8 +61,8 @@ def merge(first: Value, second: Value) -> Value:
     return {**mapping("map.merge", "first", first), **mapping("map.merge", "second", second)}
 
 
-def merge_nested(first: Value, second: Value) -> Value:
-    """As `merge`, and maps under the same key are merged as well. Raises Failure (TypeError).
+def merge_nested(meter: Meter, first: Value, second: Value) -> Value:
+    """As `merge`, and maps under the same key are merged as well. Raises Failure (TypeError, ResourceLimitError).
 
     With a stack of its own: how deep the maps are is up to the workflow.
     """
@@ -63,6 +70,7 @@ def merge_nested(first: Value, second: Value) -> Value:
     waiting = [(merged, mapping("map.merge_nested", "second", second))]
     while waiting:
         target, source = waiting.pop()
+        meter.spend((len(target) + len(source)) * _MERGE_NS)
         for key, value in source.items():
             own = target.get(key)
             if isinstance(own, dict) and isinstance(value, dict):
@@ -74,18 +82,24 @@ def merge_nested(first: Value, second: Value) -> Value:
     return merged
 
 
+_MERGE_NS = 200  # for each entry of a map that is merged; measured
+
 _APPENDED = (LibraryParameter("objs"), LibraryParameter("val"))
 _BOTH = (LibraryParameter("first"), LibraryParameter("second"))
 
 FUNCTIONS = (
-    LibraryFunction(name="list.concat", parameters=_APPENDED, kind=Kind.PURE, run=concat),
-    LibraryFunction(name="list.prepend", parameters=_APPENDED, kind=Kind.PURE, run=prepend),
+    LibraryFunction(name="list.concat", parameters=_APPENDED, kind=Kind.METERED, run=concat, ns=2),
+    LibraryFunction(name="list.prepend", parameters=_APPENDED, kind=Kind.METERED, run=prepend, ns=2),
     LibraryFunction(
         name="map.get", parameters=(LibraryParameter("map"), LibraryParameter("keys")), kind=Kind.PURE, run=get
     ),
     LibraryFunction(
-        name="map.delete", parameters=(LibraryParameter("map"), LibraryParameter("key")), kind=Kind.PURE, run=delete
+        name="map.delete",
+        parameters=(LibraryParameter("map"), LibraryParameter("key")),
+        kind=Kind.PURE,
+        run=delete,
+        ns=30,
     ),
-    LibraryFunction(name="map.merge", parameters=_BOTH, kind=Kind.PURE, run=merge),
-    LibraryFunction(name="map.merge_nested", parameters=_BOTH, kind=Kind.PURE, run=merge_nested),
+    LibraryFunction(name="map.merge", parameters=_BOTH, kind=Kind.PURE, run=merge, ns=15),
+    LibraryFunction(name="map.merge_nested", parameters=_BOTH, kind=Kind.METERED, run=merge_nested),
 )

@@ -129,10 +129,10 @@ def _quoted(text: str) -> str:
 _X = (LibraryParameter("x"),)
 
 FUNCTIONS = (
-    LibraryFunction(name="double", parameters=_X, kind=Kind.PURE, run=to_double),
-    LibraryFunction(name="int", parameters=_X, kind=Kind.PURE, run=to_int),
+    LibraryFunction(name="double", parameters=_X, kind=Kind.PURE, run=to_double, ns=2),
+    LibraryFunction(name="int", parameters=_X, kind=Kind.PURE, run=to_int, ns=5),
     LibraryFunction(name="string", parameters=_X, kind=Kind.PURE, run=to_string),
-    LibraryFunction(name="keys", parameters=(LibraryParameter("m"),), kind=Kind.PURE, run=keys),
+    LibraryFunction(name="keys", parameters=(LibraryParameter("m"),), kind=Kind.PURE, run=keys, ns=20),
     LibraryFunction(name="len", parameters=_X, kind=Kind.PURE, run=length),
     LibraryFunction(
         name="default",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, assert_never
 
 from hakobune.core.workflows.effects import Procedure
 from hakobune.core.workflows.failures import type_error
+from hakobune.core.workflows.frames import Context
 from hakobune.core.workflows.meter import LIGHT, Meter
 from hakobune.core.workflows.values import Value
 
@@ -32,6 +33,7 @@ class Kind(StrEnum):
     CONTEXT = (
         "context"  # run(context, *arguments) -> Value: it reads clock, dice or environment as the journal has them
     )
+    METERED = "metered"  # run(meter, *arguments) -> Value: how much work it is comes out while it runs
     BLOCKING = "blocking"  # run(context, *arguments) -> Procedure: never inside an expression
 
 
@@ -93,8 +95,28 @@ def bind_named(function: LibraryFunction, given: Mapping[str, Value]) -> list[Va
     return bound
 
 
-def charge(meter: Meter, function: LibraryFunction, values: Sequence[Value | Missing]) -> None:
-    """The work on these arguments, or on this value. Raises Failure (ResourceLimitError)."""
-    size = sum(len(value) for value in values if isinstance(value, str | bytes | list | dict))
+def invoke(function: LibraryFunction, context: Context, bound: Sequence[Value | Missing]) -> Value | Procedure:
+    """The value of a function, or the procedure that will give it. The work is charged. Raises Failure."""
+    if function.ns:
+        _charge(function, context.meter, bound)
+    match function.kind:
+        case Kind.PURE:
+            value = function.run(*bound)
+        case Kind.METERED:
+            value = function.run(context.meter, *bound)
+        case Kind.CONTEXT | Kind.BLOCKING:
+            value = function.run(context, *bound)
+        case _:
+            assert_never(function.kind)
+    if function.ns and isinstance(value, str | bytes | list | dict) and len(value) > LIGHT:
+        context.meter.spend(len(value) * function.ns)
+    return value
+
+
+def _charge(function: LibraryFunction, meter: Meter, bound: Sequence[Value | Missing]) -> None:
+    size = 0
+    for argument in bound:
+        if isinstance(argument, str | bytes | list | dict):
+            size += len(argument)
     if size > LIGHT:
         meter.spend(size * function.ns)

@@ -125,25 +125,33 @@ _SUBSTR = LibraryParameter("substr")
 
 
 FUNCTIONS = (
-    LibraryFunction(name="text.decode", parameters=(LibraryParameter("data"), _CHARSET), kind=Kind.PURE, run=decode),
-    LibraryFunction(name="text.encode", parameters=(LibraryParameter("text"), _CHARSET), kind=Kind.PURE, run=encode),
-    LibraryFunction(name="text.find_all", parameters=(_SOURCE, _SUBSTR), kind=Kind.PURE, run=find_all),
+    LibraryFunction(
+        name="text.decode", parameters=(LibraryParameter("data"), _CHARSET), kind=Kind.PURE, run=decode, ns=5
+    ),
+    LibraryFunction(
+        name="text.encode", parameters=(LibraryParameter("text"), _CHARSET), kind=Kind.PURE, run=encode, ns=5
+    ),
+    LibraryFunction(name="text.find_all", parameters=(_SOURCE, _SUBSTR), kind=Kind.PURE, run=find_all, ns=60),
     LibraryFunction(
         name="text.replace_all",
         parameters=(_SOURCE, _SUBSTR, LibraryParameter("repl")),
         kind=Kind.PURE,
         run=replace_all,
+        ns=3,
     ),
-    LibraryFunction(name="text.split", parameters=(_SOURCE, LibraryParameter("separator")), kind=Kind.PURE, run=split),
+    LibraryFunction(
+        name="text.split", parameters=(_SOURCE, LibraryParameter("separator")), kind=Kind.PURE, run=split, ns=5
+    ),
     LibraryFunction(
         name="text.substring",
         parameters=(_SOURCE, LibraryParameter("start"), LibraryParameter("end")),
         kind=Kind.PURE,
         run=substring,
+        ns=1,
     ),
-    LibraryFunction(name="text.to_lower", parameters=(_SOURCE,), kind=Kind.PURE, run=to_lower),
-    LibraryFunction(name="text.to_upper", parameters=(_SOURCE,), kind=Kind.PURE, run=to_upper),
-    LibraryFunction(name="text.url_decode", parameters=(_SOURCE,), kind=Kind.PURE, run=url_decode),
-    LibraryFunction(name="text.url_encode", parameters=(_SOURCE,), kind=Kind.PURE, run=url_encode),
-    LibraryFunction(name="text.url_encode_plus", parameters=(_SOURCE,), kind=Kind.PURE, run=url_encode_plus),
+    LibraryFunction(name="text.to_lower", parameters=(_SOURCE,), kind=Kind.PURE, run=to_lower, ns=2),
+    LibraryFunction(name="text.to_upper", parameters=(_SOURCE,), kind=Kind.PURE, run=to_upper, ns=2),
+    LibraryFunction(name="text.url_decode", parameters=(_SOURCE,), kind=Kind.PURE, run=url_decode, ns=40),
+    LibraryFunction(name="text.url_encode", parameters=(_SOURCE,), kind=Kind.PURE, run=url_encode, ns=15),
+    LibraryFunction(name="text.url_encode_plus", parameters=(_SOURCE,), kind=Kind.PURE, run=url_encode_plus, ns=15),
 )
