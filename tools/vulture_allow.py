@@ -5,6 +5,7 @@ from hakobune.cli.format.yaml_writer import _Dumper
 from hakobune.cli.jobs import deploy, execute, executions, jobs, policy, replace, tasks
 from hakobune.cli.workflows import executions as workflow_executions
 from hakobune.cli.workflows import history, workflows
+from hakobune.core.workflows.history import fold_history
 from hakobune.core.workflows.stdlib.regular_expressions import _Options
 from hakobune.engines.process.engine import ProcessEngine, _Connection
 from hakobune.sdk import __dir__, __getattr__, ledger, objects, shutdown
@@ -47,5 +48,5 @@ __dir__, __getattr__, ledger.Ledger.do, objects.close_clients, shutdown.install,
 pytest_plugin.pytest_addoption, pytest_plugin.pytest_collect_file, pytest_plugin.pytest_terminal_summary
 pytest_plugin.hakobune_workflow, pytest_plugin.CaseItem.runtest, pytest_plugin.CaseItem.reportinfo
 
-# What a test compares of two runs of one seed.
-Outcome.flow_ends
+# What a test compares of two runs of one seed, and a history in one go, which tests fold again and again.
+Outcome.flow_ends, fold_history
