@@ -225,12 +225,13 @@ async def test_given_a_handler_when_an_attempt_is_stopped_then_it_runs(
 async def test_given_a_stop_at_once_when_an_attempt_has_just_started_then_it_ends(
     watch: Watch, tmp_path: Path, modules: tuple[str, ...]
 ) -> None:
-    lane = a_script(tmp_path, "import time; time.sleep(600)", warm_modules=modules)
     await watch.run(a_script(tmp_path, "import time; time.sleep(0)", warm_modules=modules), an_attempt(9))
+    lane = a_script(tmp_path, "import time; time.sleep(600)", warm_modules=modules)  # in the place of the first
     wanted = attempts(4)
     await watch.engine.start(lane, wanted)
     await watch.engine.stop("lane")
-    assert {ended.kind for ended in await watch.all_ended(wanted)} == {EndKind.STOPPED}
+    ended = await watch.all_ended(wanted)
+    assert {one.kind for one in ended} == {EndKind.STOPPED}, ended
 
 
 async def test_given_a_deadline_a_memory_limit_and_a_signal_when_they_strike_then_the_kinds_are_the_same(
