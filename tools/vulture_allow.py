@@ -1,13 +1,22 @@
 """Names that look unused to vulture and are not: who uses them is said beside each group."""
 
-from hakobune.cli import environment, graph, lint, logging_read, logs, start, test
+from hakobune.cli import auth, environment, graph, lint, logging_read, logs, start, test
 from hakobune.cli.format.yaml_writer import _Dumper
+from hakobune.cli.iam import accounts as iam_accounts
+from hakobune.cli.iam import keys as iam_keys
 from hakobune.cli.jobs import deploy, execute, executions, jobs, policy, replace, tasks
+from hakobune.cli.pubsub import messages, schemas, subscriptions, topics
+from hakobune.cli.secrets import secrets, versions
+from hakobune.cli.storage import buckets, copying, listing, reading, removal, rsync, signing
+from hakobune.cli.storage import objects as storage_objects
 from hakobune.cli.workflows import executions as workflow_executions
 from hakobune.cli.workflows import history, workflows
+from hakobune.core.objects.globs import _Options as _GlobOptions
+from hakobune.core.pubsub.model import Encoding
 from hakobune.core.workflows.history import fold_history
 from hakobune.core.workflows.stdlib.regular_expressions import _Options
 from hakobune.engines.process.engine import ProcessEngine, _Connection
+from hakobune.runtime.pubsub_cleaning import Cleaning as PubsubCleaning
 from hakobune.sdk import __dir__, __getattr__, ledger, objects, shutdown
 from hakobune.servers.http.protocol import HttpConnection
 from hakobune.store.workflows_api import ExecutionField
@@ -21,6 +30,15 @@ executions.LIST, executions.DESCRIBE_LATEST, executions.DELETE, jobs.LIST, jobs.
 policy.GET, policy.SET, policy.ADD, policy.REMOVE
 graph.GRAPH, workflows.REVISIONS, history.STEPS, history.CALLBACKS, history.SEND
 workflow_executions.DESCRIBE_LAST, workflow_executions.WAIT_LAST
+auth.PRINT_ACCESS_TOKEN, auth.PRINT_IDENTITY_TOKEN, auth.ROTATE
+iam_accounts.CREATE, iam_accounts.LIST, iam_accounts.DELETE, iam_accounts.ENABLE, iam_accounts.DISABLE
+iam_keys.CREATE, iam_keys.LIST, iam_keys.DELETE
+secrets.CREATE, secrets.LIST, secrets.DELETE, versions.ADD, versions.ACCESS, versions.LIST, versions.DESTROY
+versions.ENABLE, versions.DISABLE
+copying.CP, copying.MV, listing.LS, listing.DU, reading.CAT, reading.HASH, removal.RM, rsync.RSYNC, signing.SIGN_URL
+buckets.SERVICE_AGENT, storage_objects.COMPOSE
+messages.ACK, messages.MODIFY_DEADLINE, subscriptions.MODIFY_PUSH, topics.LIST_SUBSCRIPTIONS, topics.LIST_SNAPSHOTS
+schemas.COMMIT, schemas.ROLLBACK, schemas.DELETE_REVISION
 logs.LOGS, logs.READ_JOB, logs.READ_EXECUTION, logs.TAIL_JOB, logs.TAIL_EXECUTION, logs.READ, logs.TAIL
 
 # Called by asyncio, httptools and PyYAML.
@@ -32,7 +50,8 @@ HttpConnection.on_body, HttpConnection.on_chunk_header, HttpConnection.on_messag
 _Dumper.ignore_aliases
 
 # Read by google-re2.
-_Options.longest_match, _Options.log_errors
+_Options.longest_match, _Options.log_errors, _Options.max_mem, _Options.never_capture
+_GlobOptions.dot_nl, _GlobOptions.log_errors
 
 # Chosen by their values, which are the words of the API: `orderBy=startTime desc`.
 ExecutionField.EXECUTION_ID, ExecutionField.STATE, ExecutionField.START_TIME, ExecutionField.END_TIME
@@ -50,3 +69,9 @@ pytest_plugin.hakobune_workflow, pytest_plugin.CaseItem.runtest, pytest_plugin.C
 
 # What a test compares of two runs of one seed, and a history in one go, which tests fold again and again.
 Outcome.flow_ends, fold_history
+
+# An enum that is made from texts of users.
+Encoding.BINARY
+
+# Tests and benchmarks do at once what the loop does bit by bit.
+PubsubCleaning.clean

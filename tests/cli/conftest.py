@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import stub_server
 from command_calls import Call, Outcome
 
 from hakobune.cli.main import main
+from runtime_process import RuntimeProcess
 
 
 @pytest.fixture(autouse=True)
@@ -45,3 +47,32 @@ def hakobune(
         return Outcome(code, captured.out, captured.err)
 
     return call
+
+
+@pytest.fixture
+def storage(
+    runtime: RuntimeProcess, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Call:
+    """`storage("ls")` runs `hakobune storage ls` in this process, in a folder and a project of this test."""
+    for name in [name for name in os.environ if name.startswith(("CLOUDSDK_", "HAKOBUNE_", "GOOGLE_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HAKOBUNE_URL", runtime.url)
+    monkeypatch.setenv("CLOUDSDK_CORE_PROJECT", f"p-{uuid.uuid4().hex[:12]}")
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: str) -> Outcome:
+        capsys.readouterr()
+        code = main(["storage", *words])
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def bucket(storage: Call) -> str:
+    """`gs://NAME` of an empty bucket of this test."""
+    url = f"gs://b-{uuid.uuid4().hex[:12]}"
+    done = storage("buckets", "create", url)
+    assert done.code == 0, done.err
+    return url

@@ -80,7 +80,7 @@ def test_given_something_else_on_the_port_then_it_is_said(hakobune: Call, stub: 
     assert answer.out == ""
 
 
-@pytest.mark.parametrize("flag", ["--port=0", "--port=70000", "--port=x", "--tls"])
+@pytest.mark.parametrize("flag", ["--port=0", "--port=70000", "--port=x"])
 def test_a_bad_port_is_a_usage_error(hakobune: Call, flag: str) -> None:
     answer = hakobune("env", flag)
     assert (answer.code, answer.out) == (2, "")

@@ -134,3 +134,43 @@ def test_a_value_that_begins_with_a_dash_is_shown_with_its_equals_sign() -> None
 def test_unrecognized_arguments_are_named_in_the_order_of_the_line() -> None:
     with pytest.raises(UsageError, match=r"unrecognized arguments: --task \(did you mean '--tasks'\?\) 5 --x y$"):
         read("job", "--task", "5", "--x", "--", "y")
+
+
+SHORT = Command(
+    lambda session, arguments: None,
+    "",
+    positionals=[Positional("source", "", repeats=True), Positional("destination", "")],
+    flags=[
+        Flag("--recursive", "switch", "", short="-r|-R"),
+        Flag("--long", "switch", "", short="-l"),
+        Flag("--range", "text", "", short="-f"),
+    ],
+)
+
+
+@pytest.mark.parametrize("tokens", [["-r", "-l"], ["-rl"], ["-lR"], ["--recursive", "-l"]])
+def test_short_names_may_stand_together(tokens: list[str]) -> None:
+    found = parse(SHORT, [*tokens, "a", "b"])
+    assert (found.switch("recursive"), found.switch("long")) == (True, True)
+
+
+def test_a_short_name_of_a_command_wins_over_a_common_one_and_takes_a_value() -> None:
+    found = parse(SHORT, ["-f", "-5", "a", "b"])
+    assert found.text("range") == "-5"
+
+
+@pytest.mark.parametrize("token", ["-rx", "-x", "-lf"])
+def test_a_short_name_that_is_unknown_or_wants_a_value_does_not_hide_in_others(token: str) -> None:
+    with pytest.raises(UsageError):
+        parse(SHORT, [token, "a", "b"])
+
+
+def test_arguments_that_repeat_leave_one_for_the_last() -> None:
+    found = parse(SHORT, ["a", "b", "c"])
+    assert (found.positionals["source"], found.word("destination")) == (["a", "b"], "c")
+
+
+@pytest.mark.parametrize("words", [[], ["a"]])
+def test_arguments_that_are_missing_are_named(words: list[str]) -> None:
+    with pytest.raises(UsageError, match="Must be specified"):
+        parse(SHORT, words)

@@ -69,7 +69,7 @@ def test_a_file_that_is_no_utf_8_is_named(hakobune: Call, flow: Path) -> None:
     (flow / "bytes.yaml").write_bytes(b"\xff\xfe")
     outcome = hakobune("lint", "bytes.yaml")
     assert outcome.code == 2
-    assert "bytes.yaml is not UTF-8" in outcome.err
+    assert "[bytes.yaml]: line 1 is not UTF-8 text" in outcome.err
 
 
 def test_limits_can_be_off(hakobune: Call, flow: Path) -> None:
@@ -77,3 +77,48 @@ def test_limits_can_be_off(hakobune: Call, flow: Path) -> None:
     (flow / "many.yaml").write_text(f"- a: {{assign: [{many}]}}")
     assert hakobune("lint", "many.yaml").code == 1
     assert hakobune("lint", "many.yaml", "--limits", "off").code == 0
+
+
+def test_a_folder_means_the_workflows_below_it_and_the_rest_is_named(hakobune: Call, flow: Path) -> None:
+    folder = flow / "flows"
+    (folder / "deep").mkdir(parents=True)
+    (folder / ".hidden").mkdir()
+    (folder / "a.yaml").write_text(WARNED)
+    (folder / "deep" / "b.yml").write_text("main: {steps: [{a: {return: '${nobody}'}}]}")
+    (folder / "deep" / "c.json").write_text('{"sub": {"steps": [{"a": {"return": 1}}]}}')
+    (folder / "deep" / "d.yaml").write_text("main:\n\tsteps: []\n")
+    (folder / ".hidden" / "e.yaml").write_text(REFUSED)
+    (folder / "a_test.yaml").write_text("workflow: a.yaml\ncases: [{name: a}]")
+    (folder / "build.yaml").write_text("steps:\n  - name: build\n")
+    (folder / "list.json").write_text("[1]")
+    (folder / "odd.yaml").write_text("- {a: {return: 1}, b: {return: 2}}\n")
+    (folder / "raw.yaml").write_bytes(b"\xff\xfe")
+    (folder / "text.yaml").write_text("name: x\nversion: 1\n")
+    outcome = hakobune("lint", "flows", "--output", "json")
+    assert outcome.code == 1
+    assert {finding["file"] for finding in json.loads(outcome.out)} == {
+        "flows/a.yaml",
+        "flows/deep/b.yml",
+        "flows/deep/c.json",
+        "flows/deep/d.yaml",
+    }
+    assert outcome.err.splitlines() == [
+        "flows/a_test.yaml: skipped, cases of a test",
+        "flows/build.yaml: skipped, no workflow",
+        "flows/list.json: skipped, no workflow",
+        "flows/odd.yaml: skipped, no workflow",
+        "flows/raw.yaml: skipped, no workflow",
+        "flows/text.yaml: skipped, no workflow",
+    ]
+
+
+def test_a_folder_without_a_workflow_is_told(hakobune: Call, flow: Path) -> None:
+    (flow / "empty").mkdir()
+    outcome = hakobune("lint", "empty")
+    assert (outcome.code, "there is no workflow in empty" in outcome.err) == (2, True)
+
+
+def test_cases_among_the_files_are_left_out(hakobune: Call, flow: Path) -> None:
+    (flow / "good_test.yaml").write_text("workflow: good.yaml\ncases: [{name: a}]")
+    outcome = hakobune("lint", "good.yaml", "good_test.yaml", "good.yaml")
+    assert (outcome.code, outcome.err) == (0, "good_test.yaml: skipped, cases of a test\nnothing found\n")

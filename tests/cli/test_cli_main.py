@@ -24,6 +24,15 @@ def test_help_is_there_for_every_group_and_every_command(hakobune: Call) -> None
         assert all(len(line) <= 80 for line in answer.lines if "$ " not in line and "hakobune" not in line), name
 
 
+@pytest.mark.parametrize("words", [(), ("workflows",)])
+def test_the_examples_of_a_group_name_commands_that_there_are(hakobune: Call, words: tuple[str, ...]) -> None:
+    lines = [line.strip() for line in hakobune(*words, "--help").lines if line.strip().startswith("$ hakobune ")]
+    assert len(lines) >= 8
+    for line in lines:
+        named = " ".join(word for word in line.removeprefix("$ hakobune ").split() if word.isalpha() or "-" in word)
+        assert any(named.startswith(command) for command in COMMANDS), line
+
+
 def test_every_command_has_a_text_and_an_example() -> None:
     for name in COMMANDS:
         command = load(name)
@@ -49,7 +58,9 @@ def test_given_no_words_then_the_help_page_is_printed(hakobune: Call) -> None:
         (["run", "jobs"], 2, "ERROR: (hakobune.run.jobs) Command name argument expected."),
         (["run", "jbs"], 2, "ERROR: (hakobune.run) Invalid choice: 'jbs'. Maybe you meant:\n  hakobune run jobs"),
         (["run", "jobs", "execut", "x"], 2, "Maybe you meant:\n  hakobune run jobs execute"),
-        (["compute"], 2, "ERROR: (hakobune) Invalid choice: 'compute'. What may follow: alpha, beta, doctor, env"),
+        (["graph", "a.yaml"], 2, "Invalid choice: 'graph'. Maybe you meant:\n  hakobune workflows graph\n"),
+        (["workflow", "list"], 2, "Invalid choice: 'workflow'. Maybe you meant:\n  hakobune workflows\n"),
+        (["compute"], 2, "ERROR: (hakobune) Invalid choice: 'compute'. What may follow: alpha, auth, beta, doctor, env"),
         (["run", "jobs", "list", "--region=Mars"], 2, "argument --region: [Mars] is not a region."),
         (["run", "jobs", "describe", "x", "--location=9"], 2, "argument --location: [9] is not a region."),
         (["run", "jobs", "execute", "thumbs", "--region=a.b"], 2, "argument --region: [a.b] is not a region."),

@@ -48,6 +48,28 @@ def test_given_only_good_cases_then_the_exit_code_is_0(hakobune: Call, folder: P
     assert "done: condition 1 is true" in outcome.out
 
 
+def test_given_steps_that_are_not_there_then_all_are_told_with_their_places_and_nothing_is_tested(
+    hakobune: Call, folder: Path
+) -> None:
+    (folder / "flow_test.yaml").write_text(
+        "workflow: flow.yaml\n"
+        "mocks: [{step: donne, json: 1}]\n"
+        "cases:\n"
+        "  - {name: one, argument: 1, expect: {result: one, steps: [lst]}}\n"
+    )
+    outcome = hakobune("test", "flow_test.yaml")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "flow_test.yaml:2:16: a mock names the step 'donne', which flow.yaml does not have" in outcome.err
+    assert "flow_test.yaml:4:60: 'steps' names the step 'lst'" in outcome.err
+    assert "\n  did you mean 'done'?\n" in outcome.err
+
+
+def test_given_a_workflow_in_the_place_of_its_cases_then_their_file_is_named(hakobune: Call, folder: Path) -> None:
+    outcome = hakobune("test", "flow.yaml")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "flow.yaml is a workflow; name the file with its cases, such as flow_test.yaml" in outcome.err
+
+
 def test_given_a_folder_then_all_files_below_it_are_tested(hakobune: Call, folder: Path) -> None:
     below = folder / "deep" / "er"
     below.mkdir(parents=True)

@@ -84,9 +84,33 @@ def test_given_a_definition_with_two_mistakes_when_it_is_deployed_then_both_are_
     done = workflows("deploy", "bad", "--source=bad.yaml")
     assert (done.code, done.out) == (1, "")
     assert "ERROR: (hakobune.workflows.deploy) [INVALID_ARGUMENT] failed to build: " in done.err
-    assert "line 5:" in done.err
-    assert "line 7:" in done.err
-    assert "- n: ${nope + 1}" in done.err
+    assert "\nbad.yaml:5:18: error in step one: error evaluating assignment: symbol 'nope' is neither" in done.err
+    assert "\n              - n: ${nope + 1}\n                     ^\n" in done.err
+    assert "\nbad.yaml:7:15: error in step two: symbol 'foo.bar' not found" in done.err
+
+
+def test_given_one_mistake_when_it_is_deployed_then_its_place_in_the_file_is_told(
+    workflows: Call, tmp_path: Path
+) -> None:
+    (tmp_path / "one.yaml").write_text("- a: {return: '${zz}'}\n")
+    done = workflows("deploy", "one", "--source=one.yaml")
+    assert (done.code, done.out) == (1, "")
+    assert "\none.yaml:1:18 [unknown-symbol]\n    - a: {return: '${zz}'}\n" in done.err
+
+
+def test_given_a_source_with_oddities_when_it_is_deployed_then_each_is_a_warning_and_the_answer_is_clean(
+    workflows: Call, tmp_path: Path
+) -> None:
+    (tmp_path / "odd.yaml").write_text("- odd name: {return: 'a ${b}', next: end}\n")
+    done = workflows("deploy", "odd", "--source=odd.yaml", "--format=json")
+    assert done.code == 0
+    assert json.loads(done.out)["state"] == "ACTIVE"
+    warnings = [line for line in done.err.splitlines() if line.startswith("WARNING: ")]
+    assert [line.partition(": in step")[0] for line in warnings] == [
+        "WARNING: odd.yaml:1:3",
+        "WARNING: odd.yaml:1:22",
+        "WARNING: odd.yaml:1:32",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,8 @@ def plain(outcome: Outcome) -> tuple[int, list[str], list[str]]:
         text = re.sub(r"\d+-compute@", "N-compute@", text)
         text = re.sub(r"\b(theirs|ours)-project\b", "PROJECT", text)
         text = re.sub(r"^\.*(done|failed)\.$", r"\1.", text, flags=re.MULTILINE)
+        # A place in the source: we know the name of the file.
+        text = re.sub(r"^(?:line |bad\.yaml:)(\d+:\d+)", r"PLACE \1", text, flags=re.MULTILINE)
         text = re.sub(r" This command is authenticated with .* property\.$", "", text, flags=re.MULTILINE)
         text = re.sub(
             r"(?:^- '@type'|^  fieldViolations|^  - description|^    field).*\n", "", text, flags=re.MULTILINE

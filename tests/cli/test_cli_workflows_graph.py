@@ -56,3 +56,39 @@ def test_given_a_definition_that_does_not_deploy_yet_when_it_is_drawn_then_there
     (here / "bad.yaml").write_text(files.BAD)
     assert main(["workflows", "graph", "bad.yaml"]) == 0
     assert "call foo.bar" in capsys.readouterr().out
+
+
+def test_given_the_cases_of_a_test_when_they_are_drawn_then_what_runs_them_is_told(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "sum_test.yaml").write_text("workflow: sum.yaml\ncases: [{name: a}]\n")
+    for words in (["graph", "sum_test.yaml"], ["run", "sum_test.yaml"]):
+        assert main(["workflows", *words]) == 1
+        assert "[sum_test.yaml] has the cases of a test, it is no workflow." in (err := capsys.readouterr().err)
+        assert err.endswith("Run them with: hakobune test sum_test.yaml\n")
+
+
+@pytest.mark.parametrize("name", ["sum.png", "sum", "sum.svg.txt"])
+def test_given_an_output_of_an_ending_that_is_not_known_when_it_is_drawn_then_it_is_refused_with_those_that_are(
+    here: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert main(["workflows", "graph", "sum.yaml", f"--output={name}"]) == 2
+    err = capsys.readouterr().err
+    assert f"[{name}] does not say what to write: end it with one of .svg, .mmd, .mermaid, .md, or add" in err
+    assert not (here / name).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "begin", "end"),
+    [
+        ("a.SVG", "<svg ", "</svg>\n"),
+        ("a.mmd", "flowchart TD\n", "\n"),
+        ("a.mermaid", "flowchart TD\n", "\n"),
+        ("a.md", "```mermaid\nflowchart TD\n", "\n```\n"),
+    ],
+)
+def test_given_an_output_when_it_is_drawn_then_its_ending_says_how(here: Path, name: str, begin: str, end: str) -> None:
+    assert main(["workflows", "graph", "sum.yaml", f"--output={name}"]) == 0
+    text = (here / name).read_text()
+    assert text.startswith(begin)
+    assert text.endswith(end)

@@ -167,10 +167,28 @@ def test_given_a_definition_with_two_mistakes_when_it_runs_then_both_are_told_wi
     assert "flow.yaml:7:" in done.err
 
 
+def test_given_a_definition_with_a_mistake_when_it_runs_then_warnings_are_told_too_each_with_its_line(run: Run) -> None:
+    done = run('- a: {return: "${1 +}"}\n- b: {return: "x ${y}"}\n')
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        "WARNING: flow.yaml:2:15: in step b: '${' within a text is no expression: the text is taken as it is "
+        "[embedded-expression]\n"
+        '    - b: {return: "x ${y}"}\n'
+        "                  ^\n"
+        '  make the whole value one expression: ${"x " + y}\n'
+        "ERROR: (hakobune.workflows.run) [flow.yaml] cannot run: there is 1 problem.\n"
+        "flow.yaml:1:21: error in step a: error evaluating return value: expected a value, found the end of the "
+        "expression [syntax]\n"
+        '    - a: {return: "${1 +}"}\n'
+        "                        ^\n"
+        "  write a value behind '+', or leave it out\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("flags", "code", "message"),
     [
-        (["--data={"], 2, "argument --data: is not valid JSON: "),
+        (["--data={"], 2, "argument --data: is not valid JSON: Expecting property name"),
         (["--data=@none.json"], 1, "argument --data: [none.json] cannot be read"),
         (["--set-env-vars=GOOGLE_X=1"], 2, "argument "),
         (["--limits=some"], 2, "Invalid choice: 'some'"),
@@ -208,6 +226,21 @@ def test_given_a_limit_of_the_service_when_a_file_goes_beyond_it_then_the_flag_d
     assert run(source).code == 1
     warned = run(source, "--limits=warn")
     assert (warned.code, warned.out, "WARNING: flow.yaml:" in warned.err) == (0, "50\n", True)
+
+
+def test_given_limits_that_only_warn_when_a_run_goes_beyond_them_then_each_is_told_once(run: Run) -> None:
+    loop = "    - l: {for: {value: v, range: [1, 100000], steps: [{d: {assign: [{s: 1}]}}]}}\n"
+    source = returns("${json.encode_to_string([args]) + json.encode_to_string([args])}", loop)
+    data = json.dumps("x" * 600_000)
+    warned = run(source, "--limits=warn", f"--data={data}", "--verbosity=warning")
+    assert warned.code == 0
+    assert warned.err == (
+        "WARNING: [flow.yaml] 100002 steps were executed, the limit of the service is 100000.\n"
+        "WARNING: [flow.yaml] 600002 bytes were in the argument, the limit of the service is 524288.\n"
+        "WARNING: [flow.yaml] 1200014 bytes were in the result, the limit of the service is 524288.\n"
+    )
+    off = run(source, "--limits=off", f"--data={data}", "--verbosity=warning")
+    assert (off.code, off.err, off.out) == (0, "", warned.out)
 
 
 def test_given_variables_when_a_file_runs_then_it_reads_them_and_those_that_are_built_in(run: Run) -> None:
@@ -343,3 +376,27 @@ def test_given_a_loop_without_an_end_when_it_is_interrupted_then_it_is_cancelled
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=20)
     assert process.returncode == 130
+
+
+def test_given_nobody_at_an_address_when_a_run_calls_it_then_the_system_says_why_and_waits_have_their_length(
+    run: Run,
+) -> None:
+    port = free_port()
+    source = f"""
+- nap: {{call: sys.sleep, args: {{seconds: 0.25}}}}
+- ask: {{call: http.get, args: {{url: "http://127.0.0.1:{port}/"}}}}
+"""
+    done = run(source)
+    assert done.code == 1
+    assert "s  main.nap  waits 0.25 s\n" in done.err
+    told = f"ConnectionFailedError: no connection to 127.0.0.1:{port}: Connection refused\n"
+    assert f"s  main.ask  {told}" in done.err
+    assert f"ERROR: (hakobune.workflows.run) The execution failed.\n{told}" in done.err
+
+
+def test_given_an_api_that_is_not_served_when_a_run_calls_its_connector_then_it_is_named_with_what_to_do(
+    run: Run,
+) -> None:
+    done = run("- ask: {call: googleapis.bigquery.v2.datasets.list, args: {projectId: p}}\n")
+    assert "connector googleapis.bigquery.v2.datasets.list is not supported here: bigquery.googleapis.com" in done.err
+    assert "set google_token_command in hakobune.yaml" in done.err

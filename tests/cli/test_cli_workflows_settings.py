@@ -66,12 +66,25 @@ def test_given_flags_and_a_file_then_flags_win_and_maps_and_lists_add_up(here: P
     assert found.http_allowed_hosts == ("169.254.1.7", "metadata.google.internal")
 
 
+def test_given_a_bound_for_journals_then_a_flag_wins_over_the_environment_and_that_over_the_file(here: Path) -> None:
+    variables = {"HAKOBUNE_MAX_JOURNAL_BYTES": "2000"}
+    assert settings().workflow_journal_bytes_max == 268_435_456
+    (here / "hakobune.yaml").write_text("max_journal_bytes: 1000\n")
+    assert settings().workflow_journal_bytes_max == 1_000
+    assert settings_of(parse(UP, []), variables).workflow_journal_bytes_max == 2_000
+    assert settings_of(parse(UP, ["--max-journal-bytes=3000"]), variables).workflow_journal_bytes_max == 3_000
+    for wrong in ("0", "-1", "1e6", "9" * 30, "１"):
+        with pytest.raises(UsageError, match="HAKOBUNE_MAX_JOURNAL_BYTES: must be a whole number of at least 1"):
+            settings_of(parse(UP, []), {"HAKOBUNE_MAX_JOURNAL_BYTES": wrong})
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("limits: some", "hakobune.yaml: limits: must be one of strict, warn, off."),
         ("max_executions: 0", "hakobune.yaml: max_executions: must be a whole number of at least 1."),
         ("max_executions: true", "hakobune.yaml: max_executions: must be a whole number of at least 1."),
+        ("max_journal_bytes: 0", "hakobune.yaml: max_journal_bytes: must be a whole number of at least 1."),
         ("max_backlog: -1", "hakobune.yaml: max_backlog: must be a whole number of at least 0."),
         ("service_urls: [a]", "hakobune.yaml: service_urls: must be a map."),
         ("service_urls: {a: 1}", "hakobune.yaml: service_urls: must map names to texts."),

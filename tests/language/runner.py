@@ -50,6 +50,7 @@ from hakobune.core.workflows.machine import Cancelled, Failed, Machine, Outcome,
 from hakobune.core.workflows.model import StepCounts
 from hakobune.core.workflows.plan import Plan
 from hakobune.core.workflows.positions import Problem, Severity
+from hakobune.core.workflows.problem_texts import problem_text, source_lines
 from hakobune.core.workflows.values import to_json
 
 CASES: Final = Path(__file__).resolve().parent
@@ -68,7 +69,7 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
 }
 FIELDS: Final = frozenset(
     {"id", "rule", "workflow", "expression", "given", "argument", "env", "answers", "events", "limits", "strictness"}
-    | {"result", "type", "pattern", "fails", "payload", "context", "rejected", "cancelled"}
+    | {"result", "type", "pattern", "fails", "payload", "context", "rejected", "told", "cancelled"}
     | {"calls", "logs", "waits", "steps", "callbacks"}
 )
 _MARKER = re.compile(r"# (ERROR|WARNING|FAILS) (.+?)\s*$")
@@ -345,6 +346,9 @@ def judge(case: Case) -> None:
     _, problems = check_source(case.source, strictness=case.strictness)
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
     _judge_problems(case, "ERROR", errors)
+    if "told" in case.fields:
+        lines = source_lines(case.source)
+        assert "\n".join(problem_text(problem, lines) for problem in problems) == case.fields["told"].rstrip("\n")
     if any(marker.kind == "WARNING" for marker in case.markers):
         _judge_problems(case, "WARNING", [problem for problem in problems if problem.severity is Severity.WARNING])
     if case.is_refused:

@@ -50,6 +50,7 @@ WRONG = {
     "refused instead of deployed": a_case(expression="1 +", result=1),
     "another rule": a_case(expression="1 +", rejected=["limit: "]),
     "refused at another line": a_case(workflow="- a: {assign: [{x: 1}]} # ERROR syntax:\n- b: {return: '${1 +}'}\n"),
+    "another text of a problem": a_case(expression="1 +", rejected=["syntax: "], told="line 1:1: something else"),
     "more errors than told": a_case(workflow="- a: {return: '${x}'} # ERROR unknown-symbol:\n- b: {return: '${y}'}\n"),
     "no warning": a_case(workflow="- a: {return: 1} # WARNING limit:\n", result=1),
     "a call that is not made": a_case(expression="1", result=1, calls=["GET http://port/"]),

@@ -13,15 +13,13 @@ import anyio
 import pytest
 from house import FOREVER, JOBS, House, a_house, declared
 
-from hakobune.core.errors import IllegalTransition, NotFound
+from hakobune.core.errors import IllegalTransition
 from hakobune.core.names import JobName
 from hakobune.runtime import programs
 from hakobune.runtime.rooms import PAUSE_MAX_S
 from hakobune.runtime.threads import InlineThreads, run_stoppable
 from hakobune.runtime.wheel import NoInterceptor
-from hakobune.servers import iam
 from hakobune.store.api import OutboxCommand
-from hakobune.wire.iam_v1 import policy_request_from_json
 
 pytestmark = pytest.mark.anyio
 
@@ -74,18 +72,19 @@ async def works(house: House) -> None:
 # -- refused before any work is done ------------------------------------------------------------------------------
 
 
-async def test_given_a_secret_in_an_override_when_run_then_it_is_refused_by_name(tmp_path: Path) -> None:
+async def test_given_a_secret_that_is_not_there_in_an_override_when_run_then_the_execution_names_it(
+    tmp_path: Path,
+) -> None:
     async with a_house(tmp_path) as house:
         await house.ok("POST", f"{JOBS}?jobId=one", declared())
-        reference = {"secretKeyRef": {"secret": "s", "version": "1"}}
-        v2 = {"overrides": {"containerOverrides": [{"env": [{"name": "TOKEN", "valueSource": reference}]}]}}
-        status, answer = await house.call("POST", f"{JOBS}/one:run", v2)
-        assert (status, "TOKEN" in answer["error"]["message"]) == (501, True)
-        kept = {"secretKeyRef": {"name": "s", "key": "1"}}
-        v1 = {"overrides": {"containerOverrides": [{"env": [{"name": "TOKEN", "valueFrom": kept}]}]}}
-        status, answer = await house.call("POST", "/apis/run.googleapis.com/v1/namespaces/p/jobs/one:run", v1)
-        assert (status, "TOKEN" in answer["error"]["message"]) == (501, True)
-        assert await house.runtime.store.read(lambda tx: tx.jobs.executions_under_way()) == []
+        for reference in ({"secret": "s", "version": "1"}, {"secret": "projects/q/secrets/s"}):
+            source = {"secretKeyRef": reference}
+            body = {"overrides": {"containerOverrides": [{"env": [{"name": "TOKEN", "valueSource": source}]}]}}
+            operation = await house.ok("POST", f"{JOBS}/one:run", body)
+            said = await failure_of(house, await house.execution(operation["metadata"]["name"]))
+            assert "TOKEN" in said
+            assert "not found" in said
+        await works(house)
 
 
 @pytest.mark.parametrize("name", ["/" + "x" * 300, "/" + "/".join(["y" * 200] * 30), "/tmp/\udcff"])
@@ -274,9 +273,9 @@ async def test_given_a_job_that_is_deleted_when_a_policy_comes_too_late_then_non
 ) -> None:
     async with a_house(tmp_path) as house:
         name = JobName.make("p", "us-central1", "gone")
-        wanted = policy_request_from_json({"policy": {"bindings": [{"role": "roles/run.invoker"}]}})
-        with pytest.raises(NotFound):
-            await house.runtime.wheel.turn(lambda turn: iam._replace(turn, name, wanted))
+        body = {"policy": {"bindings": [{"role": "roles/run.invoker"}]}}
+        status, _ = await house.call("POST", f"/v2/{name}:setIamPolicy", body)
+        assert status == 404
         assert await house.runtime.store.read(lambda tx: tx.policy(str(name))) is None
 
 

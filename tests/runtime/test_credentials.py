@@ -5,14 +5,18 @@ from __future__ import annotations
 import base64
 import json
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hakobune.core.errors import FailedPrecondition, PermissionDenied, ResourceExhausted, Unauthenticated
-from hakobune.runtime.credentials import FILE_TOKEN_LIFE_S, TOKEN_LIFE_S, Credentials
+from hakobune.core.identity import limits
+from hakobune.runtime.credentials import API_AUDIENCE, FILE_TOKEN_LIFE_S, TOKEN_LIFE_S, Credentials
 
 pytestmark = pytest.mark.anyio
 
@@ -141,6 +145,31 @@ async def test_given_anything_at_all_when_verified_then_it_is_refused_as_unauthe
         await credentials.verify(text)
 
 
+@pytest.fixture(scope="module")
+def good_token(folder: Path) -> str:
+    return anyio.run(Credentials(folder, Clock(), "demo").access_token, "ann@example.com")
+
+
+@given(st.data())
+@settings(max_examples=100)
+def test_given_a_good_token_when_anything_in_it_changes_then_it_is_refused(
+    folder: Path, good_token: str, data: st.DataObject
+) -> None:
+    kind = data.draw(st.sampled_from(["replace", "insert", "cut", "swap", "part"]))
+    place = data.draw(st.integers(0, len(good_token) - 1))
+    text = data.draw(st.text(min_size=1, max_size=3) | st.sampled_from([".", "=", "-", "A", "\n", " "]))
+    changed = {
+        "replace": good_token[:place] + text + good_token[place + 1 :],
+        "insert": good_token[:place] + text + good_token[place:],
+        "cut": good_token[:place] + good_token[place + 1 :],
+        "swap": good_token[place:] + good_token[:place],
+        "part": ".".join([*good_token.split(".")[:2], encode(text)]),
+    }[kind]
+    if changed != good_token:
+        with pytest.raises(Unauthenticated):
+            anyio.run(Credentials(folder, Clock(), "demo").verify, changed)
+
+
 async def test_given_a_key_when_the_runtime_starts_again_then_older_tokens_still_hold(
     credentials: Credentials, folder: Path, clock: Clock
 ) -> None:
@@ -151,6 +180,115 @@ async def test_given_a_key_when_the_runtime_starts_again_then_older_tokens_still
     assert await again.certificates() == await credentials.certificates()
 
 
+async def test_given_a_new_key_when_it_signs_then_older_tokens_hold_until_they_expire(
+    tmp_path: Path, clock: Clock
+) -> None:
+    credentials = Credentials(tmp_path, clock, "demo")
+    old = await credentials.access_token("ann@example.com", life_s=600)
+    new_key = await credentials.rotate()
+    new = await credentials.access_token("ann@example.com")
+    assert parts(old)[0]["kid"] != parts(new)[0]["kid"] == new_key
+    for house in (credentials, Credentials(tmp_path, clock, "demo")):
+        assert (await house.verify(old)).account == (await house.verify(new)).account == "ann@example.com"
+        assert set(await house.certificates()) == {parts(old)[0]["kid"], new_key}
+    clock.now += 2 * 24 * 3600  # beyond the last token of the old key
+    again = Credentials(tmp_path, clock, "demo")
+    assert list(await again.certificates()) == list(await credentials.certificates()) == [new_key]
+    assert [key["kid"] for key in (await again.jwks())["keys"]] == [new_key]  # type: ignore[attr-defined]
+    assert [path.stem for path in (tmp_path / "identity" / "keys").iterdir()] == [new_key]
+
+
+async def test_given_a_key_of_a_month_when_a_token_is_issued_then_a_new_key_signs_it(
+    tmp_path: Path, clock: Clock
+) -> None:
+    credentials = Credentials(tmp_path, clock, "demo")
+
+    async def signer() -> object:
+        return parts(await credentials.access_token("ann@example.com", life_s=60))[0]["kid"]
+
+    first = await signer()
+    clock.now += limits.ROTATE_AFTER_S - 10
+    assert await signer() == first
+    clock.now += 20
+    assert await signer() != first
+
+
+async def test_given_many_rotations_when_old_tokens_live_then_the_next_is_refused(tmp_path: Path, clock: Clock) -> None:
+    credentials = Credentials(tmp_path, clock, "demo")
+    for _ in range(limits.KEYS_MAX):
+        await credentials.rotate()
+    with pytest.raises(ResourceExhausted, match="keys are in use"):
+        await credentials.rotate()
+    await credentials.verify(await credentials.access_token("ann@example.com"))
+
+
+async def test_given_a_kept_token_when_asked_again_then_it_is_the_same_until_five_minutes_before_its_end(
+    credentials: Credentials, clock: Clock
+) -> None:
+    first = await credentials.kept_access_token("kept@example.com")
+    identity = await credentials.id_token("kept@example.com", "https://a.example")
+    clock.now += TOKEN_LIFE_S - 301
+    assert (await credentials.kept_access_token("kept@example.com")) == first
+    assert await credentials.id_token("kept@example.com", "https://a.example") == identity
+    assert await credentials.id_token("kept@example.com", "https://b.example") != identity
+    clock.now += 2
+    assert (await credentials.kept_access_token("kept@example.com")).text != first.text
+    assert await credentials.id_token("kept@example.com", "https://a.example") != identity
+
+
+async def test_given_scopes_when_a_token_is_issued_then_it_carries_them(credentials: Credentials) -> None:
+    issued = await credentials.scoped_token("ann@example.com", ("a", "b"), 60)
+    token = await credentials.verify(issued.text)
+    assert (token.scopes, token.expires_s) == (("a", "b"), NOW_S + 60)
+
+
+async def test_given_a_token_that_was_verified_when_it_comes_again_then_no_key_is_asked(
+    tmp_path: Path, clock: Clock
+) -> None:
+    credentials = Credentials(tmp_path, clock, "demo")
+    text = await credentials.access_token("ann@example.com")
+    before_s = time.perf_counter()
+    await credentials.verify(text)
+    first_s = time.perf_counter() - before_s
+    before_s = time.perf_counter()
+    for _ in range(100):
+        await credentials.verify(text)
+    assert (time.perf_counter() - before_s) / 100 < first_s
+    for name in range(5_000):  # bounded: the oldest are forgotten, and are good all the same
+        credentials._verified[f"{name}"] = await credentials.verify(text)
+    await credentials.verify(await credentials.access_token("bob@example.com"))
+    assert (await credentials.verify(text)).account == "ann@example.com"
+
+
+async def test_given_another_issuer_when_its_token_is_signed_with_our_key_then_it_is_refused(
+    credentials: Credentials,
+) -> None:
+    wrong = [
+        {"iss": "https://evil.example"},
+        {"iss": None},
+        {"sub": None},
+        {"exp": "soon"},
+        {"exp": True},
+        {"exp": None},
+        {"iat": NOW_S + 3_600},
+        {"aud": ["https://www.googleapis.com/"]},
+        {"email": 5},
+    ]
+    for claims in wrong:
+        issued = await credentials._issue({"aud": API_AUDIENCE, **claims}, "ann@example.com", 60)
+        with pytest.raises(Unauthenticated):
+            await credentials.verify(issued.text)
+
+
+async def test_given_a_blob_when_an_account_signs_it_then_its_keys_alone_verify_it(credentials: Credentials) -> None:
+    key_id, signature = await credentials.accounts.sign_blob("signer@demo.iam.gserviceaccount.com", b"url")
+    assert await credentials.verify_signature("signer@demo.iam.gserviceaccount.com", b"url", signature)
+    assert not await credentials.verify_signature("signer@demo.iam.gserviceaccount.com", b"uri", signature)
+    assert not await credentials.verify_signature("signer@demo.iam.gserviceaccount.com", b"url", b"")
+    assert not await credentials.verify_signature("other@demo.iam.gserviceaccount.com", b"url", signature)
+    assert list(await credentials.accounts.certificates("signer@demo.iam.gserviceaccount.com")) == [key_id]
+
+
 async def test_given_client_files_when_written_then_only_their_owner_can_read_them(
     credentials: Credentials, folder: Path, clock: Clock
 ) -> None:
@@ -158,7 +296,9 @@ async def test_given_client_files_when_written_then_only_their_owner_can_read_th
     identity = folder / "identity"
     assert stat.S_IMODE(identity.stat().st_mode) == 0o700
     modes = {entry.name: oct(stat.S_IMODE(entry.stat().st_mode)) for entry in identity.iterdir()}
-    assert modes == {"key.pem": "0o600", "access-token": "0o600", "boto.cfg": "0o600"}
+    modes.pop("accounts", "")  # system keys of accounts, if a test made some
+    assert modes == {"keys": "0o700", "access-token": "0o600", "boto.cfg": "0o600"}
+    assert {stat.S_IMODE(key.stat().st_mode) for key in (identity / "keys").iterdir()} == {0o600}
     clock.now += FILE_TOKEN_LIFE_S - 10
     account = (await credentials.verify(credentials.access_token_file.read_text())).account
     assert account == credentials.default_account == "developer@demo.iam.gserviceaccount.com"
@@ -197,7 +337,7 @@ async def test_given_no_place_for_a_key_when_a_token_is_needed_then_it_is_refuse
 
 
 async def test_given_a_key_that_is_damaged_when_needed_then_the_remedy_is_named(tmp_path: Path, clock: Clock) -> None:
-    (tmp_path / "identity").mkdir()
-    (tmp_path / "identity" / "key.pem").write_text("torn")
+    (tmp_path / "identity" / "keys").mkdir(parents=True)
+    (tmp_path / "identity" / "keys" / "torn.json").write_text("torn")
     with pytest.raises(FailedPrecondition, match="Remove it"):
         await Credentials(tmp_path, clock, "demo").access_token("ann@example.com")

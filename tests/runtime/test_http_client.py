@@ -9,6 +9,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -170,6 +171,34 @@ async def test_given_two_requests_when_one_follows_the_other_then_they_share_a_c
         for _ in range(3):
             await transport.send(ask(server.url))
     assert (server.connections, len(server.heads)) == (1, 3)
+
+
+async def test_given_a_redirect_with_a_body_when_followed_then_no_connection_is_used_that_may_just_be_closed(
+    transport: AiohttpTransport,
+) -> None:
+    async with serving(plain(b"", "307 Temporary Redirect", "Location: /next")) as server:
+        first = ask(server.url, "POST", body=b"body")
+        for after_redirect in (False, True, True, False):
+            answer = await transport.send(first, after_redirect=after_redirect)
+            assert isinstance(answer, HttpResponse)
+    assert server.bodies == [b"body"] * 4
+    assert server.connections == 3  # the first and the last one share one
+
+
+async def test_given_a_server_that_hangs_up_after_each_answer_when_redirected_then_the_body_arrives(
+    transport: AiohttpTransport,
+) -> None:
+    async def redirect_and_hang_up(writer: asyncio.StreamWriter) -> None:
+        writer.write(plain(b"", "307 Temporary Redirect", "Location: /next"))
+        await writer.drain()
+        writer.close()
+
+    async with serving(redirect_and_hang_up) as server:
+        request = ask(server.url, "POST", body=b"x" * 300_000)
+        for after_redirect in (False, True, True, True):
+            answer = await transport.send(request, after_redirect=after_redirect)
+            assert isinstance(answer, HttpResponse), answer
+    assert [len(body) for body in server.bodies] == [300_000] * 4
 
 
 # -- compression and size -------------------------------------------------------------------------------------------
@@ -687,3 +716,51 @@ async def test_given_a_request_under_way_when_its_sender_is_cancelled_then_the_c
             group.cancel_scope.cancel()
         with anyio.fail_after(5):
             await closed.wait()
+
+
+# -- words ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"garbage\r\n\r\n", "the connection broke before the response: what came is not HTTP"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort",
+            "the response broke off: it is shorter than it is said to be, or not in the form that it is said to have",
+        ),
+        (b"", "the connection broke before the response: the other side has closed the connection"),
+    ],
+)
+async def test_given_a_response_that_breaks_off_then_the_reason_is_told_in_words_of_ours(
+    transport: AiohttpTransport, answer: bytes, words: str
+) -> None:
+    async def write(writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        writer.close()
+
+    async with serving(write) as server:
+        assert await refused(transport, ask(server.url)) == (Trouble.CONNECTION, words)
+
+
+async def test_given_nobody_who_listens_then_the_reason_is_the_system_s(transport: AiohttpTransport) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        trouble, detail = await refused(transport, ask(f"http://127.0.0.1:{port}/"))
+    assert (trouble, detail) == (
+        Trouble.CONNECTION_FAILED,
+        f"no connection to 127.0.0.1:{port}: Connection refused",
+    )
+
+
+async def test_given_a_header_that_would_break_out_when_sent_then_it_is_refused_in_words_of_ours(
+    transport: AiohttpTransport,
+) -> None:
+    request = replace(ask("http://127.0.0.1:9/"), headers=(("X-A", "a\r\nX-B: b"),))
+    async with serving(plain()) as server:
+        trouble, detail = await refused(transport, replace(request, url=server.url))
+    assert (trouble, detail) == (
+        Trouble.INVALID,
+        "the request cannot be sent: its method, URL or headers have characters that HTTP does not allow",
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -440,3 +441,25 @@ async def test_given_reports_far_back_then_they_are_found_by_the_calls_that_foll
     found = [await house.room.progress(execution) for _ in range(4)]
     assert found[0] == Progress(done=3, total=4, tasks=1)
     assert found[-1] == Progress(done=4, total=6, tasks=2)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+async def test_given_entries_of_one_instant_when_listed_then_they_keep_the_order_in_which_they_came(
+    house: House, size: int
+) -> None:
+    for batch in (["a", "b"], ["c"], ["d", "e", "f"]):
+        entries = [replace(a_custom_entry(text), timestamp_s=BASE_S, timestamp_text="") for text in batch]
+        await house.room.write_entries(entries)
+
+    async def listed(order: Order) -> list[str | None]:
+        texts: list[str | None] = []
+        token = ""
+        while True:
+            found, token = await house.list(order=order, size=size, token=token)
+            texts += [entry.text_payload for entry in found]
+            if not token:
+                return texts
+
+    for _ in range(2):
+        assert await listed(Order.OLDEST_FIRST) == list("abcdef")
+        assert await listed(Order.NEWEST_FIRST) == list("fedcba")

@@ -14,7 +14,6 @@ from hakobune.core.workflows.effects import HttpRequest, HttpResponse
 from hakobune.core.workflows.limits import Strictness
 from hakobune.core.workflows.machine import Machine
 from hakobune.core.workflows.model import ExecutionState
-from hakobune.runtime import workflow_driver
 from hakobune.runtime.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -83,11 +82,14 @@ async def test_given_a_loop_without_end_when_its_workflow_is_deleted_while_it_is
         assert world.is_forgotten(execution.uid)
 
 
-async def test_given_a_journal_that_is_full_when_an_answer_comes_then_the_execution_fails_and_says_why(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(workflow_driver, "JOURNAL_BYTES_MAX", 5_000)
+def with_small_journals() -> World:
     world = World()
+    world.settings = Settings(directory=world.settings.directory, project="p", workflow_journal_bytes_max=5_000)
+    return world
+
+
+async def test_given_a_journal_that_is_full_when_an_answer_comes_then_the_execution_fails_and_says_why() -> None:
+    world = with_small_journals()
 
     async def large(request: HttpRequest, times: int) -> HttpResponse:
         return HttpResponse(code=200, headers=(), body=b"x" * 1_000)
@@ -104,11 +106,8 @@ async def test_given_a_journal_that_is_full_when_an_answer_comes_then_the_execut
     assert len(world.calls.made) < 9
 
 
-async def test_given_a_journal_that_is_full_when_called_back_then_that_is_refused_and_a_cancellation_is_not(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(workflow_driver, "JOURNAL_BYTES_MAX", 5_000)
-    world = World()
+async def test_given_a_journal_that_is_full_when_called_back_then_that_is_refused_and_a_cancellation_is_not() -> None:
+    world = with_small_journals()
     async with world.up():
         await world.deploy(OPEN)
         execution = await world.run()

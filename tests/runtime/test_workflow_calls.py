@@ -56,8 +56,10 @@ class Sent:
     def __init__(self, answers: dict[str, HttpResponse | float] | None = None) -> None:
         self.requests: list[HttpRequest] = []
         self._answers = answers or {}
+        self.after_redirects: list[bool] = []
 
-    async def send(self, request: HttpRequest) -> HttpResponse | NoResponse:
+    async def send(self, request: HttpRequest, *, after_redirect: bool = False) -> HttpResponse | NoResponse:
+        self.after_redirects.append(after_redirect)
         self.requests.append(request)
         answer = self._answers.get(request.url, HttpResponse(code=200, headers=(), body=b""))
         if isinstance(answer, float):
@@ -165,6 +167,13 @@ async def test_given_a_redirect_to_one_of_googles_hosts_when_followed_then_it_go
     await house.ask("http://b.example/")
     assert inside.urls == ["https://run.googleapis.com/v2/x"]
     assert outside.urls == ["http://a.example/", "http://b.example/", "http://127.0.0.1:9000/base/y?z"]
+
+
+async def test_given_a_redirect_when_followed_then_the_transport_is_told_that_one_led_there(tmp_path: Path) -> None:
+    outside = Sent({"http://a.example/1": to("http://a.example/2", 307)})
+    house = House(tmp_path, outside, Sent())
+    assert isinstance(await house.ask("http://a.example/1", "POST", body=b"x"), HttpResponse)
+    assert outside.after_redirects == [False, True]
 
 
 async def test_given_redirects_without_end_when_followed_then_ten_are(tmp_path: Path) -> None:

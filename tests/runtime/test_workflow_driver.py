@@ -994,3 +994,19 @@ async def test_given_an_answer_that_was_on_its_way_when_the_runtime_stops_then_t
 
 async def counted_ok(request: HttpRequest, times: int) -> HttpResponse:
     return OK
+
+
+async def test_given_a_clock_that_is_set_back_when_an_execution_ends_then_its_end_is_behind_its_last_event() -> None:
+    world = World()
+
+    async def answer(request: HttpRequest, times: int) -> HttpResponse:
+        world.clock.offset_s -= 3_600
+        return OK
+
+    world.calls.answer = answer
+    async with world.up():
+        await world.deploy(a_flow(a_get("http://a"), "return: ok"))
+        execution = await world.ended(await world.run())
+        last = (await world.journal(execution))[-1]
+    assert execution.end_s is not None
+    assert last.at_s < execution.end_s < last.at_s + 0.000_01

@@ -179,6 +179,22 @@ def test_given_sys_log_then_the_users_log_has_text_or_json_with_its_severity(run
     assert "hello, harbour" in {entry.get("textPayload") for entry in json.loads(done.stdout)}
 
 
+def test_given_limits_that_only_warn_when_broken_then_the_log_says_so_once(own_runtime: RuntimeProcess) -> None:
+    own_runtime.arguments = (*own_runtime.arguments, "--limits=warn")
+    own_runtime.start()
+    many = ", ".join(f"{{v{number}: 1}}" for number in range(51))
+    turns = "[{a: {assign: [{x: 1}]}}, {b: {assign: [{x: 2}]}}]"
+    loop = f"    - long: {{for: {{value: i, range: [1, 60000], steps: {turns}}}}}\n"
+    deploy(own_runtime, "wide", f"main:\n  steps:\n    - many: {{assign: [{many}]}}\n{loop}    - done: {{return: 1}}\n")
+    execution = execute(own_runtime, "wide")
+    assert finished(own_runtime, execution)["state"] == "SUCCEEDED"
+    (broken,) = entries(own_runtime, execution, SYSTEM, "severity=WARNING", count=1)
+    assert "steps were executed, the limit of the service is 100000." in broken["jsonPayload"]["message"]
+    assert len(entries(own_runtime, execution, SYSTEM, "severity=INFO", count=2)) == 2
+    warned = own_runtime.entries(f'{SYSTEM} AND severity=WARNING AND jsonPayload.message:"assignments"')
+    assert [entry["resource"]["labels"]["workflow_id"] for entry in warned] == ["wide"], warned
+
+
 def test_given_kills_then_each_entry_is_there_once(own_runtime: RuntimeProcess) -> None:
     own_runtime.start()
     deploy(own_runtime, "chain", CHAIN, callLogLevel="LOG_ALL_CALLS")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import anyio
@@ -11,12 +13,14 @@ import pytest
 from workflow_world import NAME, World, a_flow, a_get, a_sleep
 
 from hakobune.core.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable
-from hakobune.core.workflows.build import InvalidDefinition, compile_source
+from hakobune.core.names import WorkflowName
+from hakobune.core.workflows.build import InvalidDefinition, check_source, compile_source
 from hakobune.core.workflows.drafts import ExecutionDraft, WorkflowDraft
 from hakobune.core.workflows.limits import Strictness
-from hakobune.core.workflows.model import ExecutionState, HistoryLevel, Revision, WorkflowExecution
-from hakobune.runtime import workflow_histories, workflow_plans, workflow_questions
+from hakobune.core.workflows.model import ExecutionState, HistoryLevel, Revision, Workflow, WorkflowExecution
+from hakobune.runtime import workflow_histories, workflow_kept_histories, workflow_plans, workflow_questions
 from hakobune.runtime.threads import WorkerThreads
+from hakobune.runtime.workflow_executions import Observer
 from hakobune.store.api import Page
 from hakobune.store.workflows_api import ExecutionField, ExecutionOrder
 
@@ -241,15 +245,80 @@ class TestHistories:
     async def test_given_histories_when_there_is_no_room_for_all_then_the_oldest_are_forgotten(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(workflow_histories, "_KEPT_ENTRIES", 5)
+        monkeypatch.setattr(workflow_kept_histories, "KEPT_BYTES", 200_000)
+        monkeypatch.setattr(workflow_histories, "ENTRY_BYTES", 30_000)
         world = World()
         async with world.up():
             await world.deploy(a_flow("assign: [{x: 1}]", "return: ok"))
-            made = [await world.ended(await world.run()) for _ in range(4)]
-            detailed = await world.ended(await world.run(history_level=HistoryLevel.DETAILED))
-            for execution in (*made, detailed):
+            made = [await world.ended(await world.run()) for _ in range(5)]
+            for execution in (*made, made[2]):
                 assert await world.room.histories.step_entries(execution.name, len) == 2
-            assert list(world.room.histories._kept) == [made[2].uid, made[3].uid]
+            assert world.room.histories._kept.uids == [made[3].uid, made[4].uid, made[2].uid]
+
+    async def test_given_a_detailed_history_when_gone_through_page_by_page_then_its_journal_is_folded_once(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folds = 0
+        real = workflow_histories._Fold.feed
+
+        def feed(self: Any, part: Any, stopped: Any) -> None:
+            nonlocal folds
+            folds += 1
+            real(self, part, stopped)
+
+        monkeypatch.setattr(workflow_histories._Fold, "feed", feed)
+        world = World()
+        async with world.up():
+            await world.deploy(a_flow("assign: [{x: 1}]", a_sleep(3_600), "assign: [{x: 2}]", "return: ok"))
+            execution = await world.run(history_level=HistoryLevel.DETAILED)
+            await world.at_rest(execution)
+            for _ in range(5):
+                entries = await world.room.histories.step_entries(execution.name, list)
+                assert [entry.variables for entry in entries] == [{"input": None, "x": 1}] * 2
+            assert folds == 1
+            world.pass_time(3_600)
+            await world.executions.wake(execution.uid)
+            await world.ended(execution)
+            for _ in range(5):
+                entries = await world.room.histories.step_entries(execution.name, list)
+                assert [entry.variables for entry in entries][2:] == [{"input": None, "x": 2}] * 2
+            assert folds == 2
+
+    async def test_given_a_detailed_history_when_its_variables_hold_too_much_then_it_is_refused(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(workflow_histories, "_HELD_BYTES_MAX", 10_000)
+        world = World()
+        grow = "for: {value: i, range: [1, 30], steps: [{s: {assign: [{t: '${t + \"aaaaaaaaaa\"}'}]}}]}"
+        async with world.up():
+            await world.deploy(a_flow("assign: [{t: ''}]", a_get("http://a"), grow, a_get("http://b"), "return: ok"))
+            basic = await world.ended(await world.run())
+            detailed = await world.ended(await world.run(history_level=HistoryLevel.DETAILED))
+            count = await world.room.histories.step_entries(basic.name, len)
+            with pytest.raises(FailedPrecondition, match="too much"):
+                await world.room.histories.step_entries(detailed.name, len)
+            monkeypatch.setattr(workflow_histories, "_HELD_BYTES_MAX", 100_000)
+            assert await world.room.histories.step_entries(detailed.name, len) == count
+
+    async def test_given_a_pile_of_questions_when_all_their_threads_are_busy_then_deploys_and_starts_go_on(
+        self,
+    ) -> None:
+        go = threading.Event()
+        world = World(threads=WorkerThreads())
+        async with world.up():
+            await world.deploy(a_flow("return: ok"))
+            execution = await world.ended(await world.run())
+            async with anyio.create_task_group() as group:
+                for _ in range(6):
+                    group.start_soon(world.room.histories.step_entries, execution.name, lambda _: go.wait(20))
+                try:
+                    with anyio.fail_after(10):
+                        await anyio.sleep(0.1)
+                        other = WorkflowName(project="p", location="tokyo", workflow="other")
+                        await world.deploy(a_flow("return: fine"), other)
+                        assert (await world.ended(await world.run(name=other))).result == '"fine"'
+                finally:
+                    go.set()
 
     async def test_given_a_large_execution_when_listed_or_exported_then_it_is_refused_by_its_size(
         self, monkeypatch: pytest.MonkeyPatch
@@ -274,7 +343,13 @@ class TestHistories:
             where.append(threading.get_ident())
             return compile_source(source, strictness=strictness)
 
+        def check_here(source: str, *, strictness: Strictness) -> Any:
+            checked.append(threading.get_ident())
+            return check_source(source, strictness=strictness)
+
+        checked: list[int] = []
         monkeypatch.setattr(workflow_plans, "compile_source", compile_here)
+        monkeypatch.setattr(workflow_plans, "check_source", check_here)
         plans = workflow_plans.Plans(Strictness.STRICT, WorkerThreads())
         revision = Revision(id="1", ordinal=1, create_s=0.0, source_contents=a_flow("return: ok"), service_account="a")
         found: list[object] = []
@@ -287,5 +362,73 @@ class TestHistories:
                 group.start_soon(ask)
         assert len(set(map(id, found))) == len(where) == 1
         with pytest.raises(InvalidDefinition):
-            await plans.compile("main: 1")
-        assert threading.get_ident() not in where
+            await plans.check("main: 1")
+        assert threading.get_ident() not in (*where, *checked)
+        assert checked
+
+    async def test_given_deploys_and_questions_without_end_when_an_execution_needs_its_plan_then_it_waits_for_neither(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        go = threading.Event()
+
+        def compile_slowly(source: str, *, strictness: Strictness) -> Any:
+            if "slow" in source:
+                go.wait(20)
+            return compile_source(source, strictness=strictness)
+
+        def check_slowly(source: str, *, strictness: Strictness) -> Any:
+            if "slow" in source:
+                go.wait(20)
+            return check_source(source, strictness=strictness)
+
+        monkeypatch.setattr(workflow_plans, "compile_source", compile_slowly)
+        monkeypatch.setattr(workflow_plans, "check_source", check_slowly)
+        plans = workflow_plans.Plans(Strictness.STRICT, WorkerThreads())
+
+        def revision(number: int, result: str) -> Revision:
+            source = a_flow(f"return: {result}")
+            return Revision(id=str(number), ordinal=number, create_s=0.0, source_contents=source, service_account="a")
+
+        async with anyio.create_task_group() as group:
+            for number in range(5):
+                group.start_soon(partial(plans.plan, "w", revision(number, "slow"), is_question=True))
+            try:
+                await anyio.sleep(0.05)
+                with anyio.fail_after(10):
+                    await plans.check(a_flow("return: fast"))
+                    for _ in range(5):
+                        group.start_soon(plans.check, a_flow("return: slow"))
+                    await anyio.sleep(0.05)
+                    await plans.plan("w", revision(9, "fast"))
+            finally:
+                go.set()
+
+
+class TestWarnings:
+    """What an author is warned of when a definition is taken all the same."""
+
+    async def test_given_limits_that_only_warn_when_deployed_then_each_warning_is_told_once_for_a_revision(
+        self,
+    ) -> None:
+        told: list[tuple[str, str, str]] = []
+
+        class Listening(Observer):
+            def deployed(self, workflow: Workflow, warnings: Sequence[str]) -> None:
+                told.extend((workflow.name.workflow, workflow.revision.id[:6], text) for text in warnings)
+
+        world = World()
+        world.observer = Listening()
+        world.strictness = Strictness.WARN
+        wide = a_flow(*("assign: [" + ", ".join(f"{{v{n}: 1}}" for n in range(size)) + "]" for size in (51, 52, 3)))
+        async with world.up():
+            await world.room.changes.create(NAME, WorkflowDraft(source_contents=wide), validate_only=True)
+            assert told == []
+            await world.deploy(wide)
+            assert [found[:2] for found in told] == [(NAME.workflow, "000001")] * 2
+            assert all("limit" in text for _, _, text in told), told
+            await world.room.changes.patch(NAME, WorkflowDraft(description="x"), frozenset({"description"}))
+            assert len(told) == 2
+            await world.room.changes.patch(
+                NAME, WorkflowDraft(source_contents=f"{wide}\n"), frozenset({"source_contents"})
+            )
+            assert [found[1] for found in told] == ["000001"] * 2 + ["000002"] * 2

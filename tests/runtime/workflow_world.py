@@ -115,6 +115,7 @@ class World:
         self.identifiers = SeededIdentifiers(random.Random(seed))
         self.calls = Calls(self.clock)
         self.observer = Observer()
+        self.strictness = Strictness.STRICT  # of deploys
         self.threads = threads or InlineThreads()
         self.settings = Settings(directory=Path("/nonexistent"), project="p")
         self.store: SqliteStore
@@ -126,11 +127,11 @@ class World:
         """Put a new runtime together."""
         self.store = SqliteStore.inline(self.disk, interceptor)
         self.wheel = Wheel(self.store, self.clock, owner=self.identifiers.uid(), interceptor=watch)
-        plans = Plans(Strictness.STRICT, self.threads)
+        plans = Plans(self.strictness, self.threads)
         self.executions = WorkflowExecutions(self.wheel, self.settings, self.identifiers, plans, self.calls)
         self.executions.observer = self.observer
-        self.room = WorkflowsRoom(self.wheel, self.identifiers, plans, self.executions)
-        self.wheel.add_room(ROOM, self.executions)
+        self.room = WorkflowsRoom(self.wheel, self.identifiers, plans, self.executions, self.threads)
+        self.wheel.add_room(ROOM, self.executions, self.executions.give_up)
 
     @asynccontextmanager
     async def up(self, **options: Any) -> AsyncIterator[None]:

@@ -56,7 +56,10 @@ def test_given_clients_that_leave_before_their_answer_then_what_was_begun_goes_o
 @pytest.mark.parametrize(
     ("method", "content", "code", "text"),
     [
-        ("/google.pubsub.v1.Publisher/Publish", b"", "UNIMPLEMENTED", "/google.pubsub.v1.Publisher/Publish: not"),
+        ("/google.eventarc.v1.Eventarc/Gone", b"", "UNIMPLEMENTED", "/google.eventarc.v1.Eventarc/Gone: not"),
+        ("/google.pubsub.v1.Publisher/Publish", b"", "INVALID_ARGUMENT", "Invalid [topics] name"),
+        ("/google.pubsub.v1.Publisher/Publish", b"\xff\xff", "INVALID_ARGUMENT", "The request is no google.pubsub"),
+        ("/google.pubsub.v1.Publisher/Publish", b"x" * 21_000_000, "RESOURCE_EXHAUSTED", "larger than max"),
         (WORKFLOWS + "Gone", b"", "UNIMPLEMENTED", f"{WORKFLOWS}Gone: not supported"),
         (WORKFLOWS + "GetWorkflow", b"", "INVALID_ARGUMENT", "Invalid value at 'name'"),
         (WORKFLOWS + "GetWorkflow", b"\xff\xff", "INVALID_ARGUMENT", "The request is no google.cloud"),
@@ -103,3 +106,27 @@ def _until_asked(runtime: RuntimeProcess) -> None:
     """The wait has no trace outside: give it the time of a few other calls."""
     for _ in range(20):
         runtime.call("GET", "/healthz")
+
+
+def test_given_an_operation_of_a_job_when_asked_for_over_grpc_then_it_carries_the_job_and_the_execution(
+    runtime: RuntimeProcess,
+) -> None:
+    run_v2 = pytest.importorskip("google.cloud.run_v2")
+    runtime.create("over-grpc", ["/bin/true"], tasks=3)
+    name = runtime.call("POST", f"{RUN_BASE}/jobs/over-grpc:run", {}).json["name"]
+    with grpc.insecure_channel(f"127.0.0.1:{runtime.grpc_port}") as channel:
+        stub = operations_pb2_grpc.OperationsStub(channel)
+        found = stub.WaitOperation(operations_pb2.WaitOperationRequest(name=name, timeout={"seconds": 60}), timeout=70)
+        again = stub.GetOperation(operations_pb2.GetOperationRequest(name=name), timeout=20)
+        listed = stub.ListOperations(operations_pb2.ListOperationsRequest(name=PARENT), timeout=20)
+    assert found.done
+    assert again == found
+    assert found in listed.operations
+    execution = run_v2.Execution()
+    assert found.response.Unpack(run_v2.Execution.pb(execution))
+    assert (execution.job, execution.task_count, execution.succeeded_count) == ("over-grpc", 3, 3)
+    assert execution.launch_stage == 4  # GA
+    assert [condition.state.name for condition in execution.conditions if condition.type_ == "Completed"] == [
+        "CONDITION_SUCCEEDED"
+    ]
+    assert found.metadata.type_url == "type.googleapis.com/google.cloud.run.v2.Execution"

@@ -145,15 +145,27 @@ def test_given_connect_then_its_target_is_the_host() -> None:
     [
         ("hello-abc123-uc.a.run.app", "/", "Cloud Run services"),
         ("hello-1234567.us-central1.run.app", "/x", "Cloud Run services"),
-        ("storage.googleapis.com", "/bucket/object", "Cloud Storage (XML)"),
-        ("my_bucket.storage.googleapis.com", "/object", "Cloud Storage (XML)"),
-        ("my-run.storage.googleapis.com", "/object", "Cloud Storage (XML)"),
-        ("storage.googleapis.com", "/storage/v1/b", ""),
-        ("storage.googleapis.com", "/upload/storage/v1/b", ""),
     ],
 )
 def test_hosts_that_stand_for_what_is_not_here_say_so(host: str, target: str, service: str) -> None:
     assert placed(target, host)[0].service == service
+
+
+@pytest.mark.parametrize(
+    ("host", "target", "bucket"),
+    [
+        ("storage.googleapis.com", "/bucket/object", ""),
+        ("my_bucket.storage.googleapis.com", "/object", "my_bucket"),
+        ("my-run.storage.googleapis.com", "/object", "my-run"),
+        ("my.bucket.storage.googleapis.com", "/v1/object", "my.bucket"),
+        ("storage.googleapis.com", "/storage/v1/b", None),
+        ("storage.googleapis.com", "/upload/storage/v1/b", None),
+        ("127.0.0.1", "/bucket/object", None),
+    ],
+)
+def test_the_xml_api_has_hosts_of_its_own(host: str, target: str, bucket: str | None) -> None:
+    place = placed(target, host)[0]
+    assert (place.is_xml, place.bucket) == (bucket is not None, bucket or "")
 
 
 @pytest.mark.parametrize(

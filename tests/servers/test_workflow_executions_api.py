@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import time
 from typing import Any
@@ -120,11 +121,17 @@ def test_given_executions_then_lists_page_filter_order_and_show_views(runtime: R
     rest = runtime.call("GET", f"{path}?filter=state%3DSUCCEEDED&pageSize=3&pageToken={first.json['nextPageToken']}")
     assert names(first) + names(rest) == made[3::-1]
     assert names(runtime.call("GET", f"{path}?orderBy=state,&view=BASIC".replace(",", ""))) == [made[4], *made[:4]]
+    mixed = f"{path}?orderBy=state%20desc,workflowRevisionId,%20createTime%20desc"
+    assert names(runtime.call("GET", mixed)) == [*made[3::-1], made[4]]
+    first = runtime.call("GET", f"{mixed}&pageSize=2")
+    rest = runtime.call("GET", f"{mixed}&pageToken={first.json['nextPageToken']}")
+    assert names(first) + names(rest) == [*made[3::-1], made[4]]
     for wrong in (
         "filter=bogus%3D1",
         "filter=state%3DGONE",
         "orderBy=label",
-        "orderBy=state,createTime",
+        "orderBy=state,label",
+        "orderBy=state,state%20desc",
         "view=HALF",
         "pageSize=-1",
         "pageToken=abc",
@@ -213,6 +220,21 @@ def test_given_a_callback_then_its_url_takes_one_request_of_its_method(runtime: 
     assert "Authorization" not in request["headers"]
     refused(runtime.call("PUT", url, b"late"), 404, "NOT_FOUND")
     assert runtime.call("GET", f"/v1/{name}/callbacks").json == {}
+
+
+def test_given_a_callback_when_its_request_is_too_large_then_that_is_said_and_it_still_waits(
+    runtime: RuntimeProcess,
+) -> None:
+    deploy(runtime, "callback-large", CALLBACK)
+    name = execute(runtime, "callback-large", {"method": "POST"})
+    (callback,) = callbacks(runtime, name)
+    path = f"/v1/{name}/callbacks/{callback['name'].rpartition('/')[2]}"
+    packed = gzip.compress(bytes(2_097_153))
+    large = runtime.call("POST", path, packed, {"content-encoding": "gzip"})
+    assert large.status == 413
+    assert large.json["error"]["message"] == "A request to a callback has a body of at most 2097152 bytes."
+    assert runtime.call("POST", path, b"{}").status == 200
+    assert finished(runtime, name)["state"] == "SUCCEEDED"
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"])

@@ -14,6 +14,15 @@ FOUND = {
     284: "a call that was begun in the same turn as a cancel",
 }
 
+FOUND_WITH_JOBS = {
+    52: "an execution whose runtime crashed again and again before the log was written had no entry of its begin",
+}
+
+
+@pytest.mark.parametrize("seed", sorted(FOUND_WITH_JOBS))
+def test_a_seed_with_jobs_that_found_a_bug_holds(seed: int) -> None:
+    run_seed(seed)
+
 
 @pytest.mark.parametrize("seed", sorted(FOUND))
 def test_a_seed_that_found_a_bug_holds(seed: int) -> None:

@@ -28,11 +28,12 @@ BOUNDED = (
     "INDEX tasks_with_engine",
     "INDEX workflow_executions_stuck",
     "INDEX workflow_executions_hidden",
+    "INDEX contents_unused",
 )
 WALKS = {
     ("outbox", "expired"),
     ("outbox", "release"),
-    ("outbox", "expire_all"),
+    ("outbox", "take_over"),
     ("outbox", "depth"),
     ("jobs", "totals_by_state"),
     ("changes", "next_leaving"),
@@ -46,7 +47,7 @@ def test_given_every_query_when_planned_then_none_walks_a_whole_table() -> None:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     migrate(connection)
     walks: list[str] = []
-    for room in ("jobs", "operations", "outbox", "changes", "workflows"):
+    for room in ("jobs", "operations", "outbox", "changes", "workflows", "objects"):
         for name, statement in queries(room).items():
             marks = statement.count("?")
             parameters: Any = [None] * marks if marks else _Anything()
@@ -84,6 +85,15 @@ def test_given_the_pages_of_lists_when_planned_then_none_sorts_a_whole_list() ->
         ("workflows", "first_queued"),
         ("workflows", "ended_before"),
         ("workflows", "journal"),
+        ("objects", "live_from"),
+        ("objects", "versions_from"),
+        ("objects", "soft_deleted_from"),
+        ("objects", "list_buckets"),
+        ("objects", "changed_objects"),
+        ("objects", "after_id"),
+        ("objects", "hard_due"),
+        ("objects", "list_parts"),
+        ("objects", "list_multiparts"),
     ]
     sorted_lists = [
         name

@@ -65,9 +65,36 @@ async def test_given_leases_of_two_owners_when_one_gives_his_back_then_only_thos
     assert await store.write(lambda tx: tx.outbox.release("me")) == 1
     claimed = await store.write(lambda tx: tx.outbox.claim("new", now_s=NOW_S, expires_s=NOW_S + 1, limit=10))
     assert [command.id for command in claimed] == [mine.id]
-    await store.write(lambda tx: tx.outbox.expire_all())
+    await store.write(lambda tx: tx.outbox.take_over())
     claimed = await store.write(lambda tx: tx.outbox.claim("new", now_s=0.0, expires_s=NOW_S, limit=10))
     assert [command.id for command in claimed] == [mine.id, yours.id]
+
+
+async def test_given_commands_when_starts_take_them_over_then_they_are_counted_until_they_are_begun_or_given_back(
+    store: Store,
+) -> None:
+    await store.write(lambda tx: [add(tx, "a"), add(tx, "b"), add(tx, "c", owner="you")])
+
+    async def start() -> list[OutboxCommand]:
+        def unit(tx: WriteTx) -> list[OutboxCommand]:
+            tx.outbox.take_over()
+            return tx.outbox.claim("me", now_s=0.0, expires_s=NOW_S, limit=10)
+
+        return await store.write(unit)
+
+    first = await start()
+    assert [(command.starts, command.deaths) for command in first] == [(1, 0)] * 3
+    await store.write(lambda tx: tx.outbox.begin_alone(first[0]))
+    await store.write(lambda tx: tx.outbox.begun(first[1:2]))
+    await store.write(lambda tx: tx.outbox.begun([]))
+    second = await start()
+    assert [(command.starts, command.deaths) for command in second] == [(2, 1), (1, 0), (2, 0)]
+    await store.write(lambda tx: tx.outbox.begin_alone(first[0]))  # of an old epoch
+    await store.write(lambda tx: tx.outbox.begin_alone(second[0]))
+    third = await start()
+    assert [(command.starts, command.deaths) for command in third] == [(3, 2), (2, 0), (3, 0)]
+    await store.write(lambda tx: tx.outbox.release("me"))
+    assert [(command.starts, command.deaths) for command in await start()] == [(1, 0)] * 3
 
 
 @given(

@@ -391,6 +391,38 @@ async def test_given_an_order_when_paged_while_rows_go_then_each_that_stays_come
     assert await pages(store, order, 3, lambda tx: tx.workflows.remove_execution(whole[2])) == whole
 
 
+async def test_given_an_order_of_several_fields_when_paged_then_each_counts_where_those_before_are_equal(
+    store: Store,
+) -> None:
+    await store.write(twenty)
+    order = ExecutionOrder(
+        field=ExecutionField.STATE,
+        is_falling=True,
+        then=(
+            ExecutionOrder(field=ExecutionField.REVISION, is_falling=False),
+            ExecutionOrder(field=ExecutionField.CREATE_TIME, is_falling=True),
+        ),
+    )
+    listed = await store.read(lambda tx: tx.workflows.list_executions(a_workflow().uid, NEWEST, ALL, is_full=False))
+    wanted = [item.execution for item in listed]  # the newest first
+    wanted.sort(key=lambda found: found.create_s, reverse=True)
+    wanted.sort(key=lambda found: found.revision_id)
+    wanted.sort(key=lambda found: found.state.value, reverse=True)
+    uids = [found.uid for found in wanted]
+    for limit in (100, 3, 1):
+        assert await pages(store, order, limit, lambda tx: None) == uids
+    assert await pages(store, order, 3, lambda tx: tx.workflows.remove_execution(uids[2])) == uids
+    one = await store.read(lambda tx: tx.workflows.list_executions("uid", NEWEST, Page(limit=1), is_full=False))
+    assert one == []
+    for wrong in ('["a",1]', '["a","b",1.5,"c"]', "[[],1,2,3]", "7"):
+        with pytest.raises(InvalidArgument, match="page token"):
+            await store.read(
+                lambda tx, wrong=wrong: tx.workflows.list_executions(
+                    "uid", order, Page(limit=1, after=wrong), is_full=False
+                )
+            )
+
+
 async def test_given_a_basic_list_when_read_then_large_fields_are_left_out(store: Store) -> None:
     workflow = a_workflow()
 

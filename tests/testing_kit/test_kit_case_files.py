@@ -105,7 +105,7 @@ CASE = "workflow: flow.yaml\ncases:\n  - name: a\n"
         ("- a\n", 1, "the file must be a map, it is a list"),
         ("cases: [{name: a}]\n", 1, "there is no 'workflow'"),
         ("workflow: flow.yaml\n", 1, "there are no 'cases'"),
-        ("workflow: flow.yaml\ncases: {}\n", 2, "'cases' must be a list, it is a map"),
+        ("workflow: flow.yaml\ncases: {}\n", 2, "'cases' must be a list, it is an empty map"),
         ("workflow: flow.yaml\ncases: [1]\n", 2, "a case must be a map, it is a number"),
         ("workflow: [a]\ncases: [{name: a}]\n", 1, "'workflow' must be text, it is a list"),
         ("workflow: flow.yaml\nwokflow: b\ncases: [{name: a}]\n", 2, "unknown key 'wokflow'"),
@@ -132,6 +132,52 @@ CASE = "workflow: flow.yaml\ncases:\n  - name: a\n"
 def test_given_a_mistake_then_its_line_is_told(tmp_path: Path, text: str, line: int, message: str) -> None:
     problems = problems_of(tmp_path, text)
     assert any(at == line and message in told for at, told in problems), problems
+
+
+STEPS = """
+main:
+  steps:
+    - stock: {call: sys.log, args: {text: a}}
+    - pay: {switch: [{condition: true, return: 1}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("case", "column", "what", "remedy"),
+    [
+        ("mocks: [{step: stok, json: 1}]", 20, "a mock", "did you mean 'stock'?"),
+        ("mocks: [{step: main.payy, json: 1}]", 20, "a mock", "did you mean 'main.pay'?"),
+        ("expect: {steps: [stock, zzz]}", 29, "'steps'", "the steps are stock, pay"),
+        ("expect: {steps_exactly: [stok]}", 30, "'steps_exactly'", "did you mean 'stock'?"),
+        ("expect: {steps_not: [other.pay]}", 26, "'steps_not'", "the steps are stock, pay"),
+        ("expect: {calls: [{step: stok}]}", 29, "a call", "did you mean 'stock'?"),
+        ("expect: {calls_include: [{step: stok}]}", 37, "a call", "did you mean 'stock'?"),
+        ("expect: {error: {step: stok}}", 28, "'error'", "did you mean 'stock'?"),
+    ],
+)
+def test_given_a_step_that_the_workflow_does_not_have_then_its_place_is_told(
+    tmp_path: Path, case: str, column: int, what: str, remedy: str
+) -> None:
+    file = read_case_file(a_file(tmp_path, f"{CASE}    {case}\n", STEPS))
+    with pytest.raises(CaseFileInvalid) as caught:
+        Session().check(file)
+    (problem,) = caught.value.problems
+    assert (problem.position.line, problem.position.column) == (4, column)
+    assert problem.message.startswith(f"{what} names the step ")
+    assert problem.message.endswith(", which flow.yaml does not have")
+    assert problem.remedy == remedy
+    assert str(caught.value).startswith(f"{tmp_path / 'flow_test.yaml'}:4:{column}: ")
+
+
+def test_given_steps_that_the_workflow_has_then_nothing_is_told(tmp_path: Path) -> None:
+    case = "    mocks: [{step: stock, json: 1}, {step: main.pay, json: 1}]\n    expect: {steps: [main.stock, pay]}\n"
+    Session().check(read_case_file(a_file(tmp_path, CASE + case, STEPS)))
+
+
+def test_given_a_workflow_that_cannot_be_loaded_then_its_steps_are_not_judged(tmp_path: Path) -> None:
+    case = "    expect: {steps: [nobody]}\n"
+    Session().check(read_case_file(a_file(tmp_path, CASE + case, "- a: {return: '${nobody}'}")))
+    Session().check(read_case_file(a_file(tmp_path, (CASE + case).replace("flow.yaml", "gone.yaml"))))
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
@@ -190,7 +236,18 @@ def test_what_is_no_length_of_time(text: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("length_s", "text"), [(0.5, "0.5 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (2_592_000, "30 d")]
+    ("length_s", "text"),
+    [
+        (0, "0 s"),
+        (0.5, "0.5 s"),
+        (1.999_997, "2 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (3661.000_004, "1 h 1 min 1 s"),
+        (7200, "2 h"),
+        (2_592_000, "30 d"),
+        (2_592_005.25, "30 d 5.25 s"),
+    ],
 )
 def test_lengths_as_people_say_them(length_s: float, text: str) -> None:
     assert length_text(length_s) == text

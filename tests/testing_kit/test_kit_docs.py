@@ -7,7 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from hakobune.core.workflows.lint import RULES
+from hakobune.core.workflows.lint import ALL_RULES, RULES
+from hakobune.core.workflows.lint_findings import level_of
 from hakobune.core.workflows.prices import PRICES, read_prices
 from hakobune.testing.workflows import case_files
 
@@ -20,8 +21,13 @@ def blocks(language: str) -> list[str]:
 
 
 def test_every_rule_has_a_row() -> None:
-    rows = re.findall(r"^\| `([a-z-]+)` \| .* \|$", PAGE.partition("## `hakobune lint`")[2], re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z-]+)` \| [^|]* \|$", PAGE.partition("## `hakobune lint`")[2], re.MULTILINE)
     assert rows == list(RULES)
+
+
+def test_every_rule_of_deployment_has_a_row_with_its_level() -> None:
+    rows = re.findall(r"^\| `([a-z-]+)` \| ([^|]*) \| (error|warning) \|$", PAGE, re.MULTILINE)
+    assert rows == [(name, text, level_of(name)) for name, text in ALL_RULES.items() if name not in RULES]
 
 
 def test_every_key_is_explained() -> None:

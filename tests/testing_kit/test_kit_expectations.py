@@ -103,6 +103,7 @@ def test_given_an_error_as_expected_then_nothing_is_told() -> None:
     whole = {"message": "n is nine", "code": 9, "tags": ["Nine"]}
     error = ExpectedError(tags=["Nine"], message="nine", code=9, step="bad", payload=whole)
     assert judge(a_run(9), Expectation(error=error)) == []
+    assert judge(a_run(9), Expectation(error=ExpectedError(step="main.bad"))) == []
 
 
 @pytest.mark.parametrize(
@@ -112,6 +113,7 @@ def test_given_an_error_as_expected_then_nothing_is_told() -> None:
         (ExpectedError(message="ten"), "expected a message with 'ten'"),
         (ExpectedError(code=10), "expected the code 10"),
         (ExpectedError(step="done"), "expected it in step done"),
+        (ExpectedError(step="other.bad"), "expected it in step other.bad\ngot:    step bad"),
         (ExpectedError(payload={"message": "n is nine", "code": 9}), '$.tags: expected nothing, got ["Nine"]'),
     ],
 )

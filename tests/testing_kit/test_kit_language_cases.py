@@ -8,13 +8,18 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from hakobune.core.workflows.build import compile_source
 from hakobune.core.workflows.effects import HttpRequest
 from hakobune.core.workflows.events import Command
-from hakobune.core.workflows.lint import lint_source
+from hakobune.core.workflows.graph_builder import graph_of
+from hakobune.core.workflows.graph_mermaid import to_mermaid
+from hakobune.core.workflows.graph_svg import to_svg
+from hakobune.core.workflows.lint import RULES, lint_source
+from hakobune.core.workflows.parse import parse_source
 from hakobune.testing.workflows.virtual_run import Reply, VirtualRun
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "language"))
@@ -76,5 +81,45 @@ def test_the_kit_plays_each_case_as_its_own_runner_does(chapter: str) -> None:
 def test_lint_answers_every_case_and_finds_what_refuses_its_deployment(chapter: str) -> None:
     for case in runner.read_cases(chapter):
         findings = lint_source(case.source, strictness=case.strictness)
-        is_refused = any(finding.level == "error" and finding.rule != "oidc-for-google-api" for finding in findings)
+        is_refused = any(finding.level == "error" and finding.rule not in RULES for finding in findings)
         assert is_refused == case.is_refused, case.id
+
+
+def test_what_lint_says_can_never_work_fails() -> None:
+    """Where a bad argument is told, the case says that its step fails."""
+    told = 0
+    for case in [case for chapter in runner.chapter_names() for case in runner.read_cases(chapter)]:
+        for finding in lint_source(case.source, select=["bad-argument"]):
+            if finding.rule == "bad-argument":
+                told += 1
+                assert "ValueError" in f"{case.fields}{case.markers}", case.id
+    assert told >= 4
+
+
+_NODE = re.compile(
+    r'^ +(r\d+n\d+)(\(\["|\["|\{"|\{\{"|\(\("|\[\["|\("|>")[^"]*(?:"\]\)|"\]|"\}|"\}\}|"\)\)|"\]\]|"\))$'
+)
+_FRAME = re.compile(r'^ +subgraph (f[\d_]+)\["[^"]*"\]$')
+_EDGE = re.compile(r"^  (r\d+n\d+) (?:-->|-\.->)(?:\|[^|]*\|)? (r\d+n\d+)$")
+_OTHER = re.compile(r"^(?:flowchart TD| +end|  classDef error stroke:#[0-9a-f]{6}|  class [\w,]+ error)$")
+
+
+@pytest.mark.parametrize("chapter", runner.chapter_names())
+def test_each_case_that_can_be_read_has_its_pictures(chapter: str) -> None:
+    """The SVG is well-formed; of the Mermaid, each line has one of its forms, and edges join nodes that there are."""
+    for case in runner.read_cases(chapter):
+        program, _ = parse_source(case.source)
+        if program is None:
+            continue
+        graph = graph_of(program)
+        assert ET.fromstring(to_svg(graph, title=case.id)).tag == "{http://www.w3.org/2000/svg}svg", case.id
+        nodes: set[str] = set()
+        ends: set[str] = set()
+        for line in to_mermaid(graph).splitlines():
+            if found := _NODE.match(line):
+                nodes.add(found[1])
+            elif found := _EDGE.match(line):
+                ends |= {found[1], found[2]}
+            else:
+                assert _FRAME.match(line) or _OTHER.match(line), (case.id, line)
+        assert ends <= nodes, case.id

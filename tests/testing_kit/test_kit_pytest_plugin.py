@@ -51,6 +51,16 @@ def test_given_a_file_of_cases_then_each_case_is_a_test(folder: Path) -> None:
     assert a_pytest(folder, "-q", "-k", "good").returncode == 0
 
 
+def test_given_a_step_that_is_not_there_then_the_file_is_refused_with_the_place(folder: Path) -> None:
+    (folder / "flow_test.yaml").write_text(
+        "workflow: flow.yaml\ncases:\n  - {name: one, argument: 1, expect: {steps_not: [lasst]}}\n"
+    )
+    done = a_pytest(folder, "-q")
+    assert done.returncode == pytest.ExitCode.INTERRUPTED
+    assert "flow_test.yaml:3:51: 'steps_not' names the step 'lasst'" in done.stdout
+    assert "did you mean 'last'?" in done.stdout
+
+
 def test_given_other_files_of_yaml_then_they_are_left_alone(folder: Path) -> None:
     (folder / "other_test.yaml").write_text("cases:\n  - workflow: deep inside\n")
     (folder / "broken_test.yaml").write_text("\t: [")

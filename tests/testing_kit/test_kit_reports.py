@@ -99,12 +99,13 @@ def test_junit_has_suites_cases_and_failures(session: Session) -> None:
     assert root.attrib["tests"] == "2"
     assert root.attrib["failures"] == "1"
     (suite,) = root
+    assert {"name", "tests", "failures", "errors", "skipped", "time"} <= suite.attrib.keys()  # Surefire requires them
     good, bad = suite
     assert good.attrib["name"] == "a <good> one"
     assert good.attrib["classname"] == "flow_test"
     assert list(good) == []
     (failure,) = bad
-    assert failure.attrib["message"] == "result"
+    assert failure.attrib == {"message": "result", "type": "CaseFailed"}
     assert "other & more" in (failure.text or "")
     assert float(bad.attrib["time"]) >= 0
 

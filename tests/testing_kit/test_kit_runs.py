@@ -39,8 +39,8 @@ def test_given_a_mock_that_fits_then_it_answers(chosen: dict) -> None:
 @pytest.mark.parametrize(
     "chosen",
     [
-        {"step": "other"},
-        {"step": "other.get"},
+        {"step": "done"},
+        {"step": "main.done"},
         {"url": "https://a.example/items?page=2"},
         {"url": "https://a.example"},
         {"url": "*", "method": "POST"},
@@ -56,6 +56,21 @@ def test_given_no_mock_that_fits_then_the_run_ends_and_says_so(chosen: dict) -> 
         _ = run.result
     with pytest.raises(AssertionError, match="no mock answers"):
         _ = run.error
+
+
+@pytest.mark.parametrize("step", ["gett", "other.get"])
+def test_given_a_mock_of_a_step_that_is_not_there_then_it_is_refused(step: str) -> None:
+    with pytest.raises(ValueError, match=f"a mock names the step '{step}', which workflow does not have"):
+        a_workflow().run(mocks=[Mock(step=step, answers=[Response()])])
+
+
+@pytest.mark.parametrize(
+    ("name", "identifier"),
+    [("order.yaml", "order"), ("a/7 large_order-2.yml", "large_order-2"), ("7.yaml", "workflow")],
+)
+def test_a_workflow_sees_the_name_of_its_file(name: str, identifier: str) -> None:
+    source = "- done: {return: '${sys.get_env(\"GOOGLE_CLOUD_WORKFLOW_ID\")}'}"
+    assert Workflow(source, name=name).run().result == identifier
 
 
 def test_given_several_answers_then_each_is_given_once_and_the_last_one_stays() -> None:

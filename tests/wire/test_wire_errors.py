@@ -105,3 +105,25 @@ def test_google_api_core_reads_our_errors() -> None:
 class _Response:
     def __init__(self, status_code: int) -> None:
         self.status_code = status_code
+
+
+@pytest.mark.parametrize(
+    ("before", "missing", "is_told"),
+    [
+        ("workflow.source_contents", "workflow.source_contents", False),
+        ("push_config.oidc_token.audience", "push_config.oidc_token", False),
+        ("push_config.push_endpoint[0]", "push_config.push_endpoint", False),
+        ("workflow.source", "workflow.source_contents", True),
+        ("workflow", "workflow.source_contents", True),
+        ("labels", "topic", True),
+    ],
+)
+def test_given_a_field_whose_value_was_refused_then_it_is_not_said_to_be_missing_as_well(
+    before: str, missing: str, is_told: bool
+) -> None:
+    found = Violations()
+    found.add(before, "is wrong")
+    found.add_missing(missing)
+    with pytest.raises(errors.InvalidArgument) as raised:
+        found.check()
+    assert [violation.field for violation in raised.value.violations] == [before, *([missing] if is_told else [])]

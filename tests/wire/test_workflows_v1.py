@@ -411,6 +411,13 @@ def test_given_the_beta_version_then_its_operations_have_its_types() -> None:
     assert any_operation_to_json(RUN_OPERATIONS["create_done"], "v1beta")["done"] is True
 
 
+def test_given_a_source_that_is_no_text_then_it_is_not_said_to_be_empty() -> None:
+    for read in (workflow_draft_from_json, lambda body, name: workflow_patch_from_json(body, name, None)):
+        with pytest.raises(InvalidArgument) as refused:
+            read({"sourceContents": 5}, WORKFLOW)
+        assert refused.value.message == "Invalid value at 'workflow.source_contents' (TYPE_STRING), 5"
+
+
 # -- Google's client libraries -----------------------------------------------------------------------------------
 
 # Fields that the discovery document has and this version of the library has not.

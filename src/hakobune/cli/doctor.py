@@ -8,7 +8,7 @@ import sys
 
 from hakobune.cli.document import Document, as_dict, list_at, text_at
 from hakobune.cli.errors import AnswerLostError, ApiError, CommandError, UnreachableError
-from hakobune.cli.flags import Arguments, Command
+from hakobune.cli.flags import Arguments, Command, Flag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ class UnwellError(CommandError):
 
 def _doctor(session: Session, arguments: Arguments) -> object:
     checks = [_python(), _command(), *_runtime(session), *_gcloud()]
+    if arguments.switch("fsck") and any(check["name"] == "runtime" and check["state"] == "ok" for check in checks):
+        checks.append(_objects(session))
     failed = sum(1 for check in checks if check["state"] == "error")
     if arguments.text("format"):
         from hakobune.cli.format.printing import show
@@ -82,6 +84,16 @@ def _runtime(session: Session) -> list[Document]:
     return [_check("runtime", "ok", f"answers at {session.client.url}"), *found]
 
 
+def _objects(session: Session) -> Document:
+    """What the runtime finds when it reads every object: asked again and again, since that may take long."""
+    session.call("POST", "/hakobune/v1/doctor/examinations", {})
+    while True:
+        check = as_dict(session.call("GET", "/hakobune/v1/doctor/examinations/latest").get("check"))
+        if text_at(check, "state") != "running":
+            return check
+        session.console.say(f"reading all objects: {text_at(check, 'message')}")
+
+
 def _gcloud() -> list[Document]:
     path = shutil.which("gcloud")
     if path is None:
@@ -96,6 +108,7 @@ def _gcloud() -> list[Document]:
 DOCTOR = Command(
     _doctor,
     "Check that all is in order, and say what to do where it is not. Exit code 1 when a check failed.",
+    flags=[Flag("--fsck", "switch", "Also read every object and compare it with its checksum. It reads all bytes.")],
     default_format="yaml",
     examples=[("For a program:", "hakobune doctor --format json")],
 )

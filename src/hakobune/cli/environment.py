@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from hakobune.cli.document import Document, is_dict
+from hakobune.cli.document import Document, as_dict, is_dict, text_at
 from hakobune.cli.errors import CommandError, UsageError
 from hakobune.cli.flags import Arguments, Command, Flag
 
@@ -22,7 +22,7 @@ def _env(session: Session, arguments: Arguments) -> object:
     grpc_port = arguments.number("grpc-port") or DEFAULT_GRPC_PORT
     if not (0 < port < 65536 and 0 < grpc_port < 65536):
         raise UsageError("argument --port: Must be a port, 1 to 65535.")
-    variables = _asked(port)
+    variables = _asked(port, "?tls=true" if arguments.switch("tls") else "")
     if variables is None:
         session.console.warn(
             f"No runtime answers on port {port}: the variables that name its files are missing. Start it with:"
@@ -38,8 +38,8 @@ def _env(session: Session, arguments: Arguments) -> object:
     return None
 
 
-def _asked(port: int) -> dict[str, str] | None:
-    """What the runtime on that port says, or None when none answers."""
+def _asked(port: int, query: str) -> dict[str, str] | None:
+    """What the runtime on that port says, or None when none answers. Raises CommandError."""
     import json
 
     from hakobune.cli.errors import AnswerLostError, UnreachableError
@@ -47,7 +47,7 @@ def _asked(port: int) -> dict[str, str] | None:
 
     client = Client(f"http://127.0.0.1:{port}", timeout_s=_QUERY_TIMEOUT_S)
     try:
-        answer = client.request("GET", "/hakobune/v1/env")
+        answer = client.request("GET", f"/hakobune/v1/env{query}")
     except (UnreachableError, AnswerLostError):
         return None
     finally:
@@ -56,6 +56,8 @@ def _asked(port: int) -> dict[str, str] | None:
         document: object = json.loads(answer.body)
     except ValueError:
         document = None
+    if answer.status == 400 and "error" in as_dict(document):
+        raise CommandError(text_at(document, "error", "message"))
     if answer.status != 200 or not is_dict(document):
         raise CommandError(f"What answers on port {port} is not this runtime. Choose another port with --port")
     found: Document = document
@@ -92,7 +94,7 @@ ENV = Command(
     flags=[
         Flag("--port", "number", "The HTTP port of the runtime. Default: that of HAKOBUNE_URL, else 8642.", at_least=1),
         Flag("--grpc-port", "number", "Its gRPC port. Default 8643.", at_least=1, metavar="PORT"),
-        Flag("--tls", "switch", "Variables for TLS.", refusal="TLS comes with a later version"),
+        Flag("--tls", "switch", "Also where TLS is spoken, and whom clients should trust."),
     ],
     examples=[("Point this shell at the runtime:", 'eval "$(hakobune env)"')],
 )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class CommandError(Exception):
     """Printed as `ERROR: (hakobune.<command>) <text>`; the command ends with `exit_code`."""
@@ -33,13 +37,15 @@ class AnswerLostError(CommandError):
 
 
 class ApiError(CommandError):
-    """The runtime answered with an error. `code` is the HTTP status, `status` the google.rpc name."""
+    """The runtime answered with an error. `code` is the HTTP status, `status` the google.rpc name, `details` what the
+    answer says besides."""
 
-    def __init__(self, code: int, status: str, message: str) -> None:
+    def __init__(self, code: int, status: str, message: str, details: Sequence[object] = ()) -> None:
         super().__init__(f"{status}: {message}" if status else message)
         self.code = code
         self.status = status
         self.message = message
+        self.details = details
 
 
 class LeftRunningError(CommandError):

@@ -35,6 +35,7 @@ class Flag:
         "opposite",
         "refusal",
         "scoped",
+        "shorts",
         "text",
     )
 
@@ -52,9 +53,11 @@ class Flag:
         refusal: str = "",
         hidden: bool = False,
         opposite: str = "",
+        short: str = "",
     ) -> None:
         """`opposite` says what `--no-NAME` of a switch means, where that is not just its absence. `note` is printed
-        once when the flag is given and makes no difference here; `refusal` ends the command."""
+        once when the flag is given and makes no difference here; `refusal` ends the command. `short`: its other names,
+        such as `-r|-R`."""
         self.name = name
         self.kind = kind
         self.text = text
@@ -66,6 +69,7 @@ class Flag:
         self.refusal = refusal
         self.hidden = hidden
         self.opposite = opposite
+        self.shorts = short.split("|") if short else []
 
 
 class Positional:
@@ -128,7 +132,7 @@ class Arguments:
 class Command:
     """One command: its flags, its function, its default output and its help."""
 
-    __slots__ = ("default_format", "examples", "exclusive", "flags", "positionals", "run", "text")
+    __slots__ = ("default_format", "examples", "exclusive", "flags", "positionals", "run", "shorts", "text")
 
     def __init__(
         self,
@@ -146,6 +150,7 @@ class Command:
         self.text = text
         self.positionals = positionals
         self.flags = {flag.name: flag for flag in flags}
+        self.shorts = {short: flag.name for flag in self.flags.values() for short in flag.shorts}
         self.exclusive = exclusive
         self.default_format = default_format
         self.examples = examples
@@ -212,6 +217,7 @@ class _Reading:
     def read(self, tokens: list[str]) -> None:
         position = 0
         while position < len(tokens):
+            tokens[position : position + 1] = self._apart(tokens[position])
             piece = tokens[position]
             position += 1
             if piece == "--":
@@ -221,7 +227,7 @@ class _Reading:
                 self.words.append((position, piece))
                 continue
             name, equals, value = piece.partition("=")
-            name = _SHORT.get(name, name)
+            name = self._long(name)
             flag, on = self._find(name)
             if flag is None:
                 self.unknown.append((position, piece))
@@ -244,9 +250,20 @@ class _Reading:
 
     def _joined(self, name: str, rest: list[str]) -> str:
         """How to write it, when what follows a flag may be meant as its value."""
-        if not rest or rest[0] == "--" or self._find(_SHORT.get(rest[0], rest[0].partition("=")[0]))[0] is not None:
+        if not rest or rest[0] == "--" or self._find(self._long(rest[0].partition("=")[0]))[0] is not None:
             return ""
         return f"; a value that begins with a dash is written with =: {name}={rest[0]}"
+
+    def _apart(self, piece: str) -> list[str]:
+        """`-lr` is `-l -r` where all of them are switches of the command."""
+        if len(piece) < 3 or piece[0] != "-" or piece[1] == "-" or "=" in piece:
+            return [piece]
+        pieces = [f"-{letter}" for letter in piece[1:]]
+        flags = [self.command.flags.get(self.command.shorts.get(one, "")) for one in pieces]
+        return pieces if all(flag is not None and flag.kind == "switch" for flag in flags) else [piece]
+
+    def _long(self, name: str) -> str:
+        return self.command.shorts.get(name) or _SHORT.get(name, name)
 
     def _find(self, name: str) -> tuple[Flag | None, bool]:
         flag = self.command.flags.get(name) or GLOBAL_FLAGS.get(name)
@@ -275,8 +292,10 @@ class _Reading:
 
     def _place_words(self) -> None:
         words = self.words
-        for positional in self.command.positionals:
-            taken = words if positional.repeats else words[:1]
+        for place, positional in enumerate(self.command.positionals):
+            # What repeats leaves a word for each that must follow it.
+            kept = sum(later.required for later in self.command.positionals[place + 1 :])
+            taken = words[: max(1, len(words) - kept)] if positional.repeats else words[:1]
             words = words[len(taken) :]
             if taken:
                 self.arguments.positionals[positional.name] = [word for _, word in taken]

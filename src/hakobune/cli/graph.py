@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hakobune.cli.errors import CommandError
+import os
+
+from hakobune.cli.errors import CommandError, UsageError
 from hakobune.cli.flags import Arguments, Command, Flag, Positional
 from hakobune.cli.workflows.source_file import read_source
 
@@ -11,12 +13,16 @@ if TYPE_CHECKING:
     from hakobune.cli.session import Session
 
 _FORMATS = ("mermaid", "svg")
+_ENDINGS = {".svg": "svg", ".mmd": "mermaid", ".mermaid": "mermaid", ".md": "mermaid"}
 
 
 def _graph(session: Session, arguments: Arguments) -> None:
     path = arguments.word("file")
     output = arguments.text("output")
-    text = picture(path, arguments.text("format") or _format_of(output))
+    form = arguments.text("format") or _format_of(output)
+    text = picture(path, form)
+    if form == "mermaid" and output.lower().endswith(".md"):
+        text = f"```mermaid\n{text}```\n"
     if not output:
         session.console.answer(text)
         return
@@ -29,21 +35,31 @@ def _graph(session: Session, arguments: Arguments) -> None:
 
 
 def _format_of(output: str) -> str:
-    """SVG for a file of that name, else Mermaid, which can be read as it is."""
-    return "svg" if output.endswith(".svg") else "mermaid"
+    """What the name of the output ends with; Mermaid for stdout. Raises UsageError for an ending that is not known."""
+    if not output:
+        return "mermaid"
+    ending = os.path.splitext(output)[1].lower()
+    if ending not in _ENDINGS:
+        known = ", ".join(_ENDINGS)
+        raise UsageError(
+            f"argument --output: [{output}] does not say what to write: end it with one of {known},"
+            " or add --format=svg or --format=mermaid.",
+            usage=False,
+        )
+    return _ENDINGS[ending]
 
 
 def picture(path: str, form: str) -> str:
     """The picture of a file. Raises CommandError with all that keeps it from being read."""
-    from hakobune.core.workflows.build import problem_text
     from hakobune.core.workflows.graph_builder import graph_of
     from hakobune.core.workflows.parse import parse_source
+    from hakobune.core.workflows.problem_texts import problem_text, source_lines
 
     source = read_source(path)
     # Only what can be read is needed: a file that does not deploy yet is worth a picture all the more.
     program, problems = parse_source(source)
     if program is None:
-        lines = source.splitlines()
+        lines = source_lines(source)
         told = [problem_text(problem, lines, name=path) for problem in problems]
         raise CommandError("\n".join([f"[{path}] cannot be read as a workflow.", *told]))
     graph = graph_of(program)
@@ -65,13 +81,13 @@ GRAPH = Command(
         Flag(
             "--format",
             "choice",
-            "What to write. Default: svg if --output ends so, else mermaid.",
+            "What to write. Default: what the ending of --output says, for stdout mermaid.",
             choices=_FORMATS,
         ),
-        Flag("--output", "text", "The file to write; else it goes to stdout.", metavar="FILE"),
+        Flag("--output", "text", f"The file to write ({', '.join(_ENDINGS)}); else it goes to stdout.", metavar="FILE"),
     ],
     examples=[
         ("As a picture:", "hakobune workflows graph video.yaml --output video.svg"),
-        ("For a README, in a block of Mermaid:", "hakobune workflows graph video.yaml --format mermaid"),
+        ("For a README, which shows blocks of Mermaid:", "hakobune workflows graph video.yaml --output video.md"),
     ],
 )

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 _WIDTH = 80
 _CHOICES_MAX = 48  # characters of all choices, to stand beside the flag
-_EXAMPLES = """\
+_EXAMPLES = {
+    "": """\
 EXAMPLES
     Start the runtime, and point this shell at it:
 
@@ -29,7 +30,38 @@ EXAMPLES
         $ hakobune workflows run video.yaml --data '{"id": 7}'
         $ hakobune workflows deploy video --source video.yaml
         $ hakobune workflows run video --data '{"id": 7}'
-"""
+""",
+    "workflows": """\
+EXAMPLES
+    A file, with no server: run it, draw it, check it, test it:
+
+        $ hakobune workflows run video.yaml --data '{"id": 7}'
+        $ hakobune workflows graph video.yaml --output video.svg
+        $ hakobune lint video.yaml
+        $ hakobune test video_test.yaml
+
+    With a server (hakobune up): deploy it, start it, look at it, read its log:
+
+        $ hakobune workflows deploy video --source video.yaml
+        $ hakobune workflows execute video --data '{"id": 7}'
+        $ hakobune workflows executions describe-last
+        $ hakobune logs video
+""",
+    "storage": """\
+EXAMPLES
+    Make a bucket, fill it, look at it, get it back:
+
+        $ hakobune storage buckets create gs://media
+        $ hakobune storage cp -r photos gs://media
+        $ hakobune storage ls -l gs://media/photos
+        $ hakobune storage cp 'gs://media/**.jpg' .
+
+    Move what was checked, in one instant, and remove the rest:
+
+        $ hakobune storage mv gs://quarantine/a.mp4 gs://clean/
+        $ hakobune storage rm -r gs://quarantine
+""",
+}
 
 
 def group_help(words: list[str]) -> str:
@@ -39,8 +71,8 @@ def group_help(words: list[str]) -> str:
     path = " ".join(["hakobune", *words])
     lines = ["NAME", f"    {path} - {summary}", "", "SYNOPSIS", f"    {path} GROUP | COMMAND [flags]", ""]
     lines.append(group_summary(words))
-    if not name:
-        lines.append(_EXAMPLES)
+    if name in _EXAMPLES:
+        lines.append(_EXAMPLES[name])
     lines.append(f"For one command: {path} COMMAND --help\n")
     return "\n".join(lines)
 
@@ -104,12 +136,13 @@ def _flag_lines(flag: Flag) -> list[str]:
     choices = "|".join(flag.choices)
     is_listed = len(choices) > _CHOICES_MAX
     if flag.kind == "switch":
-        head = flag.name
+        head = ", ".join([flag.name, *flag.shorts])
     else:
         value = flag.metavar if is_listed or not choices else choices
         pairs = f"{flag.metavar},…" if "=" in flag.metavar else "KEY=VALUE,…"
         forms = {"map": pairs, "list": f"{flag.metavar},…", "fields": pairs}
-        head = f"{flag.name}={forms.get(flag.kind, value)}"
+        shown = forms.get(flag.kind, value)
+        head = ", ".join([f"{flag.name}={shown}", *(f"{short} {shown}" for short in flag.shorts)])
     text = flag.text
     if is_listed:
         text = f"{text} One of: {', '.join(flag.choices)}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hakobune.cli.errors import CommandError, UsageError
 from hakobune.cli.flags import Arguments, Command, Flag, Positional
+from hakobune.cli.workflows.source_file import read_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,11 +21,26 @@ def _run(session: Session, arguments: Arguments) -> None:
 
     select, ignore = arguments.words("select"), arguments.words("ignore")
     _check_rules([*select, *ignore])
-    files = [_checked(name, arguments) for name in arguments.positionals["file"]]
+    files = [_checked(name, arguments) for name in _names(session, arguments.positionals["file"])]
     _print(session, files, arguments.text("output") or "text")
     refused = {Level.ERROR, Level.WARNING} if arguments.switch("strict") else {Level.ERROR}
     if any(finding.level in refused for file in files for finding in file.findings):
         raise CommandError("")
+
+
+def _names(session: Session, words: Sequence[str]) -> list[str]:
+    """The files that are meant, each once; what is left out is told. Raises CommandError if none is left."""
+    from hakobune.cli.definition_files import definitions
+
+    names: dict[str, None] = {}
+    for word in words:
+        found, left_out = definitions(word)
+        names.update(dict.fromkeys(found))
+        for name, why in left_out:
+            session.console.say(f"{name}: skipped, {why}")
+    if not names:
+        raise CommandError(f"there is no workflow in {', '.join(words)}", exit_code=_EXIT_UNREADABLE)
+    return list(names)
 
 
 def _check_rules(names: Sequence[str]) -> None:
@@ -46,12 +62,9 @@ def _checked(name: str, arguments: Arguments) -> CheckedFile:
     from hakobune.core.workflows.lint_reports import CheckedFile
 
     try:
-        with open(name, encoding="utf-8", newline="") as file:
-            source = file.read()
-    except OSError as error:
-        raise CommandError(f"{name}: {error.strerror or error}", exit_code=_EXIT_UNREADABLE) from error
-    except UnicodeError as error:
-        raise CommandError(f"{name} is not UTF-8: {error}", exit_code=_EXIT_UNREADABLE) from error
+        source = read_source(name)
+    except CommandError as error:
+        raise CommandError(str(error), exit_code=_EXIT_UNREADABLE) from error
     findings = lint_source(
         source,
         select=arguments.words("select"),
@@ -80,7 +93,14 @@ LINT = Command(
     "Check workflows: what refuses a deployment, and what is likely to go wrong in production. Nothing is deployed and"
     " no server is needed. A comment '# hakobune: ignore RULE' at the end of a line, or above it, leaves a finding out."
     " Exit code 0: no errors; 1: errors (with --strict also warnings); 2: a file cannot be read.",
-    positionals=[Positional("file", "A workflow, in YAML or JSON.", repeats=True)],
+    positionals=[
+        Positional(
+            "file",
+            "A workflow, in YAML or JSON; or a folder: then all workflows below it. Cases of tests"
+            " (_test.yaml) and other YAML are skipped, and named on stderr.",
+            repeats=True,
+        )
+    ],
     flags=[
         Flag("--select", "list", "Only these rules (errors of deployment are always told).", metavar="RULE"),
         Flag("--ignore", "list", "Not these rules.", metavar="RULE"),
@@ -95,6 +115,8 @@ LINT = Command(
     ],
     examples=[
         ("Check a workflow:", "hakobune lint order.yaml"),
-        ("For a review tool:", "hakobune lint *.yaml --output sarif > lint.sarif"),
+        ("All workflows of a folder, in a build; warnings fail too:", "hakobune lint flows --strict"),
+        ("For a review tool:", "hakobune lint flows --output sarif > lint.sarif"),
+        ("One rule only:", "hakobune lint flows --select secret-in-source"),
     ],
 )

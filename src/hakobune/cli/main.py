@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 _EXIT_BROKEN_PIPE = 1
+_MEANT_MAX = 3  # commands that a mistyped word may have meant
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -69,6 +70,8 @@ def _execute(words: list[str], command: Command, arguments: Arguments) -> int:
             from hakobune.cli.format.printing import show
 
             show(session, command, answer)
+        if session.failure is not None:
+            raise session.failure
     finally:
         session.close()
     return 0
@@ -136,10 +139,12 @@ def _descend(words: list[str], word: str) -> None:
     from difflib import get_close_matches  # only when a word was mistyped
 
     known = next_words(canonical(words))
-    near = get_close_matches(word, known, n=3, cutoff=0.6)
     track = " ".join(["hakobune", *words])
-    if near:
-        raise UsageError(f"Invalid choice: '{word}'. Maybe you meant:\n" + "\n".join(f"  {track} {w}" for w in near))
+    # The very word, in another group, before a word that is like it here.
+    meant = [f"hakobune {name}" for name in COMMANDS if name.endswith(f" {word}")][:_MEANT_MAX]
+    meant = meant or [f"{track} {near}" for near in get_close_matches(word, known, n=_MEANT_MAX, cutoff=0.6)]
+    if meant:
+        raise UsageError(f"Invalid choice: '{word}'. Maybe you meant:\n" + "\n".join(f"  {one}" for one in meant))
     raise UsageError(f"Invalid choice: '{word}'. What may follow: {', '.join(known)}")
 
 

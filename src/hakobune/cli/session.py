@@ -15,6 +15,8 @@ from hakobune.cli.http import Answer, Client
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hakobune.cli.flags import Arguments
 
 DEFAULT_URL = "http://127.0.0.1:8642"  # the port of `hakobune up` (design.md section 6)
@@ -35,6 +37,8 @@ class Session:
         enabled = not arguments.given("user-output-enabled") or arguments.switch("user-output-enabled")
         self.console = Console(quiet=arguments.switch("quiet"), enabled=enabled, silenced=verbosity == "none")
         self._client: Client | None = None
+        self.failure: CommandError | None = None  # told when what was done is printed
+        self._closers: list[Callable[[], None]] = []
 
     @property
     def project(self) -> str:
@@ -75,8 +79,14 @@ class Session:
             self._client = Client(url, ca_file=os.environ.get("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", ""))
         return self._client
 
+    def at_end(self, close: Callable[[], None]) -> None:
+        """Call `close` when the command ends, however it does."""
+        self._closers.append(close)
+
     def close(self) -> None:
-        """Drop the connection to the runtime."""
+        """Drop the connections to the runtime."""
+        for close in self._closers:
+            close()
         if self._client is not None:
             self._client.close()
 
@@ -161,4 +171,4 @@ def _api_error(answer: Answer, document: object) -> ApiError:
             if text_at(violation, "description") not in message:
                 lines.append(line)
     status = text_at(error, "status") or str(answer.status)
-    return ApiError(answer.status, status, "\n".join(lines))
+    return ApiError(answer.status, status, "\n".join(lines), list_at(error, "details"))

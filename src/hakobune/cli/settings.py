@@ -9,6 +9,8 @@ google_token_command: [gcloud, auth, print-access-token]  # for Google's APIs th
 limits: strict                     # of workflows: off, warn, strict
 max_executions: 10000              # of workflows, active at once in a location; more are queued
 max_backlog: 100000                # queued at most
+max_journal_bytes: 268435456       # of one execution of a workflow: its argument and all answers; more ends it with
+                                   # ResourceLimitError. Also --max-journal-bytes, HAKOBUNE_MAX_JOURNAL_BYTES
 """
 
 from __future__ import annotations
@@ -24,11 +26,13 @@ from hakobune.cli.flags import Arguments
 from hakobune.core.errors import InvalidArgument
 from hakobune.core.names import check_location, check_project
 from hakobune.core.workflows.limits import BACKLOG, CONCURRENT_EXECUTIONS, Strictness
+from hakobune.runtime.credentials_authority import GivenCertificate, check_given
 from hakobune.runtime.settings import (
     DEFAULT_GRPC_PORT,
     DEFAULT_LOCATION,
     DEFAULT_PORT,
     DEFAULT_PROJECT,
+    JOURNAL_BYTES_MAX_DEFAULT,
     MAX_RUNNING_DEFAULT,
     Auth,
     ImageSource,
@@ -44,6 +48,7 @@ _KEYS = (
     "limits",
     "max_backlog",
     "max_executions",
+    "max_journal_bytes",
     "service_urls",
 )
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -68,6 +73,9 @@ def settings_of(arguments: Arguments, environ: Mapping[str, str]) -> Settings:
     auth = Auth(arguments.text("auth") or "none")
     if host not in _LOOPBACK and auth is not Auth.TOKEN:
         raise UsageError(f"--host={host} is reachable from other machines: add --auth=token.", usage=False)
+    is_iam_enforced = arguments.text("iam") == "enforce"
+    if is_iam_enforced and auth is not Auth.TOKEN:
+        raise UsageError("--iam=enforce needs to know who calls: add --auth=token.", usage=False)
     workflows = _workflows(arguments, file)
     return Settings(
         directory=Path(arguments.text("data") or ".hakobune").absolute(),
@@ -77,12 +85,16 @@ def settings_of(arguments: Arguments, environ: Mapping[str, str]) -> Settings:
         project=_project(arguments, environ),
         location=_location(arguments, environ),
         auth=auth,
+        is_iam_enforced=is_iam_enforced,
+        tls_port=_port(arguments, "tls-port", 0) or None,
+        certificate=_certificate(arguments),
         durability=Durability(arguments.text("durability") or "power"),
         images=_images(arguments, file),
         max_running=arguments.number("max-running-tasks") or MAX_RUNNING_DEFAULT,
         limits=workflows.limits,
         workflow_executions_max=workflows.executions_max,
         workflow_backlog_max=workflows.backlog_max,
+        workflow_journal_bytes_max=_journal_bytes_max(arguments, environ, file),
         service_urls=workflows.service_urls,
         http_allowed_hosts=workflows.allowed_hosts,
         google_token_command=workflows.google_token_command,
@@ -125,6 +137,13 @@ def _port(arguments: Arguments, name: str, default: int) -> int:
     return port
 
 
+def _certificate(arguments: Arguments) -> GivenCertificate | None:
+    try:
+        return check_given(arguments.text("tls-cert"), arguments.text("tls-key"))
+    except InvalidArgument as error:
+        raise UsageError(error.message, usage=False) from error
+
+
 # -- what the flags add to the file -------------------------------------------------------------------------------
 
 
@@ -147,6 +166,20 @@ def _workflows(arguments: Arguments, file: _File) -> WorkflowSettings:
         ),
         google_token_command=file.texts("google_token_command"),
     )
+
+
+def _journal_bytes_max(arguments: Arguments, environ: Mapping[str, str], file: _File) -> int:
+    """Raises UsageError."""
+    flag, variable = arguments.number("max-journal-bytes"), environ.get("HAKOBUNE_MAX_JOURNAL_BYTES", "")
+    if flag is not None:
+        return flag
+    if not variable:
+        return file.count("max_journal_bytes", 1, JOURNAL_BYTES_MAX_DEFAULT)
+    if not (variable.isascii() and variable.isdigit() and len(variable) < 18 and int(variable)):
+        raise UsageError(
+            f"HAKOBUNE_MAX_JOURNAL_BYTES: must be a whole number of at least 1, not {variable[:40]!r}.", usage=False
+        )
+    return int(variable)
 
 
 def _check_service(name: str, url: str) -> None:

@@ -8,8 +8,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hakobune.cli.session import Session
 
-_NO_TLS = "TLS comes with a later version; clients can be told to use http://"
-
 
 def _run(session: Session, arguments: Arguments) -> None:
     del session
@@ -27,8 +25,16 @@ UP = Command(
         Flag("--host", "text", "Address to listen on. Default 127.0.0.1; any other needs --auth=token."),
         Flag("--port", "number", "Port of the HTTP APIs. Default 8642.", at_least=0),
         Flag("--grpc-port", "number", "Port of the gRPC APIs. Default 8643.", at_least=0, metavar="PORT"),
-        Flag("--tls-port", "number", "Port of the HTTP APIs over TLS.", metavar="PORT", refusal=_NO_TLS),
+        Flag("--tls-port", "number", "Port of all APIs over TLS, gRPC too. Default: none.", at_least=1, metavar="PORT"),
+        Flag("--tls-cert", "text", "Certificate for TLS; else the local authority makes some.", metavar="FILE"),
+        Flag("--tls-key", "text", "The key of that certificate.", metavar="FILE"),
         Flag("--auth", "choice", "Whether a bearer token is needed. Default none.", choices=("none", "token")),
+        Flag(
+            "--iam",
+            "choice",
+            "With --auth=token: whether IAM policies decide who may do what. Default none.",
+            choices=("none", "enforce"),
+        ),
         Flag(
             "--durability",
             "choice",
@@ -62,6 +68,13 @@ UP = Command(
             "Executions of workflows that may be queued in a location. Default 100000.",
             at_least=0,
             metavar="N",
+        ),
+        Flag(
+            "--max-journal-bytes",
+            "number",
+            "What one execution of a workflow may be given and answered in all; more ends it. Default 268435456.",
+            at_least=1,
+            metavar="BYTES",
         ),
         Flag(
             "--service-url",

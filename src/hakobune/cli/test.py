@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hakobune.cli.errors import CommandError
 from hakobune.cli.flags import Arguments, Command, Flag, Positional
+from hakobune.cli.workflows.source_file import CASES_ENDINGS, is_cases
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from hakobune.testing.workflows.results import Session as TestSession
 
 _EXIT_UNREADABLE = 2  # nothing was tested: a file is not there, or cannot be understood
-_ENDINGS = ("_test.yaml", "_test.yml", "_test.json")
 
 
 def _run(session: Session, arguments: Arguments) -> None:
@@ -26,9 +26,9 @@ def _run(session: Session, arguments: Arguments) -> None:
     from hakobune.testing.workflows.results import Session as TestSession
 
     console = session.console
-    files = _read(arguments.positionals["file"])
-    prices = _prices(arguments.text("prices"))
     tests = TestSession(limits=Strictness(arguments.text("limits") or "strict"))
+    files = _read(arguments.positionals["file"], tests)
+    prices = _prices(arguments.text("prices"))
     is_traced = arguments.switch("trace")
     wanted = arguments.text("name").lower()
 
@@ -51,8 +51,9 @@ def _run(session: Session, arguments: Arguments) -> None:
     _judge(tests, arguments.number("min-coverage"))
 
 
-def _read(names: Sequence[str]) -> list[CaseFile]:
-    """All files, before the first case runs. Raises CommandError that tells of every file that cannot be read."""
+def _read(names: Sequence[str], tests: TestSession) -> list[CaseFile]:
+    """All files, before the first case runs. Raises CommandError that tells of every file that cannot be read, or
+    names steps that are not there."""
     from pathlib import Path
 
     from hakobune.testing.workflows.case_files import CaseFileInvalid, read_case_file
@@ -63,12 +64,14 @@ def _read(names: Sequence[str]) -> list[CaseFile]:
         path = Path(name)
         found = _below(path) if path.is_dir() else [path]
         if not found:
-            problems.append(f"{name}: no file below it ends with {', '.join(_ENDINGS)}")
+            problems.append(f"{name}: no file below it ends with {', '.join(CASES_ENDINGS)}")
         for one in found:
             try:
-                files.append(read_case_file(one))
+                file = read_case_file(one)
+                tests.check(file)
+                files.append(file)
             except CaseFileInvalid as error:
-                problems.append(str(error))
+                problems.append(_of_workflow(name) or str(error))
             except OSError as error:
                 problems.append(f"{one}: {error.strerror or error}")
     if problems:
@@ -76,8 +79,18 @@ def _read(names: Sequence[str]) -> list[CaseFile]:
     return files
 
 
+def _of_workflow(name: str) -> str:
+    """What to do with a file that is no file of cases but a workflow; "" for all others."""
+    from hakobune.cli.definition_files import is_definition
+
+    if is_cases(name) or not is_definition(name):
+        return ""
+    stem, _, ending = name.rpartition(".")
+    return f"{name} is a workflow; name the file with its cases, such as {stem}_test.{ending}"
+
+
 def _below(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.name.endswith(_ENDINGS) and path.is_file())
+    return sorted(path for path in folder.rglob("*") if path.name.endswith(CASES_ENDINGS) and path.is_file())
 
 
 def _prices(name: str) -> Prices:

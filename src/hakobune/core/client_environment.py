@@ -22,15 +22,18 @@ _OVERRIDES = (
     "LOGGING",
     "ARTIFACTREGISTRY",
     "SECRETMANAGER",
+    "IAMCREDENTIALS",
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientFiles:
-    """Files that some clients want: a token of ours for gcloud, and settings for gsutil. "" where there is none."""
+    """Files that some clients want: a token of ours for gcloud, settings for gsutil, and the authorities to trust. ""
+    where there is none."""
 
     access_token: str = ""
     boto: str = ""
+    authorities: str = ""
 
 
 def client_environment(*, port: int, grpc_port: int, project: str, files: ClientFiles) -> dict[str, str]:
@@ -57,5 +60,14 @@ def client_environment(*, port: int, grpc_port: int, project: str, files: Client
         found["CLOUDSDK_AUTH_ACCESS_TOKEN_FILE"] = files.access_token
     if files.boto:
         found["BOTO_CONFIG"] = files.boto
+    if files.authorities:  # CONNECT is answered with our own TLS: gcloud speaks gRPC through it
+        found["CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE"] = files.authorities
     found |= {f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{name}": f"{url}/" for name in _OVERRIDES}
     return found
+
+
+def tls_environment(*, tls_port: int, authorities: str) -> dict[str, str]:
+    """What TLS adds: where it is spoken, and whom clients should trust, by the variables of requests and httpx, OpenSSL
+    (Python, Go, curl), Node and gRPC. The authorities are the system's own and ours."""
+    names = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH")
+    return {"HAKOBUNE_TLS_URL": f"https://localhost:{tls_port}", **dict.fromkeys(names, authorities)}

@@ -15,7 +15,7 @@ from hakobune.core.errors import FieldViolation, InvalidArgument
 
 PAGE_SIZE_DEFAULT = 100  # ours: what gcloud asks for; Google's default is not published
 PAGE_SIZE_MAX = 1_000  # ours; a larger wish gets this many, as https://google.aip.dev/158 says
-TOKEN_MAX_CHARS = 1_024
+TOKEN_MAX_CHARS = 2_048  # the name of an object may have 1,024 bytes
 _CHECKSUM_BYTES = 8
 
 

@@ -68,6 +68,7 @@ class Attempt:
     index: int  # task index
     number: int  # attempt number, from 0
     env: Mapping[str, str] = field(default_factory=dict[str, str])  # laid over the lane's and the slot's
+    hidden: tuple[str, ...] = ()  # texts that its output must not show: `***` stands in their place in the log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

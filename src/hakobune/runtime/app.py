@@ -8,22 +8,31 @@ import anyio
 from anyio.abc import TaskStatus
 
 from hakobune.core.client_environment import ClientFiles, client_environment
+from hakobune.core.workflows.limits import Strictness
 from hakobune.engines.api import Engine, Gate
 from hakobune.runtime import executions, workflow_driver
 from hakobune.runtime.attempts import Attempts
 from hakobune.runtime.clock import Clock, Identifiers
 from hakobune.runtime.credentials import Credentials
+from hakobune.runtime.credentials_authority import Authority
+from hakobune.runtime.credentials_guard import Guard
+from hakobune.runtime.credentials_service_accounts import ServiceAccounts
 from hakobune.runtime.http_client import AiohttpTransport, Transport
 from hakobune.runtime.job_commands import JobCommands
 from hakobune.runtime.jobs import JobsRoom
 from hakobune.runtime.logs import LogsRoom
+from hakobune.runtime.objects import ObjectsRoom
 from hakobune.runtime.operations import OperationsRoom
 from hakobune.runtime.programs import Programs
+from hakobune.runtime.pubsub import Publisher, PubsubRoom
+from hakobune.runtime.pubsub_push import Outlet
 from hakobune.runtime.runs import Runs
+from hakobune.runtime.secrets import SecretsRoom
+from hakobune.runtime.secrets_vault import Vault
 from hakobune.runtime.settings import Settings
 from hakobune.runtime.slots import Listen, Slots
 from hakobune.runtime.telemetry import Telemetry
-from hakobune.runtime.threads import Threads
+from hakobune.runtime.threads import Threads, WorkerThreads
 from hakobune.runtime.wheel import Interceptor, Wheel
 from hakobune.runtime.workflow_calls import FrontDoorCall, WorkflowCalls
 from hakobune.runtime.workflow_executions import WorkflowExecutions
@@ -31,7 +40,9 @@ from hakobune.runtime.workflow_logs import WorkflowLog
 from hakobune.runtime.workflow_plans import Plans
 from hakobune.runtime.workflows import WorkflowsRoom
 from hakobune.store.api import Store
+from hakobune.store.blobs import Blobs
 
+_CONTENT_THREADS = 16  # content files that are written or synced at once
 _STOP_S = 18.0  # an orderly stop takes less than 20 s, whatever the attempts do
 
 
@@ -60,10 +71,16 @@ class Runtime:
         self.engine = outside.engine
         self.clock = outside.clock
         self.telemetry = telemetry
-        self.credentials = outside.credentials or Credentials(settings.directory, outside.clock, settings.project)
+        self.credentials = outside.credentials or Credentials(
+            settings.directory, outside.clock, settings.project, outside.store
+        )
         self.wheel = Wheel(
             outside.store, outside.clock, owner=outside.identifiers.uid(), interceptor=outside.interceptor
         )
+        self.authority = Authority(settings.directory, outside.clock, settings.certificate)
+        self.guard = Guard(outside.store, self.credentials.default_account, is_enforced=settings.is_iam_enforced)
+        self.service_accounts = ServiceAccounts(self.wheel, self.credentials, settings.base_url)
+        self.secrets = SecretsRoom(self.wheel, Vault(settings.directory))
         self.slots = Slots(self.wheel, outside.engine, self.variables)
         self.attempts = Attempts(self.wheel, outside.engine, (self.slots, telemetry), outside.gate)
         self.programs = Programs(settings, outside.store, outside.threads, self.variables(settings.port))
@@ -73,16 +90,25 @@ class Runtime:
         self.logs = outside.logs or LogsRoom(
             outside.store, settings.directory / "logs", outside.clock, outside.identifiers
         )
-        commands = JobCommands(self.wheel, self.attempts, self.programs, self.slots, runs)
+        commands = JobCommands(self.wheel, self.attempts, self.programs, self.slots, runs, self.secrets)
         self.wheel.add_room(executions.ROOM, commands, commands.give_up)
         self.transport = outside.transport or AiohttpTransport(allowed_hosts=settings.http_allowed_hosts)
-        self._workflow_log = WorkflowLog(self.logs, outside.clock)
+        self._workflow_log = WorkflowLog(self.logs, outside.clock, warns=settings.limits is Strictness.WARN)
         self._calls = WorkflowCalls(settings, outside.clock, self.credentials, self._workflow_log, self.transport)
         plans = Plans(settings.limits, outside.threads)
         driven = WorkflowExecutions(self.wheel, settings, outside.identifiers, plans, self._calls)
         driven.observer = self._workflow_log
-        self.workflows = WorkflowsRoom(self.wheel, outside.identifiers, plans, driven)
-        self.wheel.add_room(workflow_driver.ROOM, driven)
+        self.workflows = WorkflowsRoom(self.wheel, outside.identifiers, plans, driven, outside.threads)
+        self.wheel.add_room(workflow_driver.ROOM, driven, driven.give_up)
+        # Threads of their own: they wait for the disk, and must not keep others waiting.
+        content_threads = (
+            WorkerThreads(_CONTENT_THREADS) if isinstance(outside.threads, WorkerThreads) else outside.threads
+        )
+        blobs = Blobs(settings.directory / "objects")
+        self.objects = ObjectsRoom(self.wheel, outside.identifiers, blobs, content_threads)
+        outlet = Outlet(sender=self._calls, tokens=self.credentials, allowed_hosts=settings.http_allowed_hosts)
+        self.pubsub = PubsubRoom(self.wheel, outside.identifiers, outside.threads, outlet)
+        self.publisher = Publisher(self.pubsub)
 
     def connect(self, front_door: FrontDoorCall) -> None:
         """How calls of workflows to Google's hosts reach our own front door."""
@@ -90,10 +116,19 @@ class Runtime:
 
     def variables(self, port: int) -> dict[str, str]:
         """What leads clients here, through the main port or an attempt's own."""
-        files = ClientFiles(access_token=str(self.credentials.access_token_file), boto=str(self.credentials.boto_file))
+        files = ClientFiles(
+            access_token=str(self.credentials.access_token_file),
+            boto=str(self.credentials.boto_file),
+            authorities=str(self.authority.bundle_file),
+        )
         return client_environment(
             port=port, grpc_port=self.settings.grpc_port, project=self.settings.project, files=files
         )
+
+    async def write_client_files(self) -> None:
+        """Write the files that `variables` name. Raises ResourceExhausted, FailedPrecondition."""
+        await self.credentials.write_client_files()
+        await self.authority.write_bundle()
 
     async def prepare(self, listen: Listen | None) -> None:
         """Take over what the last runtime left: commands, slots. Before `run`, and before the first request."""
@@ -108,6 +143,8 @@ class Runtime:
             group.start_soon(self._workflow_log.run)
             group.start_soon(self.attempts.run)
             group.start_soon(self.workflows.run)
+            group.start_soon(self.objects.run)
+            group.start_soon(self.pubsub.run)
             task_status.started()
 
     async def close(self, *, stop_attempts: bool) -> None:
@@ -116,5 +153,6 @@ class Runtime:
         with anyio.move_on_after(_STOP_S):
             await self.engine.close(stop_attempts=stop_attempts)
         await self.transport.close()
+        self.objects.close()
         await self.wheel.release()
         await self.store.close()

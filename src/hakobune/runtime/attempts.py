@@ -4,7 +4,7 @@ either side died."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import anyio
 from anyio.abc import TaskStatus
@@ -100,9 +100,14 @@ class Attempts:
 
     # -- handing over -------------------------------------------------------------------------------------------
 
-    async def start(self, command: OutboxCommand, lane: Lane) -> None:
-        """Give the engine the attempts of a START command. Raises Unavailable."""
-        wanted = [Attempt(uid=uid, index=index, number=number) for uid, index, number in json.loads(command.payload)]
+    async def start(self, command: OutboxCommand, lane: Lane, secrets: Mapping[str, str]) -> None:
+        """Give the engine the attempts of a START command, with variables that only they have and their output must
+        not show. Raises Unavailable."""
+        hidden = tuple(secrets.values())
+        wanted = [
+            Attempt(uid=uid, index=index, number=number, env=secrets, hidden=hidden)
+            for uid, index, number in json.loads(command.payload)
+        ]
         for attempt in wanted:
             await self._gate.before_start(lane, attempt)
         await self._begin_call()

@@ -1,36 +1,39 @@
 """The local issuer: tokens that this runtime signs, and the check of tokens that callers show.
 
-RS256 JSON Web Tokens (RFC 7519) under one RSA key of the data directory. The issuer is named as Google's
-(`https://accounts.google.com`), so verifying libraries work when they are pointed at our key lists. `cryptography` is
-imported on first use: it would cost every start a tenth of a second.
+RS256 JSON Web Tokens (RFC 7519) under keys of the data directory. The issuer is named as Google's
+(`https://accounts.google.com`), so verifying libraries work when they are pointed at our key lists.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import os
+from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TypeVar
 
 import anyio
 import anyio.to_thread
 
-from hakobune.core.errors import FailedPrecondition, PermissionDenied, ResourceExhausted, Unauthenticated
+from hakobune.core.errors import PermissionDenied, ResourceExhausted
+from hakobune.core.identity import limits, tokens
+from hakobune.core.identity.accounts import CLOUD_PLATFORM, unique_id
 from hakobune.runtime.clock import Clock
+from hakobune.runtime.credentials_accounts import AccountKeys
+from hakobune.runtime.credentials_files import write_private
+from hakobune.runtime.credentials_keys import KeyRing
+from hakobune.store.api import Store
 
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+K = TypeVar("K")
+V = TypeVar("V")
 
-ISSUER = "https://accounts.google.com"
+ISSUER = tokens.ISSUER
 API_AUDIENCE = "https://www.googleapis.com/"
-TOKEN_LIFE_S = 3600  # as Google's tokens
+TOKEN_LIFE_S = limits.TOKEN_LIFE_S
 FILE_TOKEN_LIFE_S = 400 * 24 * 3600  # the token that gcloud reads from a file: renewed at each start
-_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-_LEEWAY_S = 30.0
-_TOKEN_MAX_CHARS = 16_384
+_FRESH_S = 300.0  # a token is handed out again until five minutes before its end, as Google's metadata server does
+_KEPT_MAX = 4_096  # tokens that were issued or verified, in memory: about a kilobyte each
+_COMMON_NAME = "hakobune local issuer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,26 +43,30 @@ class Token:
     account: str
     audience: str
     expires_s: float
+    scopes: tuple[str, ...] = ()
+    subject: str = ""
 
 
-def _b64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """A token of ours, and when it ends."""
 
-
-def _unb64(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    text: str
+    expires_s: float
 
 
 class Credentials:
-    """Issues and checks tokens."""
+    """Issues and checks tokens. Without a store accounts have no keys of their own."""
 
-    def __init__(self, directory: Path, clock: Clock, project: str) -> None:
+    def __init__(self, directory: Path, clock: Clock, project: str, store: Store | None = None) -> None:
         self._folder = directory / "identity"
         self._clock = clock
         self._project = project
-        self._key: RSAPrivateKey | None = None
-        self._kid = ""
-        self._making = anyio.Lock()
+        self._keys = KeyRing(self._folder / "keys", clock)
+        self.accounts = AccountKeys(self._folder / "accounts", clock, store)
+        self._issued: OrderedDict[object, Issued] = OrderedDict()
+        self._verified: OrderedDict[str, Token] = OrderedDict()
+        self._writing = anyio.Lock()
 
     @property
     def default_account(self) -> str:
@@ -80,29 +87,59 @@ class Credentials:
         """Write the files that `hakobune env` names. Raises ResourceExhausted: they could not be written."""
         token = await self.access_token(self.default_account, life_s=FILE_TOKEN_LIFE_S)
         boto = b"[GSUtil]\nuse_gcloud_storage = True\n"
-        async with self._making:
+        async with self._writing:
             try:
-                await anyio.to_thread.run_sync(_write_private, self.access_token_file, token.encode())
-                await anyio.to_thread.run_sync(_write_private, self.boto_file, boto)
+                await anyio.to_thread.run_sync(write_private, self.access_token_file, token.encode())
+                await anyio.to_thread.run_sync(write_private, self.boto_file, boto)
             except OSError as error:
                 raise ResourceExhausted(f"The client files could not be written: {error}.") from error
 
     # -- issuing --------------------------------------------------------------------------------------------------
 
     async def access_token(self, account: str, *, life_s: float = TOKEN_LIFE_S) -> str:
-        """A token for our own APIs."""
-        return await self._issue(
-            {"aud": API_AUDIENCE, "scope": "https://www.googleapis.com/auth/cloud-platform"}, account, life_s
-        )
+        """A token for our own APIs: of the usual life, the same one until five minutes before its end. Raises
+        FailedPrecondition: the account is disabled."""
+        if life_s == TOKEN_LIFE_S:
+            return (await self.kept_access_token(account)).text
+        return (await self.scoped_token(account, (CLOUD_PLATFORM,), life_s)).text
 
-    async def id_token(self, account: str, audience: str) -> str:
-        """A token that says to `audience` who calls."""
-        return await self._issue({"aud": audience}, account, TOKEN_LIFE_S)
+    async def scoped_token(self, account: str, scopes: tuple[str, ...], life_s: float = TOKEN_LIFE_S) -> Issued:
+        """A fresh token for our own APIs, with scopes. Raises FailedPrecondition: the account is disabled."""
+        await self.accounts.check_enabled(account)
+        return await self._issue({"aud": API_AUDIENCE, "scope": tokens.scopes_text(scopes)}, account, life_s)
 
-    async def _issue(self, claims: dict[str, object], account: str, life_s: float) -> str:
-        key = await self._private_key()
+    async def kept_access_token(self, account: str, scopes: tuple[str, ...] = (CLOUD_PLATFORM,)) -> Issued:
+        """A token for our own APIs, the same one until five minutes before its end. Raises FailedPrecondition: the
+        account is disabled."""
+        await self.accounts.check_enabled(account)
+        key = (account, scopes)
+        found = self._still_fresh(key)
+        return found or self._kept(key, await self.scoped_token(account, scopes))
+
+    async def id_token(self, account: str, audience: str, extra: Mapping[str, object] | None = None) -> str:
+        """A token that says to `audience` who calls; the same one until five minutes before its end. `extra`: claims
+        beside the usual ones, or in their place; None leaves one out. Raises FailedPrecondition: the account is
+        disabled."""
+        await self.accounts.check_enabled(account)
+        key = (account, audience, repr(extra))
+        found = self._still_fresh(key)
+        if found is None:
+            found = self._kept(key, await self._issue({"aud": audience, **(extra or {})}, account, TOKEN_LIFE_S))
+        return found.text
+
+    def _still_fresh(self, key: object) -> Issued | None:
+        found = self._issued.get(key)
+        return found if found is not None and found.expires_s - _FRESH_S > self._clock.now_s() else None
+
+    def _kept(self, key: object, issued: Issued) -> Issued:
+        _keep(self._issued, key, issued)
+        return issued
+
+    async def _issue(self, claims: Mapping[str, object], account: str, life_s: float) -> Issued:
         now = int(self._clock.now_s())
-        subject = str(int(hashlib.sha256(account.encode()).hexdigest()[:16], 16)).zfill(21)[:21]
+        expires = now + int(life_s)
+        key = await self._keys.signer(expires)
+        subject = unique_id(account)
         body = {
             "iss": ISSUER,
             "azp": subject,
@@ -110,145 +147,95 @@ class Credentials:
             "email": account,
             "email_verified": True,
             "iat": now,
-            "exp": now + int(life_s),
+            "exp": expires,
             **claims,
         }
-        header = {"alg": "RS256", "kid": self._kid, "typ": "JWT"}
-        text = f"{_b64(json.dumps(header).encode())}.{_b64(json.dumps(body).encode())}"
-        return f"{text}.{_b64(_sign(key, text.encode()))}"
+        content = tokens.signing_input(key.id, {name: value for name, value in body.items() if value is not None})
+        return Issued(text=f"{content}.{tokens.encode_part(key.sign(content.encode()))}", expires_s=expires)
 
     # -- checking -------------------------------------------------------------------------------------------------
 
     async def verify(self, text: str, *, audience: str = API_AUDIENCE) -> Token:
-        """Check a token of ours for `audience`. Raises Unauthenticated (forged, expired), PermissionDenied (it is
-        meant for somebody else)."""
-        key = await self._private_key()
-        try:
-            head, body, signature = text[:_TOKEN_MAX_CHARS].split(".")
-            if not _is_signed(key, f"{head}.{body}".encode("ascii"), _unb64(signature)):
-                raise ValueError("signed by somebody else")  # nothing of it is read: it may be made to do harm
-            header = cast("dict[str, object]", json.loads(_unb64(head)))
-            claims = cast("dict[str, object]", json.loads(_unb64(body)))
-            good = header.get("alg") == "RS256"
-            expires = float(cast("float", claims["exp"]))
-            account = str(claims["email"])
-            meant_for = str(claims["aud"])
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-            good, expires, account, meant_for = False, 0.0, "", ""
-        if not good:
-            raise Unauthenticated('The token was not issued by this runtime. Take a new one: eval "$(hakobune env)".')
-        if expires + _LEEWAY_S < self._clock.now_s():
-            raise Unauthenticated('The token has expired. Take a new one: eval "$(hakobune env)".')
-        if meant_for != audience:
-            raise PermissionDenied(f"The token is meant for {meant_for[:200]!r}, not for {audience!r}.")
-        return Token(account=account, audience=meant_for, expires_s=expires)
+        """Check a token of ours for `audience`. A text that was good before costs no signature again. Raises
+        Unauthenticated (forged, expired), PermissionDenied (it is meant for somebody else)."""
+        known = self._verified.get(text)
+        if known is not None and known.expires_s + limits.LEEWAY_S >= self._clock.now_s():
+            found = known
+        else:
+            found = await self._checked(text)
+        if found.audience != audience:
+            raise PermissionDenied(f"The token is meant for {found.audience[:200]!r}, not for {audience!r}.")
+        return found
+
+    async def read(self, text: str) -> Token:
+        """Check a token of ours, whoever it is meant for. Raises Unauthenticated."""
+        return await self._checked(text)
+
+    async def _checked(self, text: str) -> Token:
+        unverified = tokens.split(text)
+        key = await self._keys.find(unverified.key_id)
+        if key is None:
+            return await self._self_signed(unverified)
+        if not key.is_signed(unverified.content, unverified.signature):
+            raise tokens.not_ours()
+        claims = tokens.claims_of(unverified.body)
+        if not tokens.is_issuer(claims.issuer) or not claims.subject:
+            raise tokens.not_ours()
+        tokens.check_time(claims, self._clock.now_s())
+        found = Token(
+            account=claims.email or claims.subject,
+            audience=claims.audience,
+            expires_s=claims.expires_s,
+            scopes=claims.scopes,
+            subject=claims.subject,
+        )
+        _keep(self._verified, text, found)
+        return found
+
+    async def _self_signed(self, unverified: tokens.Unverified) -> Token:
+        """A token that an account signed itself, for one of Google's APIs. It is not kept: its key may be deleted.
+
+        Source: https://google.aip.dev/auth/4111 (self-signed JWT)."""
+        claims = await self.accounts.claims_of_user(unverified)
+        await self.accounts.check_enabled(claims.issuer)
+        host = claims.audience.removeprefix("https://").partition("/")[0]
+        is_for_apis = (claims.scopes and not claims.audience) or host.endswith(".googleapis.com")
+        return Token(
+            account=claims.issuer,
+            audience=API_AUDIENCE if is_for_apis else claims.audience,
+            expires_s=claims.expires_s,
+            scopes=claims.scopes,
+            subject=unique_id(claims.issuer),
+        )
+
+    async def verify_signature(self, account: str, data: bytes, signature: bytes) -> bool:
+        """Whether a key of the account signed `data`: RSASSA-PKCS1-v1_5 with SHA-256, as signBlob and key files do."""
+        return await self.accounts.is_signed(account, data, signature)
 
     # -- keys -----------------------------------------------------------------------------------------------------
 
-    async def _private_key(self) -> RSAPrivateKey:
-        async with self._making:
-            if self._key is None:
-                self._key = await anyio.to_thread.run_sync(self._load_or_make)
-                self._kid = hashlib.sha256(_public_der(self._key)).hexdigest()[:40]
-            return self._key
-
-    def _load_or_make(self) -> RSAPrivateKey:
-        from cryptography.hazmat.primitives import serialization
-        from cryptography.hazmat.primitives.asymmetric import rsa
-
-        path = self._folder / "key.pem"
-        if path.exists():
-            try:
-                return cast("RSAPrivateKey", serialization.load_pem_private_key(path.read_bytes(), password=None))
-            except (OSError, ValueError) as error:
-                raise FailedPrecondition(
-                    f"The key {path} cannot be read ({error}). Remove it: a new one is made, and tokens that were "
-                    "issued before are void."
-                ) from error
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        pem = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        try:
-            _write_private(path, pem)
-        except OSError as error:
-            raise ResourceExhausted(f"The key of the local issuer could not be written: {error}.") from error
-        return key
+    async def rotate(self) -> str:
+        """Make a new key, which signs from now on; returns its id. Tokens of older keys hold until they expire, and the
+        files of clients are written anew. Raises ResourceExhausted."""
+        key = await self._keys.rotate()
+        self._issued.clear()
+        await self.write_client_files()
+        return key.id
 
     async def jwks(self) -> dict[str, object]:
         """The key list in JSON Web Key form (RFC 7517)."""
-        numbers = (await self._private_key()).public_key().public_numbers()
-        modulus = numbers.n.to_bytes((numbers.n.bit_length() + 7) // 8, "big")
-        exponent = numbers.e.to_bytes(3, "big")
-        key = {"kty": "RSA", "alg": "RS256", "use": "sig", "kid": self._kid, "n": _b64(modulus), "e": _b64(exponent)}
-        return {"keys": [key]}
+        await self._keys.signer(self._clock.now_s())
+        return {"keys": [key.jwk() for key in await self._keys.published()]}
 
     async def certificates(self) -> dict[str, str]:
         """The key list as PEM certificates by key id, the older form that google-auth reads."""
-        key = await self._private_key()
-        return {self._kid: await anyio.to_thread.run_sync(_certificate, key)}
+        await self._keys.signer(self._clock.now_s())
+        keys = await self._keys.published()
+        return {key.id: await anyio.to_thread.run_sync(key.certificate, _COMMON_NAME) for key in keys}
 
 
-def _sign(key: RSAPrivateKey, data: bytes) -> bytes:
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import padding
-
-    return key.sign(data, padding.PKCS1v15(), hashes.SHA256())
-
-
-def _is_signed(key: RSAPrivateKey, data: bytes, signature: bytes) -> bool:
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import padding
-
-    try:
-        key.public_key().verify(signature, data, padding.PKCS1v15(), hashes.SHA256())
-    except InvalidSignature:
-        return False
-    return True
-
-
-def _public_der(key: RSAPrivateKey) -> bytes:
-    from cryptography.hazmat.primitives import serialization
-
-    return key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
-def _certificate(key: RSAPrivateKey) -> str:
-    """A self-signed certificate: only its key matters. The dates are fixed, so that it is the same each time."""
-    from datetime import UTC, datetime
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.x509.oid import NameOID
-
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "hakobune local issuer")])
-    serial = int(hashlib.sha256(_public_der(key)).hexdigest()[:16], 16)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(serial)
-        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
-        .not_valid_after(datetime(2120, 1, 1, tzinfo=UTC))
-        .sign(key, hashes.SHA256())
-    )
-    return certificate.public_bytes(serialization.Encoding.PEM).decode("ascii")
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    """Whole or not at all, on the disk when it returns, readable by its owner only."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
-    for place in (path.parent, path.parent.parent):
-        folder = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+def _keep(cache: OrderedDict[K, V], key: K, value: V) -> None:
+    """Remember, and forget the oldest beyond the bound."""
+    cache[key] = value
+    if len(cache) > _KEPT_MAX:
+        cache.popitem(last=False)

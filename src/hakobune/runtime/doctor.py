@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hakobune.core.errors import Unavailable
+from hakobune.runtime.objects_examination import Progress
 
 if TYPE_CHECKING:
     from hakobune.runtime.app import Runtime
 
 _DISK_WARN_BYTES = 1024**3
 _FILES_WARN = 4096
+_EXAMINATION_WAIT_S = 5.0  # an answer comes within ten seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,7 @@ class Check:
     """One question and its answer."""
 
     name: str
-    state: str  # ok, warning, error
+    state: str  # ok, warning, error; running: ask again
     message: str
     remedy: str = ""
 
@@ -43,6 +45,16 @@ class Doctor:
         found = [self._disk(), self._files(), self._slots(), *await self._engine(), await self._store(), self._images()]
         found += self._stopped_rooms()
         return [check.document() for check in found]
+
+    def begin_examination(self) -> int:
+        """Begin to read every object; its number."""
+        return self._runtime.objects.examination.begin()
+
+    async def examined(self) -> dict[str, object]:
+        """How far the newest examination has come, as JSON: `number`, and a `check` whose state is "running" until its
+        end. Waits a few seconds for that."""
+        progress = await self._runtime.objects.examination.progress(_EXAMINATION_WAIT_S)
+        return {"number": progress.number, "check": _objects(progress).document()}
 
     def _disk(self) -> Check:
         directory = self._runtime.settings.directory
@@ -106,3 +118,21 @@ class Doctor:
             remedy = "Correct the mapping (--map-image, hakobune.yaml)."
             return Check(name="images", state="error", message=f"no such directory: {', '.join(gone)}", remedy=remedy)
         return Check(name="images", state="ok", message=f"{len(images)} image names are mapped to sources")
+
+
+def _objects(progress: Progress) -> Check:
+    name = "objects"
+    read = f"{progress.versions} versions, {progress.size_bytes / 1024**2:.1f} MiB read"
+    findings = progress.findings
+    if progress.failure:
+        return Check(name=name, state="error", message=f"{read}: {progress.failure}", remedy="Try again.")
+    if findings is None:
+        return Check(name=name, state="running", message=read)
+    if not findings.problems:
+        return Check(name=name, state="ok", message=f"{read}, all as they were written")
+    problems = "; ".join(findings.problems)
+    message = f"{read}, {findings.damaged} damaged, {findings.strays} strays: {problems}"
+    if not findings.damaged:
+        return Check(name=name, state="warning", message=message, remedy="Nothing to do: strays go within the hour.")
+    remedy = "Upload the damaged objects again, or take DIR/objects from a backup; then look for what damages the disk."
+    return Check(name=name, state="error", message=message, remedy=remedy)

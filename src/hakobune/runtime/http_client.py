@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 import socket
 import ssl
 import zlib
@@ -50,8 +51,9 @@ class Transport(Protocol):
     """Sends one request as it is. A redirect is an answer: `redirected` says what follows. The deadline is the
     caller's: one holds for the token, all redirects and the body."""
 
-    async def send(self, request: HttpRequest) -> HttpResponse | NoResponse:
-        """The answer, or why there is none."""
+    async def send(self, request: HttpRequest, *, after_redirect: bool = False) -> HttpResponse | NoResponse:
+        """The answer, or why there is none. `after_redirect`: a redirect led here, perhaps of the same server, which
+        may just be closing the connection of its answer."""
         ...
 
     async def close(self) -> None:
@@ -123,6 +125,7 @@ class AiohttpTransport:
     def __init__(self, *, allowed_hosts: tuple[str, ...] = ()) -> None:
         self._allowed = allowed_hosts
         self._session: aiohttp.ClientSession | None = None
+        self._single: aiohttp.ClientSession | None = None  # a connection for each request
         self._loading = anyio.Lock()
         self._is_closed = False
 
@@ -133,11 +136,14 @@ class AiohttpTransport:
                 await anyio.to_thread.run_sync(importlib.import_module, "aiohttp")
                 if not self._is_closed:
                     self._session = _session(self._allowed)
+                    self._single = _session(self._allowed, keeps_alive=False)
 
-    async def send(self, request: HttpRequest) -> HttpResponse | NoResponse:
+    async def send(self, request: HttpRequest, *, after_redirect: bool = False) -> HttpResponse | NoResponse:
         if self._session is None:
             await self.load()
-        if self._session is None:
+        # One that must not be sent twice takes a connection of its own: nobody could tell whether it was processed.
+        session = self._single if after_redirect and request.body is not None else self._session
+        if session is None:
             return NoResponse(trouble=Trouble.CONNECTION_FAILED, detail="the runtime is stopping")
         try:
             url = _encoded(plain_url(request.url))
@@ -145,7 +151,7 @@ class AiohttpTransport:
             refusal = refused_host(str(url), self._allowed)
             if refusal:
                 return _refused(refusal)
-            return await self._exchange(self._session, request, url)
+            return await self._exchange(session, request, url)
         except ValueError as error:
             return NoResponse(trouble=Trouble.INVALID, detail=f"the request cannot be sent: {error}")
 
@@ -168,20 +174,59 @@ class AiohttpTransport:
         except aiohttp.ClientConnectorError as error:
             if isinstance(error.os_error, _RefusedAddress):
                 return _refused(str(error.os_error))
-            return NoResponse(trouble=Trouble.CONNECTION_FAILED, detail=str(error))
-        except (aiohttp.InvalidURL, UnicodeError) as error:
-            raise ValueError(str(error)) from error
+            return NoResponse(trouble=Trouble.CONNECTION_FAILED, detail=_no_connection(error))
+        except (aiohttp.InvalidURL, ValueError) as error:
+            raise ValueError("its method, URL or headers have characters that HTTP does not allow") from error
         except (aiohttp.ClientError, zlib.error, OSError) as error:
-            detail = str(error) or type(error).__name__
             what = "the response broke off" if has_answer else "the connection broke before the response"
-            return NoResponse(trouble=Trouble.CONNECTION, detail=f"{what}: {detail}")
+            return NoResponse(trouble=Trouble.CONNECTION, detail=f"{what}: {_broken(error)}")
 
     async def close(self) -> None:
         """Give connections back. What is under way breaks off; what comes later is refused."""
         self._is_closed = True
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        sessions = (self._session, self._single)
+        self._session = self._single = None
+        for session in sessions:
+            if session is not None:
+                await session.close()
+
+
+def _no_connection(error: aiohttp.ClientConnectorError) -> str:
+    """Why nothing was sent, in words of the system and not of the client: `no connection to a.example:443: …`."""
+    import aiohttp
+
+    cause: Exception = error.os_error
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        cause = error.certificate_error
+    match cause:
+        case ssl.SSLCertVerificationError():
+            why = f"its certificate is not trusted: {cause.verify_message}"
+        case ssl.SSLError():
+            why = f"TLS failed: {(cause.reason or 'for no known reason').replace('_', ' ').lower()}"
+        case socket.gaierror():
+            why = cause.strerror or "the host is not known"
+        case OSError(errno=int() as number):
+            why = os.strerror(number)
+        case _:
+            why = str(cause)
+    return f"no connection to {error.host}:{error.port}: {why}"
+
+
+def _broken(error: Exception) -> str:
+    """Why there is no whole response, in words of the system and not of the client."""
+    import aiohttp
+
+    match error:
+        case zlib.error():
+            return "it is said to be gzip, and is not or is cut"
+        case aiohttp.ClientResponseError():
+            return "what came is not HTTP"
+        case aiohttp.ClientPayloadError():
+            return "it is shorter than it is said to be, or not in the form that it is said to have"
+        case OSError(errno=int() as number):
+            return os.strerror(number)
+        case _:
+            return "the other side has closed the connection"
 
 
 def _refused(refusal: str) -> NoResponse:
@@ -189,7 +234,7 @@ def _refused(refusal: str) -> NoResponse:
     return NoResponse(trouble=Trouble.INVALID, detail=detail)
 
 
-def _session(allowed: tuple[str, ...]) -> aiohttp.ClientSession:
+def _session(allowed: tuple[str, ...], *, keeps_alive: bool = True) -> aiohttp.ClientSession:
     import aiohttp
     from aiohttp.abc import AbstractResolver
     from aiohttp.resolver import ThreadedResolver
@@ -222,7 +267,11 @@ def _session(allowed: tuple[str, ...]) -> aiohttp.ClientSession:
 
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
-            limit=_CONNECTIONS_MAX, keepalive_timeout=_KEEP_ALIVE_S, resolver=CheckedResolver(), family=socket.AF_UNSPEC
+            limit=_CONNECTIONS_MAX,
+            keepalive_timeout=_KEEP_ALIVE_S if keeps_alive else None,
+            force_close=not keeps_alive,
+            resolver=CheckedResolver(),
+            family=socket.AF_UNSPEC,
         ),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
         cookie_jar=aiohttp.DummyCookieJar(),

@@ -12,6 +12,7 @@ from hakobune.runtime import executions
 from hakobune.runtime.attempts import Attempts
 from hakobune.runtime.programs import Programs, source_key
 from hakobune.runtime.runs import Caller, Runs
+from hakobune.runtime.secrets import SecretsRoom
 from hakobune.runtime.slots import Slots
 from hakobune.runtime.wheel import Turn, Wheel
 from hakobune.store.api import OutboxCommand
@@ -20,12 +21,21 @@ from hakobune.store.api import OutboxCommand
 class JobCommands:
     """Carries commands of jobs and executions out. Implements `wheel.Room`."""
 
-    def __init__(self, wheel: Wheel, attempts: Attempts, programs: Programs, slots: Slots, runs: Runs) -> None:
+    def __init__(
+        self,
+        wheel: Wheel,
+        attempts: Attempts,
+        programs: Programs,
+        slots: Slots,
+        runs: Runs,
+        secrets: SecretsRoom,
+    ) -> None:
         self._wheel = wheel
         self._attempts = attempts
         self._programs = programs
         self._slots = slots
         self._runs = runs
+        self._secrets = secrets
 
     async def perform(self, command: OutboxCommand) -> None:
         """Carry out a command of this room. Raises Unavailable to be asked again."""
@@ -66,8 +76,13 @@ class JobCommands:
             except FailedPrecondition as error:
                 await self._attempts.fail(command, error.message)
                 return
+        try:
+            secrets = await self._secrets.resolve(*self._programs.secrets_of(command.subject))
+        except FailedPrecondition as error:
+            await self._attempts.fail(command, error.message)
+            return
         await self._slots.ensure(lane.width)
-        await self._attempts.start(command, lane)
+        await self._attempts.start(command, lane, secrets)
 
     async def give_up(self, command: OutboxCommand, problem: str) -> bool:
         """Settle what waits for a command that cannot be carried out. False: it must be tried again."""

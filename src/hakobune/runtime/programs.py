@@ -10,6 +10,7 @@ import re
 import shutil
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from hakobune.core.errors import (
     Unimplemented,
 )
 from hakobune.core.jobs import limits
-from hakobune.core.jobs.drafts import JobDraft, Overrides
+from hakobune.core.jobs.drafts import JobDraft
 from hakobune.core.jobs.entrypoint import entrypoint
 from hakobune.core.jobs.environment import DEFAULT_PATH, task_environment
 from hakobune.core.jobs.model import Container, EnvVar, Execution, ExecutionTemplate, Job
@@ -46,6 +47,7 @@ _SWEEP_EVERY_S = 24 * 3600.0
 _SOURCE = "source:"
 _LEFT = "left:"  # in front of a folder of the data directory that could not be removed
 _FIELD = "template.template"
+_ALIASES = "run.googleapis.com/secrets"  # an annotation: `alias:projects/P/secrets/S,…`
 _PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EINTR})  # short of something now
 _log = logging.getLogger("hakobune.programs")
 
@@ -64,6 +66,7 @@ class Programs:
         self._building = anyio.Lock()
         self._unsettled: set[str] = set()  # digests that were taken and are not in the store yet
         self._lanes: OrderedDict[str, Lane] = OrderedDict()
+        self._secrets: dict[str, tuple[Sequence[EnvVar], str]] = {}  # of executions in `_lanes`
 
     # -- what a deploy may declare --------------------------------------------------------------------------------
 
@@ -75,7 +78,6 @@ class Programs:
             raise Unimplemented("Sidecar containers are not supported: a job has one container here.")
         for volume in task.volumes:
             self._check_volume(volume)
-        _refuse_secrets(container.env)
         if self._source(draft.template) is not None:
             return
         if container.image != LOCAL_IMAGE:
@@ -83,11 +85,6 @@ class Programs:
         if not container.command:
             text = f'image "{LOCAL_IMAGE}" runs a program of this machine: name it in command'
             raise _bad(f"{_FIELD}.containers[0].command", text)
-
-    def check_overrides(self, overrides: Overrides) -> None:
-        """Refuse what no run can have here, by name. Raises Unimplemented."""
-        for container in overrides.containers:
-            _refuse_secrets(container.env)
 
     def _check_volume(self, volume: Mapping[str, object]) -> None:
         kind = next((key for key in volume if key != "name"), "unknown")
@@ -198,9 +195,17 @@ class Programs:
         """How an engine runs the attempts of an execution. Raises FailedPrecondition: it can never run."""
         lane = await self._make_lane(execution)
         self._lanes[execution.uid] = lane
+        secrets = _secrets(execution)
+        if secrets:
+            self._secrets[execution.uid] = (secrets, execution.name.project)
         while len(self._lanes) > _LANES_KEPT:
-            self._lanes.popitem(last=False)
+            uid, _ = self._lanes.popitem(last=False)
+            self._secrets.pop(uid, None)
         return lane
+
+    def secrets_of(self, execution_uid: str) -> tuple[Sequence[EnvVar], str]:
+        """The variables of an execution with a known lane that name secrets, and its project."""
+        return self._secrets.get(execution_uid, ((), ""))
 
     async def _make_lane(self, execution: Execution) -> Lane:
         container = execution.template.containers[0]
@@ -232,7 +237,7 @@ class Programs:
             copied = str(snapshot)
         checkpoints = {CHECKPOINT_VARIABLE: str(self._checkpoints(execution.job_uid))}
         variables = {**self._variables, **checkpoints, **dict(build.env)}
-        env = task_environment(execution, container, home=self._home, runtime=variables, secrets={})
+        env = task_environment(execution, container, home=self._home, runtime=variables)
         if build.path_entries and not any(variable.name == "PATH" for variable in container.env):
             env["PATH"] = ":".join((*build.path_entries, DEFAULT_PATH))
         by_user = {variable.name for variable in container.env}
@@ -267,6 +272,7 @@ class Programs:
     async def forget_execution(self, execution_uid: str, job_uid: str, job: str, execution: str) -> None:
         """Remove the output and the checkpoints of an execution that is gone."""
         self._lanes.pop(execution_uid, None)
+        self._secrets.pop(execution_uid, None)
         logs = self._settings.directory / "logs" / execution_uid
         # As the SDK lays them out: DIRECTORY/job/execution/index/name.json.
         checkpoints = self._checkpoints(job_uid) / job / execution
@@ -283,13 +289,16 @@ def source_key(job_uid: str, generation: int) -> str:
     return f"{_SOURCE}{job_uid}:{generation}"
 
 
-def _refuse_secrets(env: Sequence[EnvVar]) -> None:
-    for variable in env:
+def _secrets(execution: Execution) -> tuple[EnvVar, ...]:
+    """The variables that name secrets. A secret of another project may have an alias (`alias:projects/P/secrets/S`)."""
+    pairs = (part.strip().partition(":") for part in execution.annotations.get(_ALIASES, "").split(","))
+    aliases = {alias: name for alias, _, name in pairs if name}
+    found: list[EnvVar] = []
+    for variable in execution.template.containers[0].env:
         if variable.secret is not None:
-            raise Unimplemented(
-                f"Secret references are not supported yet: environment variable {variable.name} "
-                f"(secret '{variable.secret.secret}')."
-            )
+            secret = replace(variable.secret, secret=aliases.get(variable.secret.secret, variable.secret.secret))
+            found.append(replace(variable, secret=secret))
+    return tuple(found)
 
 
 def _memory_limit(container: Container) -> int | None:

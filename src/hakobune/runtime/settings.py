@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from hakobune.core.workflows.limits import BACKLOG, CONCURRENT_EXECUTIONS, Strictness
+from hakobune.runtime.credentials_authority import GivenCertificate
 from hakobune.store.api import Durability
 
 DEFAULT_PORT = 8642
@@ -15,6 +16,7 @@ DEFAULT_GRPC_PORT = 8643
 DEFAULT_PROJECT = "hakobune-local"
 DEFAULT_LOCATION = "us-central1"
 MAX_RUNNING_DEFAULT = 128  # attempts at once, of all executions
+JOURNAL_BYTES_MAX_DEFAULT = 268_435_456  # ours: 100 of the largest answers
 
 
 class Auth(StrEnum):
@@ -45,15 +47,19 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     grpc_port: int = DEFAULT_GRPC_PORT
+    tls_port: int | None = None  # HTTP and gRPC over TLS; None: on no port of their own
+    certificate: GivenCertificate | None = None  # for TLS; None: certificates of the local authority
     project: str = DEFAULT_PROJECT
     location: str = DEFAULT_LOCATION
     auth: Auth = Auth.NONE
+    is_iam_enforced: bool = False  # whether policies decide who may do what; only with Auth.TOKEN
     durability: Durability = Durability.POWER
     images: Mapping[str, ImageSource] = field(default_factory=_no_images)
     max_running: int = MAX_RUNNING_DEFAULT
     limits: Strictness = Strictness.STRICT  # of workflows
     workflow_executions_max: int = CONCURRENT_EXECUTIONS  # active at once, in a location of a project
     workflow_backlog_max: int = BACKLOG
+    workflow_journal_bytes_max: int = JOURNAL_BYTES_MAX_DEFAULT  # of one execution: what it was given and was answered
     service_urls: Mapping[str, str] = field(default_factory=dict[str, str])  # NAME of NAME-….run.app → http://host:port
     google_token_command: tuple[str, ...] = ()  # prints an access token for Google's own APIs: those not served here
     http_allowed_hosts: tuple[str, ...] = ()  # hosts that workflows may call though they look like this machine's own

@@ -1,4 +1,5 @@
-"""Where blocking work goes: worker threads, a few at a time. In a simulation it runs inline, so that a seed repeats."""
+"""Where blocking work goes: worker threads, a few at a time, apart for what may pile up. In a simulation it runs
+inline, so that a seed repeats."""
 
 from __future__ import annotations
 
@@ -22,12 +23,20 @@ class Threads(Protocol):
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
 
+    def apart(self, at_once: int) -> Threads:
+        """So many threads for one kind of work alone: what fills these keeps no other work waiting."""
+        ...
+
 
 class WorkerThreads:
     """Real threads."""
 
-    def __init__(self) -> None:
-        self._limiter = anyio.CapacityLimiter(_AT_ONCE)
+    def __init__(self, at_once: int = _AT_ONCE) -> None:
+        self._limiter = anyio.CapacityLimiter(at_once)
+
+    def apart(self, at_once: int) -> WorkerThreads:
+        """Others."""
+        return WorkerThreads(at_once)
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """In a worker thread."""
@@ -61,6 +70,11 @@ async def run_stoppable(threads: Threads, work: Callable[[A, Event], T], argumen
 
 class InlineThreads:
     """No threads."""
+
+    def apart(self, at_once: int) -> InlineThreads:
+        """None either."""
+        del at_once
+        return self
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """At once, then let others run."""

@@ -106,6 +106,7 @@ class Wheel:
         self._queues: dict[tuple[str, str], deque[OutboxCommand]] = {}
         self._held: dict[int, OutboxCommand] = {}  # leased by us and not yet removed from the outbox
         self._performed: list[OutboxCommand] = []
+        self._begun: list[OutboxCommand] = []
         self._has_performed = anyio.Event()
         self._unattended: deque[tuple[str, str]] = deque()  # subjects of `_queues` that have no performer yet
         self._has_unattended = anyio.Event()
@@ -123,6 +124,7 @@ class Wheel:
     async def turn(self, unit: Callable[[Turn], T]) -> T:
         """Run `unit` in one transaction; return its value once it is durable. Raises what it raises."""
         performed, self._performed = self._performed, []
+        begun, self._begun = self._begun, []
         cause = origin.get()
 
         def work(tx: WriteTx) -> tuple[T, Turn]:
@@ -131,18 +133,25 @@ class Wheel:
             if cause is not None:
                 tx.effects.record(_effect(cause, EffectPhase.APPLIED, turn.now_s), EFFECTS_KEPT)
             tx.outbox.complete(performed)
+            tx.outbox.begun(begun)
             return value, turn
 
         # A committed command must reach its performer, whatever becomes of the caller meanwhile.
         with anyio.CancelScope(shield=True):
-            return await self._commit(work, performed)
+            return await self._commit(work, performed, begun)
         raise AssertionError("unreachable: a shield swallows nothing")
 
-    async def _commit(self, work: Callable[[WriteTx], tuple[T, Turn]], performed: list[OutboxCommand]) -> T:
+    async def _commit(
+        self,
+        work: Callable[[WriteTx], tuple[T, Turn]],
+        performed: list[OutboxCommand],
+        begun: list[OutboxCommand],
+    ) -> T:
         try:
             value, turn = await self.store.write(work)
         except BaseException:
             self._performed.extend(performed)
+            self._begun.extend(begun)
             self._has_performed.set()
             raise
         self._forget(performed)
@@ -211,6 +220,18 @@ class Wheel:
         """Its epoch now: the lease may have been renewed since its performer was called."""
         return self._held.get(command.id, command).epoch
 
+    # -- commands that may have ended the last runtime ----------------------------------------------------------
+
+    async def begin_alone(self, command: OutboxCommand) -> None:
+        """Say durably, before it is begun, who is to blame if this runtime does not outlive it."""
+        await self.persist(lambda turn: turn.tx.outbox.begin_alone(replace(command, epoch=self.epoch_of(command))))
+
+    def begun(self, command: OutboxCommand) -> None:
+        """It is under way. Of one that a start took over, that is noted with the next turn, or soon."""
+        if command.starts:
+            self._begun.append(command)
+            self._has_performed.set()
+
     # -- performing ---------------------------------------------------------------------------------------------
 
     async def _drain(self, key: tuple[str, str]) -> None:
@@ -255,7 +276,7 @@ class Wheel:
 
         def unit(turn: Turn) -> list[OutboxCommand]:
             outbox, now_s = turn.tx.outbox, turn.now_s
-            outbox.expire_all()
+            outbox.take_over()
             found: list[OutboxCommand] = []
             while batch := outbox.claim(self.owner, now_s=now_s, expires_s=now_s + LEASE_S, limit=_CLAIM_LIMIT):
                 found += batch
@@ -283,15 +304,15 @@ class Wheel:
 
     async def _flush_loop(self) -> None:
         while True:
-            if not self._performed:
+            if not (self._performed or self._begun):
                 self._has_performed = anyio.Event()
                 await self._has_performed.wait()
             await anyio.sleep(_FLUSH_S)
             await self.flush()
 
     async def flush(self) -> None:
-        """Remove performed commands from the outbox."""
-        if self._performed:
+        """Remove performed commands from the outbox; note which were begun."""
+        if self._performed or self._begun:
             await self.persist(_nothing)
 
     async def _lease_loop(self) -> None:

@@ -122,8 +122,8 @@ class WorkflowCalls:
                 return NoResponse(trouble=Trouble.AUTH, detail=f"no token could be made: {error.message}")
             except ValueError as error:
                 return NoResponse(trouble=Trouble.INVALID, detail=str(error))
-        for _ in range(REDIRECTS + 1):
-            answer = await self._send(request)
+        for redirects in range(REDIRECTS + 1):
+            answer = await self._send(request, after_redirect=redirects > 0)
             following = redirected(request, answer) if isinstance(answer, HttpResponse) else None
             if following is None:
                 return answer
@@ -132,7 +132,11 @@ class WorkflowCalls:
             request = following
         return NoResponse(trouble=Trouble.CONNECTION, detail=f"more than {REDIRECTS} redirects")
 
-    async def _send(self, request: HttpRequest) -> HttpResponse | NoResponse:
+    async def send(self, request: HttpRequest) -> HttpResponse | NoResponse:
+        """One request of another room, as it is: redirects are answers, and the deadline is the caller's."""
+        return await self._send(request)
+
+    async def _send(self, request: HttpRequest, *, after_redirect: bool = False) -> HttpResponse | NoResponse:
         """One request to where its host is served: here, in the user's own services, or outside."""
         try:
             request = replace(request, url=plain_url(request.url))
@@ -147,7 +151,7 @@ class WorkflowCalls:
                 name = host.partition(".")[0]
                 return HttpResponse(code=404, headers=(("Content-Type", "text/plain"),), body=_no_service(name))
             request = replace(request, url=local)
-        return await self._transport.send(request)
+        return await self._transport.send(request, after_redirect=after_redirect)
 
     async def _google(self, request: HttpRequest, host: str) -> HttpResponse | NoResponse:
         """One of Google's hosts: ours if we serve that API, else the real one if the user gave credentials."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from hakobune.core.errors import AlreadyExists, InvalidArgument, ResourceExhausted
@@ -33,7 +34,7 @@ class WorkflowChanges:
         self, name: WorkflowName, draft: WorkflowDraft, *, validate_only: bool = False
     ) -> WorkflowOperation:
         """Deploy a new workflow. What is wrong with its definition is the operation's error."""
-        refusal = await self._problem(draft.source_contents)
+        refusal, warnings = await self._check(draft.source_contents)
 
         def unit(turn: Turn) -> WorkflowOperation:
             if turn.tx.workflows.find_workflow(name) is not None:
@@ -48,11 +49,17 @@ class WorkflowChanges:
                 turn.tx.workflows.add_workflow(workflow)
             return self._operation(turn, Verb.CREATE, name, workflow, None)
 
-        return await self._wheel.turn(unit)
+        operation = await self._wheel.turn(unit)
+        if not validate_only:
+            self._warn(operation, warnings)
+        return operation
 
     async def patch(self, name: WorkflowName, draft: WorkflowDraft, fields: frozenset[str]) -> WorkflowOperation:
         """Change the named fields (of WorkflowDraft). Executions under way keep their revision. Raises NotFound."""
-        refusal = await self._problem(draft.source_contents) if "source_contents" in fields else None
+        refusal: tuple[int, str] | None = None
+        warnings: Sequence[str] = ()
+        if "source_contents" in fields:
+            refusal, warnings = await self._check(draft.source_contents)
 
         def unit(turn: Turn) -> WorkflowOperation:
             old = turn.tx.workflows.find_workflow(name)
@@ -64,7 +71,9 @@ class WorkflowChanges:
             turn.tx.workflows.replace_workflow(workflow)
             return self._operation(turn, Verb.UPDATE, name, workflow, None)
 
-        return await self._wheel.turn(unit)
+        operation = await self._wheel.turn(unit)
+        self._warn(operation, warnings)
+        return operation
 
     async def delete(self, name: WorkflowName) -> WorkflowOperation:
         """Delete a workflow with its revisions; its executions are cancelled and deleted. Raises NotFound."""
@@ -83,13 +92,17 @@ class WorkflowChanges:
         await self._executions.quota.fill(name.project, name.location)
         return operation
 
-    async def _problem(self, source: str) -> tuple[int, str] | None:
-        """What is wrong with a definition, as the error of its operation."""
+    async def _check(self, source: str) -> tuple[tuple[int, str] | None, Sequence[str]]:
+        """What is wrong with a definition, as the error of its operation; and what is to be warned of."""
         try:
-            await self._plans.compile(source)
+            return None, await self._plans.check(source)
         except InvalidDefinition as invalid:
-            return invalid.code.value, invalid.message
-        return None
+            return (invalid.code.value, invalid.message), ()
+
+    def _warn(self, operation: WorkflowOperation, warnings: Sequence[str]) -> None:
+        """The observer tells it once for a revision."""
+        if operation.workflow is not None:
+            self._executions.observer.deployed(operation.workflow, warnings)
 
     def _new(self, name: WorkflowName, draft: WorkflowDraft, now_s: float) -> Workflow:
         return Workflow(

@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import anyio
-import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from hakobune.core.errors import HakobuneError, NotFound, ResourceExhausted, Unavailable
@@ -41,13 +40,11 @@ from hakobune.core.workflows.outcomes import Cancelled, Failed, Outcome, Succeed
 from hakobune.core.workflows.raising import describe
 from hakobune.core.workflows.states import ExecutionSignal, next_state
 from hakobune.runtime.wheel import Turn, Wheel
+from hakobune.runtime.workflow_slices import Slices
 
 ROOM = "workflows"
 DRIVE = "drive"
-SLICE_STEPS = 2_000  # about a millisecond: others get their turn in between
 REST_S = 5.0  # a nearer wait is waited for in memory
-PATIENCE = 200  # slices that an execution may take before a cancellation cuts it off: a second or less
-JOURNAL_BYTES_MAX = 268_435_456  # ours, of one execution: 100 of the largest answers
 _LOOK_S = 30.0  # the wall clock may jump: look again at least this often
 
 
@@ -133,9 +130,11 @@ class Driver:
         execution: WorkflowExecution,
         machine: Machine,
         mailbox: Mailbox,
+        slices: Slices,
         *,
         written: int,
         size_bytes: int,
+        size_bytes_max: int,
         last_s: float,
         seeds: Callable[[], int],
         ended: Callable[[Turn, WorkflowExecution], None],
@@ -146,8 +145,10 @@ class Driver:
         self.execution = execution
         self.machine = machine
         self._mailbox = mailbox
+        self._slices = slices
         self._written = written  # entries of the journal
         self._size_bytes = size_bytes  # of these
+        self._size_bytes_max = size_bytes_max
         self._cut: Failed | Cancelled | None = None  # an end that the machine does not know of
         self._last_s = last_s
         self._seeds = seeds
@@ -242,9 +243,10 @@ class Driver:
     def _has_room(self, letter: Letter, entry: bytes) -> bool:
         """Whether the journal may take one more entry. An answer for which there is no room ends the execution; who
         calls it back is refused. A cancellation and the end of its time are small, and always find room."""
-        if self._size_bytes + len(entry) <= JOURNAL_BYTES_MAX or isinstance(letter.event, (CancelRequested, Expired)):
+        is_small = isinstance(letter.event, (CancelRequested, Expired))
+        if self._size_bytes + len(entry) <= self._size_bytes_max or is_small:
             return True
-        limit = resource_limit(f"the journal of the execution would have more than {JOURNAL_BYTES_MAX} bytes")
+        limit = resource_limit(f"the journal of the execution would have more than {self._size_bytes_max} bytes")
         if isinstance(letter.event, CallbackArrived):
             letter.settle(ResourceExhausted(f"{ended_by(limit).context}."))
             return False
@@ -253,16 +255,13 @@ class Driver:
         return False
 
     async def _advance(self, later: Sequence[Letter]) -> None:
-        """Go on until the machine waits. One that goes on for long can be cancelled before, also by a letter that came
-        together with the one it works on."""
+        """Go on until the machine waits. One that needs more than a slice can be cancelled before, also by a letter
+        that came together with the one it works on."""
         is_unwanted = any(isinstance(letter.event, CancelRequested) for letter in later)
-        pauses = 0
-        while not self.is_abandoned and not self.machine.advance(SLICE_STEPS):
-            pauses += 1
-            if pauses > PATIENCE and (is_unwanted or self._mailbox.wants_cancel):
+        while not self.is_abandoned and not await self._slices.advance(self.machine):
+            if is_unwanted or self._mailbox.wants_cancel:
                 self._cut = Cancelled()
                 return
-            await anyio.lowlevel.checkpoint()
 
     def _lose(self, letters: list[Letter]) -> None:
         for letter in letters:
@@ -302,8 +301,8 @@ class Driver:
         if outcome is None and rests_until_s is None:
             return None
         now = replace(self.execution, current_steps=self.machine.current_steps, steps=self.machine.steps)
-        # Not before its last event, and not the instant of that: the steps since then took their time.
-        end_s = max(round(self._wheel.clock.now_s(), 6), self._last_s)
+        # After its last event, also where the clock was set back: the log shows the end behind all that was called.
+        end_s = max(round(self._wheel.clock.now_s(), 6), round(self._last_s + 0.000_001, 6))
         match outcome:
             case None:
                 return now

@@ -17,23 +17,33 @@ from hakobune.core.workflows.events import CancelRequested, Event, Moved
 from hakobune.core.workflows.failures import resource_limit
 from hakobune.core.workflows.limits import RunLimits
 from hakobune.core.workflows.machine import Machine
-from hakobune.core.workflows.model import FINAL_STATES, ExecutionError, ExecutionState, Revision, WorkflowExecution
+from hakobune.core.workflows.model import (
+    FINAL_STATES,
+    ExecutionError,
+    ExecutionState,
+    Revision,
+    Workflow,
+    WorkflowExecution,
+)
 from hakobune.core.workflows.plan import Plan
 from hakobune.core.workflows.states import ExecutionSignal, next_state
 from hakobune.runtime.clock import Identifiers, Seeds
 from hakobune.runtime.settings import Settings
 from hakobune.runtime.shared_work import SharedWork
 from hakobune.runtime.wheel import Turn, Wheel
-from hakobune.runtime.workflow_driver import DRIVE, PATIENCE, ROOM, Calls, Driver, Letter, Mailbox, ended_by
+from hakobune.runtime.workflow_driver import DRIVE, ROOM, Calls, Driver, Letter, Mailbox, ended_by
 from hakobune.runtime.workflow_loading import Folding, FoldingStopped, JournalReader, Stored, stored
 from hakobune.runtime.workflow_plans import Plans
 from hakobune.runtime.workflow_quota import Beginnings, Quota
 from hakobune.runtime.workflow_seats import Seat, Seats, inactive
+from hakobune.runtime.workflow_slices import Slices
+from hakobune.runtime.workflow_suspects import Suspects, verdict
 from hakobune.store.api import OutboxCommand
 
 _log = logging.getLogger("hakobune.workflows")
 
 _LOADING_MAX = 16  # at once: after a crash with 10,000 executions under way, their journals come into memory in turn
+_LOOKS_MAX = 4  # questions that need an execution in memory, at once: those that are driven do not wait for them
 _LOOK_PAUSES = 20_000  # turns of others until it has taken too long to look at an execution
 _WOKEN_AT_ONCE = 500  # waits that are over, in one turn
 _DETAIL_CHARACTERS = 2_000  # of the reason why an execution is set aside: a definition may have hundreds of problems
@@ -44,6 +54,9 @@ class Observer:
 
     `is_repeat`: a crash may have come after it was told the same.
     """
+
+    def deployed(self, workflow: Workflow, warnings: Sequence[str]) -> None:
+        """A definition was deployed; these are about its revision. The revision may be an old one."""
 
     def watch(
         self, execution: WorkflowExecution, newest: bytes | None, *, is_first: bool, is_repeat: bool
@@ -76,8 +89,11 @@ class WorkflowExecutions:
         self._calls = calls
         self._begun = Beginnings()
         self._seats = Seats(wheel)
-        self._folding = Folding(settings, plans)
+        self._slices = Slices(wheel.store)
+        self._folding = Folding(settings, plans, self._slices)
         self._loading = anyio.Semaphore(_LOADING_MAX)
+        self._suspects = Suspects(wheel)
+        self._looking = anyio.Semaphore(_LOOKS_MAX)
         self._looks = SharedWork[Machine]()
         self.quota = Quota(wheel, settings, self._seeds, self._begun)
         self.observer = Observer()
@@ -90,42 +106,51 @@ class WorkflowExecutions:
         seat = self._seats.attend(uid)
         refusal: HakobuneError = Unavailable(f"The execution '{uid}' cannot take this now: try again.")
         try:
-            await self._attend(uid, seat, is_repeat=command.is_repeat or command.epoch > 1)
+            is_told = await self._attend(command, seat)
             refusal = inactive(uid)
         finally:
             # No await between the driver's last look at its mailbox and here: no letter is left behind.
             self._seats.leave(uid, refusal)
-        await self.observer.rested()
+        if not is_told:
+            await self.observer.rested()
 
-    async def _attend(self, uid: str, seat: Seat, *, is_repeat: bool) -> None:
-        """Drive an execution. When this returns, it rests and there is no letter, or nobody will take letters."""
-        execution: WorkflowExecution | None
+    async def _attend(self, command: OutboxCommand, seat: Seat) -> bool:
+        """Drive an execution. When this returns, it rests and there is no letter, or nobody will take letters. True: it
+        has ended, and all of it is told."""
+        uid, is_repeat = command.subject, command.is_repeat or command.epoch > 1
         begun = self._begun.take(uid)
         if begun is not None and not is_repeat:
             execution = begun.execution
             found = Stored(execution=execution, revision=begun.revision, first=[begun.entry], newest=begun.entry)
             driver = await self._load(execution, found, seat, is_repeat=False)
         else:
-            execution, driver = await self._load_stored(uid, seat, is_repeat=is_repeat)
+            driver = await self._load_stored(command, seat, is_repeat=is_repeat)
         if driver is not None:
             seat.driver = driver
             await self._drive(driver, seat.mailbox)
             if driver.outcome is not None and not driver.is_abandoned:
                 seat.mailbox.refuse(inactive(uid))
                 await self.observer.ended(driver.execution, is_repeat=False)
-        elif execution is not None and execution.state in FINAL_STATES:
-            seat.mailbox.refuse(inactive(uid))
-            await self._tell_again(execution, seat)
+                return True
+        return False
 
-    async def _load_stored(
-        self, uid: str, seat: Seat, *, is_repeat: bool
-    ) -> tuple[WorkflowExecution | None, Driver | None]:
-        async with self._loading:
+    async def _load_stored(self, command: OutboxCommand, seat: Seat, *, is_repeat: bool) -> Driver | None:
+        """Bring an execution into memory as the store has it. None if there is nothing to drive."""
+        uid, end = command.subject, verdict(command)
+        async with self._suspects.loading(command), self._loading:
             found = await self._wheel.store.read(lambda tx: stored(tx, uid))
-            if found.execution is None or found.execution.state is not ExecutionState.ACTIVE:
-                return found.execution, None
-            driver = await self._load(found.execution, found, seat, is_repeat=is_repeat)
-            return found.execution, driver
+            execution = found.execution
+            if execution is not None and execution.state is ExecutionState.ACTIVE and end is None:
+                return await self._load(execution, found, seat, is_repeat=is_repeat)
+            if execution is not None and execution.state in FINAL_STATES:
+                seat.mailbox.refuse(inactive(uid))
+                if end is None:
+                    await self._tell_calls_again(execution, found, seat)
+        if execution is not None and execution.state in FINAL_STATES:
+            await self.observer.ended(execution, is_repeat=True)
+        elif execution is not None and execution.state is ExecutionState.ACTIVE and end is not None:
+            await self._end(execution, ExecutionSignal.RAISE, end)
+        return None
 
     async def _drive(self, driver: Driver, mailbox: Mailbox) -> None:
         while True:
@@ -164,8 +189,8 @@ class WorkflowExecutions:
         """Bring an execution into memory. None if it cannot go on, or is deleted or cancelled meanwhile."""
         reader = JournalReader(self._wheel.store, execution.uid, found.first)
 
-        def is_stopped(pauses: int) -> bool:
-            return seat.is_gone or (pauses > PATIENCE and seat.mailbox.wants_cancel)
+        def is_stopped(_pauses: int) -> bool:
+            return seat.is_gone or seat.mailbox.wants_cancel
 
         try:
             is_first = len(found.first) == 1
@@ -195,35 +220,34 @@ class WorkflowExecutions:
             execution,
             folded.machine,
             seat.mailbox,
+            self._slices,
             written=reader.written,
             size_bytes=reader.size_bytes,
+            size_bytes_max=self._settings.workflow_journal_bytes_max,
             last_s=folded.last_s,
             seeds=self._seeds.draw,
             ended=self.quota.ended,
             committed=committed,
         )
 
-    async def _tell_again(self, execution: WorkflowExecution, seat: Seat) -> None:
-        """It has ended; a crash may have come before all of it was told."""
-        found = await self._wheel.store.read(lambda tx: stored(tx, execution.uid))
+    async def _tell_calls_again(self, execution: WorkflowExecution, found: Stored, seat: Seat) -> None:
+        """It has ended; a crash may have come before all that it called was told."""
         is_first = len(found.first) == 1
         calls = self.observer.watch(execution, found.newest, is_first=is_first, is_repeat=True)
         if calls is not None and found.first:
             reader = JournalReader(self._wheel.store, execution.uid, found.first)
             try:
-                async with self._loading:
-                    await self._folding.fold(
-                        execution,
-                        found.revision,
-                        reader,
-                        calls=calls,
-                        is_stopped=lambda pauses: seat.is_gone or pauses > _LOOK_PAUSES,
-                    )
+                await self._folding.fold(
+                    execution,
+                    found.revision,
+                    reader,
+                    calls=calls,
+                    is_stopped=lambda pauses: seat.is_gone or pauses > _LOOK_PAUSES,
+                )
             except Exception:  # noqa: BLE001 - as when it is loaded: the log must not stop the others
                 _log.exception("what execution %s called last may be missing in the log", execution.name)
             else:
                 self.observer.called(execution, calls, is_repeat=True)
-        await self.observer.ended(execution, is_repeat=True)
 
     async def _give_up(self, execution: WorkflowExecution, error: Exception) -> None:
         """One that does not fit into memory would not fit the next time: that is its end."""
@@ -252,6 +276,24 @@ class WorkflowExecutions:
         ended = await self._wheel.persist(unit)
         if ended is not None:
             await self.observer.ended(ended, is_repeat=True)
+
+    async def give_up(self, command: OutboxCommand, problem: str) -> bool:
+        """Settle what waits for a drive that cannot be performed: who wants the execution to end has it ended, others
+        are told to come again. True: it is over. False: it stays as it is, and the drive is tried again."""
+        uid = command.subject
+        seat = self._seats.get(uid)
+        is_over = False
+        try:
+            execution = await self._wheel.store.read(lambda tx: tx.workflows.execution_by_uid(uid))
+            is_active = execution is not None and execution.state is ExecutionState.ACTIVE
+            if execution is not None and is_active and seat is not None and seat.mailbox.wants_cancel:
+                await self._end(execution, ExecutionSignal.CANCEL)
+                is_over = True
+                for letter in seat.mailbox.take_cancellations():
+                    letter.settle()
+        finally:
+            self._seats.leave(uid, Unavailable(f"The execution '{uid}' cannot take this now: {problem}"))
+        return is_over or execution is None
 
     async def _set_aside(self, execution: WorkflowExecution, error: Exception) -> None:
         """An execution that this version cannot go on with is not failed: it waits, and says why. The next start tries
@@ -322,8 +364,8 @@ class WorkflowExecutions:
         return self._folding.limits
 
     async def plan_of(self, execution: WorkflowExecution, revision: Revision) -> Plan:
-        """The plan that an execution runs."""
-        return await self._folding.plan_of(execution, revision)
+        """The plan that an execution runs, to look at."""
+        return await self._folding.plan_of(execution, revision, is_question=True)
 
     def present(self, execution: WorkflowExecution) -> WorkflowExecution:
         """The execution as it stands now: what only memory knows is added."""
@@ -341,14 +383,18 @@ class WorkflowExecutions:
         return await self._looks.get(execution.uid, partial(self._folded, execution))
 
     async def _folded(self, execution: WorkflowExecution) -> Machine:
-        async with self._loading:
+        async with self._looking:
             found = await self._wheel.store.read(lambda tx: stored(tx, execution.uid))
             if found.revision is None:
                 raise NotFound(f"Execution '{execution.name}' does not exist.")
             reader = JournalReader(self._wheel.store, execution.uid, found.first)
             try:
                 folded = await self._folding.fold(
-                    execution, found.revision, reader, is_stopped=lambda pauses: pauses > _LOOK_PAUSES
+                    execution,
+                    found.revision,
+                    reader,
+                    is_stopped=lambda pauses: pauses > _LOOK_PAUSES,
+                    is_question=True,
                 )
             except FoldingStopped:
                 raise Unavailable(f"The execution '{execution.name}' takes too long to be looked at.") from None

@@ -1,14 +1,13 @@
 """What was done in an execution, step by step, and its export: derived from its journal, which may be long.
 
-All of it happens in worker threads, for two callers at a time; the others wait for a bounded time. The journal is read
-part by part. What an ended execution has done is remembered for a while, if it has no variables.
+All of it happens in worker threads of its own, for two callers at a time; the others wait for a bounded time. The
+journal is read part by part. What was found is kept for a while, as long as nothing happens to the execution.
 """
 
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from threading import Event
@@ -21,25 +20,29 @@ from hakobune.core.names import WorkflowExecutionName
 from hakobune.core.workflows import journal
 from hakobune.core.workflows.branches import Branch
 from hakobune.core.workflows.history import History, StepEntry
+from hakobune.core.workflows.holdings import Holdings
 from hakobune.core.workflows.limits import RunLimits
 from hakobune.core.workflows.machine import Machine
 from hakobune.core.workflows.marks import Mark
 from hakobune.core.workflows.model import HistoryLevel, Revision, WorkflowExecution
 from hakobune.core.workflows.plan import Plan
+from hakobune.core.workflows.values import Value
 from hakobune.runtime.shared_work import SharedWork
 from hakobune.runtime.threads import Threads, run_stoppable
 from hakobune.runtime.wheel import Wheel
-from hakobune.runtime.workflow_driver import SLICE_STEPS
 from hakobune.runtime.workflow_executions import WorkflowExecutions
+from hakobune.runtime.workflow_kept_histories import ENTRY_BYTES, Kept, KeptHistories
 from hakobune.runtime.workflow_loading import JournalReader
+from hakobune.runtime.workflow_slices import SLICE_STEPS
 from hakobune.store.api import ReadTx
 
 # All of these are ours.
 _AT_ONCE = 2
 _WAITING_MAX = 20
 _WAIT_S = 10.0
-_KEPT_ENTRIES = 200_000  # of all executions: 60 MB
 _ENTRIES_MAX = 500_000  # of one execution: five times what the limits of the language let it make
+_HELD_BYTES_MAX = 128 * 1024 * 1024  # by the variables of one execution, at all of its steps
+_VARIABLE_BYTES = 100  # of its place in one entry
 _SLICES_MAX = 20_000
 _EXPORT_BYTES_MAX = 64 * 1024 * 1024  # of a journal
 
@@ -52,11 +55,10 @@ class Histories:
     def __init__(self, wheel: Wheel, executions: WorkflowExecutions, threads: Threads) -> None:
         self._wheel = wheel
         self._executions = executions
-        self._threads = threads
+        self._threads = threads.apart(_AT_ONCE)
         self._places = anyio.Semaphore(_AT_ONCE)
         self._folds = SharedWork[Sequence[StepEntry]]()
-        self._kept: OrderedDict[str, Sequence[StepEntry]] = OrderedDict()
-        self._kept_entries = 0
+        self._kept = KeptHistories()
 
     async def step_entries(self, name: WorkflowExecutionName, select: Callable[[Sequence[StepEntry]], T]) -> T:
         """What `select` makes, in a worker thread, of what was done, in order. Raises NotFound, Unavailable (too many
@@ -118,44 +120,45 @@ class Histories:
         return await self._wheel.store.read(look)
 
     async def _entries(self, execution: WorkflowExecution, revision: Revision) -> Sequence[StepEntry]:
-        kept = self._kept.get(execution.uid)
-        if kept is not None:
-            self._kept.move_to_end(execution.uid)
-            return kept
-        entries = await self._folds.get(execution.uid, partial(self._fold, execution, revision))
-        if execution.end_s is not None and execution.history_level is not HistoryLevel.DETAILED:
-            self._keep(execution.uid, entries)
-        return entries
-
-    def _keep(self, uid: str, entries: Sequence[StepEntry]) -> None:
-        if uid in self._kept or len(entries) > _KEPT_ENTRIES:
-            return
-        self._kept[uid] = entries
-        self._kept_entries += len(entries)
-        while self._kept_entries > _KEPT_ENTRIES:
-            _, oldest = self._kept.popitem(last=False)
-            self._kept_entries -= len(oldest)
+        uid = execution.uid
+        newest = await self._wheel.store.read(lambda tx: tx.workflows.journal_end(uid))
+        found = self._kept.find(uid, newest)
+        if found is None:
+            found = await self._folds.get(uid, partial(self._fold, execution, revision))
+        return found
 
     async def _fold(self, execution: WorkflowExecution, revision: Revision) -> Sequence[StepEntry]:
         plan = await self._executions.plan_of(execution, revision)
         fold = _Fold(plan, execution.history_level, self._executions.limits)
         reader = JournalReader(self._wheel.store, execution.uid, ())
+        newest: bytes | None = None
         while part := await reader.part():
             await run_stoppable(self._threads, fold.feed, part)
-        return await self._threads.run(fold.history.entries)
+            newest = part[-1]
+        entries = await self._threads.run(fold.history.entries)
+        size_bytes = len(newest or b"") + len(entries) * ENTRY_BYTES + fold.history.holdings.size_bytes
+        self._kept.keep(execution.uid, Kept(entries=entries, newest=newest, size_bytes=size_bytes))
+        return entries
 
 
 class _CountedHistory(History):
-    """Knows how many entries it has."""
+    """Knows how many entries it has, and what their variables hold."""
 
     def __init__(self, level: HistoryLevel) -> None:
         super().__init__(level)
         self.count = 0
+        self.holdings = Holdings()
 
     def begin(self, branch: Branch, mark: Mark, number: int = 0, expected: int = 0) -> None:
         """Count it."""
         self.count += 1
         super().begin(branch, mark, number, expected)
+
+    def held(self, variables: Mapping[str, Value]) -> None:
+        """Add what nobody held before."""
+        self.holdings.size_bytes += len(variables) * _VARIABLE_BYTES
+        for value in variables.values():
+            self.holdings.add(value)
 
 
 class _Fold:
@@ -178,7 +181,8 @@ class _Fold:
     def _check(self, stopped: Event) -> None:
         if stopped.is_set():
             raise Unavailable("Nobody waits for the answer any more.")
-        if self.history.count > _ENTRIES_MAX or self._slices > _SLICES_MAX:
+        is_too_large = self.history.count > _ENTRIES_MAX or self.history.holdings.size_bytes > _HELD_BYTES_MAX
+        if is_too_large or self._slices > _SLICES_MAX:
             raise FailedPrecondition("The execution has done too much for its steps to be listed.")
 
 

@@ -17,8 +17,8 @@ from hakobune.core.workflows.machine import Machine
 from hakobune.core.workflows.model import Revision, WorkflowExecution
 from hakobune.core.workflows.plan import Plan
 from hakobune.runtime.settings import Settings
-from hakobune.runtime.workflow_driver import SLICE_STEPS
 from hakobune.runtime.workflow_plans import Plans
+from hakobune.runtime.workflow_slices import Slices
 from hakobune.store.api import ReadTx, Store
 
 # Of a journal, until others get their turn: a millisecond or so.
@@ -84,24 +84,29 @@ class _Pace:
         self._is_stopped = is_stopped
         self._pauses = 0
 
-    async def pause(self) -> None:
+    def look(self) -> None:
         """Raises FoldingStopped."""
         self._pauses += 1
         if self._is_stopped(self._pauses):
             raise FoldingStopped
+
+    async def pause(self) -> None:
+        """Raises FoldingStopped."""
+        self.look()
         await anyio.lowlevel.checkpoint()
 
 
 class Folding:
     """Makes machines of journals."""
 
-    def __init__(self, settings: Settings, plans: Plans) -> None:
+    def __init__(self, settings: Settings, plans: Plans, slices: Slices) -> None:
         self._plans = plans
+        self._slices = slices
         self.limits = RunLimits() if settings.limits is Strictness.STRICT else NO_LIMITS  # what an execution may use up
 
-    async def plan_of(self, execution: WorkflowExecution, revision: Revision) -> Plan:
-        """The plan that an execution runs."""
-        return await self._plans.plan(execution.workflow_uid, revision)
+    async def plan_of(self, execution: WorkflowExecution, revision: Revision, *, is_question: bool) -> Plan:
+        """The plan that an execution runs: to go on with it, or to answer a question."""
+        return await self._plans.plan(execution.workflow_uid, revision, is_question=is_question)
 
     async def fold(
         self,
@@ -111,12 +116,14 @@ class Folding:
         *,
         is_stopped: Callable[[int], bool],
         calls: CallLog | None = None,
+        is_question: bool = False,
     ) -> Folded:
         """The machine as the journal left it, in slices: others get their turn in between, and `is_stopped` (how many
         pauses there were) is asked. Raises FoldingStopped, CorruptJournal, InvalidDefinition."""
         if revision is None:
             raise CorruptJournal(no_revision(execution))
-        machine = Machine(await self.plan_of(execution, revision), limits=self.limits, recorder=calls)
+        plan = await self.plan_of(execution, revision, is_question=is_question)
+        machine = Machine(plan, limits=self.limits, recorder=calls)
         last: Stamped | None = None
         base_url = ""
         pace = _Pace(is_stopped)
@@ -127,8 +134,8 @@ class Folding:
                 if isinstance(last.event, (Moved, Started)):
                     base_url = last.event.base_url
                 machine.feed(last)
-                while not machine.advance(SLICE_STEPS):
-                    await pace.pause()
+                while not await self._slices.advance(machine):
+                    pace.look()
                 size_bytes += len(entry)
                 if number % _FOLDED_AT_ONCE == 0 or size_bytes >= _FOLDED_BYTES:
                     size_bytes = 0

@@ -2,8 +2,9 @@
 
 Entries are gathered and written in batches, in the background: an execution pays for two small objects. Its last
 command in the outbox is done only when the entry of its end is durable, so a crash repeats that command, and with it
-the entry. Entries have ids that follow from the execution; those that a crash may have left behind are looked for in
-the log before they are written again. So none is lost, and none is there twice.
+the entry; in the same way one that rests is done only when the entry of its begin is. Entries have ids that follow
+from the execution; those that a crash may have left behind are looked for in the log before they are written again. So
+none is lost, and none is there twice.
 """
 
 from __future__ import annotations
@@ -19,12 +20,19 @@ import anyio
 
 from hakobune.core.errors import HakobuneError, InvalidArgument, Unavailable
 from hakobune.core.logs.entries import LogEntry
-from hakobune.core.logs.workflows import call_entry, end_entry, start_entry, user_entry_id
+from hakobune.core.logs.workflows import (
+    call_entry,
+    end_entry,
+    limit_entries,
+    start_entry,
+    user_entry_id,
+    warning_entry,
+)
 from hakobune.core.workflows import journal
 from hakobune.core.workflows.call_log import CallLog
 from hakobune.core.workflows.effects import WriteLog
 from hakobune.core.workflows.machine import Machine
-from hakobune.core.workflows.model import CallLogLevel, WorkflowExecution
+from hakobune.core.workflows.model import CallLogLevel, Workflow, WorkflowExecution
 from hakobune.runtime.clock import Clock
 from hakobune.runtime.logs import LogsRoom, Shelf
 from hakobune.runtime.workflow_executions import Observer
@@ -56,8 +64,10 @@ class _Batch:
 class WorkflowLog(Observer):
     """Writes the log. `run` is its loop; entries wait until it runs."""
 
-    def __init__(self, logs: LogsRoom, clock: Clock) -> None:
+    def __init__(self, logs: LogsRoom, clock: Clock, *, warns: bool = False) -> None:
+        """`warns`: executions tell which limits of the service they have broken."""
         self._logs = logs
+        self._warns = warns
         self._clock = clock
         self._batch = _Batch()
         self._writing: _Batch | None = None
@@ -68,6 +78,12 @@ class WorkflowLog(Observer):
         self._in_doubt: dict[str, float] = {}  # ids of entries that a crash may have cut off, and since when
 
     # -- what happens -------------------------------------------------------------------------------------------
+
+    def deployed(self, workflow: Workflow, warnings: Sequence[str]) -> None:
+        """Tells the warnings of a new revision: not of one that was kept."""
+        if warnings and workflow.revision.create_s >= workflow.update_s:
+            makes = [partial(warning_entry, workflow, number, text) for number, text in enumerate(warnings)]
+            self._take(Shelf.PLATFORM, makes, None)
 
     def watch(
         self, execution: WorkflowExecution, newest: bytes | None, *, is_first: bool, is_repeat: bool
@@ -85,14 +101,16 @@ class WorkflowLog(Observer):
         return CallLog(execution.call_log_level, from_s=from_s)
 
     def loaded(self, execution: WorkflowExecution, machine: Machine, last_s: float, *, is_repeat: bool) -> None:
-        """In its first life, and soon after a crash, this tells that the execution has begun."""
+        """In its first life, this tells that the execution has begun; and after a crash again, if it had not rested
+        then: once it has, the entry is durable. But the crash may have come just when it came to rest."""
         start_s = execution.create_s if execution.start_s is None else execution.start_s
         if is_repeat:
             for command in machine.waiting.values():
                 if isinstance(command.effect, WriteLog):
                     self._in_doubt[user_entry_id(execution, command.call)] = start_s
-        is_first = last_s <= start_s + _SAME_S and not execution.current_steps
-        if is_first or (is_repeat and last_s <= start_s + RECENT_S):
+        has_rested = bool(execution.current_steps)
+        is_first = last_s <= start_s + _SAME_S and not has_rested
+        if is_first or (is_repeat and (not has_rested or last_s <= start_s + RECENT_S)):
             self._take(Shelf.PLATFORM, [partial(start_entry, execution)], start_s if is_repeat else None)
 
     def called(self, execution: WorkflowExecution, calls: CallLog, *, is_repeat: bool) -> None:
@@ -105,21 +123,24 @@ class WorkflowLog(Observer):
             self._take(Shelf.CALLS, [partial(call_entry, execution, note) for note in notes], since_s)
 
     async def rested(self) -> None:
-        """Returns when what was told of calls is durable."""
+        """Returns when what was told of begins and calls is durable. For calls the log is written at once."""
+        batch = self._batch if self._has_calls or self._batch.makes[Shelf.PLATFORM] else self._writing
+        if batch is None:
+            return
         if self._has_calls:
-            self._batch.is_urgent.set()
-            await self._batch.is_written.wait()
-        elif self._writing is not None and self._writing.makes[Shelf.CALLS]:
-            await self._writing.is_written.wait()
+            batch.is_urgent.set()
+        if batch.makes[Shelf.CALLS] or batch.makes[Shelf.PLATFORM]:
+            await batch.is_written.wait()
 
     async def ended(self, execution: WorkflowExecution, *, is_repeat: bool) -> None:
-        """Returns when the entry of the end is durable: with that of the begin, which a crash may have kept back."""
+        """Returns when the entry of the end is durable: after a crash with that of the begin, which may have been kept
+        back, too."""
         makes, since_s = [partial(end_entry, execution)], None
         if is_repeat and execution.end_s is not None:
-            start_s = execution.create_s if execution.start_s is None else execution.start_s
-            since_s = execution.end_s
-            if execution.end_s <= start_s + RECENT_S:
-                makes, since_s = [partial(start_entry, execution), *makes], start_s
+            since_s = execution.create_s if execution.start_s is None else execution.start_s
+            makes = [partial(start_entry, execution), *makes]
+        if self._warns:
+            makes += [partial(_same, entry) for entry in limit_entries(execution)]
         batch = self._put(Shelf.PLATFORM, makes, since_s)
         await batch.is_written.wait()
 

@@ -23,6 +23,7 @@ class Seat:
 
     mailbox: Mailbox = field(default_factory=Mailbox)
     driver: Driver | None = None
+    is_called: bool = False  # a command is on its way that will have it attended
     is_attended: bool = False  # its command is being performed: letters will be looked at, and answered
     is_gone: bool = False  # deleted
 
@@ -46,12 +47,14 @@ class Seats(Mapping[str, Seat]):
     def attend(self, uid: str) -> Seat:
         """The seat of an execution that is driven from now on."""
         seat = self._taken.setdefault(uid, Seat())
-        seat.is_attended = True
+        seat.is_attended, seat.is_called = True, False
         return seat
 
     def leave(self, uid: str, refusal: HakobuneError) -> None:
         """Nobody drives the execution any more, and nobody takes what is in its mailbox."""
-        self._taken.pop(uid).mailbox.refuse(refusal)
+        seat = self._taken.pop(uid, None)
+        if seat is not None:
+            seat.mailbox.refuse(refusal)
 
     async def post(self, execution: WorkflowExecution, event: Event, check: Callable[[Machine], None] | None) -> None:
         """Let an event happen to an active execution; returns when it is durable. Raises what `check` raises,
@@ -60,20 +63,26 @@ class Seats(Mapping[str, Seat]):
         letter = Letter(event, check)
         seat = self._taken.setdefault(uid, Seat())
         seat.mailbox.put(letter)
-        if not seat.is_attended:
-            try:
-                await self._wheel.turn(lambda turn: turn.emit(ROOM, uid, DRIVE))
-            except BaseException:
-                self._withdraw(uid, seat, letter)
-                raise
         while not letter.is_settled:
             if ROOM in self._wheel.rooms.stopped:
                 self._withdraw(uid, seat, letter)
                 raise Unavailable(f"The room '{ROOM}' has stopped. Restart the runtime.")
+            if not (seat.is_attended or seat.is_called):
+                await self._call(uid, seat, letter)
             with anyio.move_on_after(_LOOK_S):
                 await letter.settled()
         if letter.refusal is not None:
             raise letter.refusal
+
+    async def _call(self, uid: str, seat: Seat, letter: Letter) -> None:
+        """Have the execution driven: by one command, however many letters come until that is performed."""
+        seat.is_called = True
+        try:
+            await self._wheel.turn(lambda turn: turn.emit(ROOM, uid, DRIVE))
+        except BaseException:
+            seat.is_called = False
+            self._withdraw(uid, seat, letter)
+            raise
 
     def _withdraw(self, uid: str, seat: Seat, letter: Letter) -> None:
         """Nobody was called to take this letter."""

@@ -20,6 +20,7 @@ from hakobune.core.workflows.events import CallbackArrived
 from hakobune.core.workflows.machine import Machine
 from hakobune.core.workflows.model import CallLogLevel, ExecutionState, HistoryLevel, WorkflowExecution
 from hakobune.runtime.clock import Identifiers
+from hakobune.runtime.threads import Threads
 from hakobune.runtime.wheel import Turn, Wheel
 from hakobune.runtime.workflow_changes import WorkflowChanges
 from hakobune.runtime.workflow_executions import WorkflowExecutions
@@ -46,13 +47,20 @@ class MethodMismatch(HakobuneError):
 class WorkflowsRoom:
     """Workflows, revisions and executions of all projects."""
 
-    def __init__(self, wheel: Wheel, identifiers: Identifiers, plans: Plans, executions: WorkflowExecutions) -> None:
+    def __init__(
+        self,
+        wheel: Wheel,
+        identifiers: Identifiers,
+        plans: Plans,
+        executions: WorkflowExecutions,
+        threads: Threads,
+    ) -> None:
         self._wheel = wheel
         self._identifiers = identifiers
         self.executions = executions
         self.changes = WorkflowChanges(wheel, identifiers, plans, executions)
         self.questions = WorkflowQuestions(wheel, executions)
-        self.histories = Histories(wheel, executions, plans.threads)
+        self.histories = Histories(wheel, executions, threads)
 
     # -- executions ---------------------------------------------------------------------------------------------
 

@@ -5,8 +5,9 @@ Their steps, callbacks and exports: `executions_v1_parts`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hakobune.core import paging
-from hakobune.core.errors import InvalidArgument
 from hakobune.core.filters import filter_from_text, orders_from_text
 from hakobune.core.filters_of_workflows import EXECUTION_FIELDS, FULL_EXECUTION_FIELDS
 from hakobune.core.names import WorkflowExecutionName
@@ -129,7 +130,7 @@ def _order(text: str) -> ExecutionOrder:
     orders = orders_from_text(text, tuple(ExecutionField))
     if not orders:
         return ExecutionOrder()
-    first, *others = orders
-    if others:
-        raise InvalidArgument("Executions are ordered by one field: leave the others out of 'orderBy'.")
-    return ExecutionOrder(field=ExecutionField(first.field), is_falling=first.is_falling)
+    first, *others = (
+        ExecutionOrder(field=ExecutionField(order.field), is_falling=order.is_falling) for order in orders
+    )
+    return replace(first, then=tuple(others))

@@ -21,7 +21,7 @@ from hakobune.runtime.app import Runtime
 from hakobune.runtime.http_client import canonical
 from hakobune.runtime.workflows import MethodMismatch
 from hakobune.servers.executions_v1 import execution_name
-from hakobune.servers.http.messages import Request, Response, json_response
+from hakobune.servers.http.messages import BodyTooLarge, Request, Response, json_response
 from hakobune.servers.http.router import Handler, MethodNotAllowed, Router
 from hakobune.servers.parents import PAGE_BYTES, cut, page_of
 from hakobune.servers.query import number, only
@@ -130,12 +130,16 @@ class ExecutionPartsV1:
     async def deliver(self, request: Request) -> Response:
         """`…/callbacks/C`, by the method of the endpoint: any headers, query and body. Answered when it is durable."""
         url = f"{request.path}?{request.query}" if request.query else request.path
+        try:
+            body = await request.content(HTTP_RESPONSE_BYTES)
+        except BodyTooLarge as error:
+            raise BodyTooLarge(f"A request to a callback has a body of at most {HTTP_RESPONSE_BYTES} bytes.") from error
         received = CallbackRequest(
             method=request.method,
             url=url,
             query=tuple(parse_qsl(request.query, keep_blank_values=True)),
             headers=tuple((canonical(key), value) for key, value in request.headers.items() if key not in _UNSEEN),
-            body=await request.content(HTTP_RESPONSE_BYTES),
+            body=body,
             received_s=self._clock.now_s(),
         )
         try:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import errno
 import logging
-from typing import cast
+from collections.abc import Awaitable
+from dataclasses import replace
+from functools import partial
+from typing import Protocol, cast
 
 from hakobune.core.errors import (
     Code,
@@ -23,7 +26,17 @@ from hakobune.runtime.settings import Auth
 from hakobune.runtime.wheel import Origin, origin
 from hakobune.servers.hosts import Hosts, Place, is_loopback
 from hakobune.servers.http.messages import HttpError, Request, Response, json_response
-from hakobune.servers.http.router import MethodNotAllowed, Router
+from hakobune.servers.http.router import Handler, MethodNotAllowed, Router
+from hakobune.servers.iam_rules import Rules
+from hakobune.servers.storage_answers import (
+    full_path,
+    is_session_url,
+    is_storage_path,
+    key_of,
+    storage_error,
+    xml_error,
+)
+from hakobune.servers.storage_signatures import shows_signature
 from hakobune.store.api import EffectPhase
 from hakobune.wire.errors import error_to_json
 
@@ -35,8 +48,15 @@ _OPEN_PATHS = frozenset(
         "/oauth2/v3/certs",
         "/.well-known/openid-configuration",
         "/hakobune/v1/env",
+        "/token",
+        "/oauth2/v4/token",
+        "/o/oauth2/token",
+        "/tokeninfo",
+        "/oauth2/v1/tokeninfo",
+        "/oauth2/v3/tokeninfo",
     }
 )
+_OPEN_PREFIXES = ("/robot/v1/metadata/", "/service_accounts/v1/")  # public keys of service accounts
 _METADATA = "/computeMetadata/"
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -67,44 +87,61 @@ def refused_by_the_machine(error: OSError) -> HakobuneError:
     return Unavailable(f"The machine refused a file or a socket: {error.strerror or error}.")
 
 
+class XmlHandler(Protocol):
+    """Cloud Storage's XML API."""
+
+    def __call__(self, request: Request, bucket: str) -> Awaitable[Response]:
+        """`bucket` stands in front of the host; "": in the path."""
+        ...
+
+
 class FrontDoor:
     """Routes, behind the checks that all of them share."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.router = Router()
+        self.xml: XmlHandler | None = None  # what answers on the XML API's own hosts, and signed URLs
         self._hosts = Hosts(runtime.settings.host)
+        self._rules = Rules(runtime)
+        runtime.authority.is_ours = self._hosts.is_ours
 
     async def handle(self, request: Request) -> Response:
         """Answer a request; what is raised here is a bug."""
         try:
             response = await self._handle(request)
         except HakobuneError as error:
-            response = error_response(error)
+            response = _refused(request, error)
         except OSError as error:
             _log.warning("%s %s: %s", request.method, request.target[:200], error)
-            response = error_response(refused_by_the_machine(error))
+            response = _refused(request, refused_by_the_machine(error))
         self.runtime.telemetry.request(response.status)
         return response
 
     async def _handle(self, request: Request) -> Response:
         place = self._hosts.place(request)
+        if not place.is_xml and shows_signature(request):
+            place = replace(place, is_xml=True)
+        request.is_xml = place.is_xml
+        if not place.host:
+            request.path = full_path(request.path)
         if request.method == "CONNECT":
-            raise Unimplemented(
-                f"CONNECT {request.target[:120]}: TLS is not supported by this version of hakobune. Point the client "
-                'at plain HTTP: eval "$(hakobune env)".'
-            )
-        request.account = await self._account(request)
+            return Response(tls=await self.runtime.authority.context())
+        is_open = _is_open(request) or _is_proof(request)
+        request.account = await self.account(request.headers.get("authorization", ""), is_open=is_open)
+        if not is_open:
+            await self._rules.check(request, place.bucket if place.is_xml else None)
         if request.slot is not None:
             request.attempt_uid = await self.runtime.slots.holder(request.slot)
         return await self._route(request, place)
 
-    async def _account(self, request: Request) -> str:
+    async def account(self, authorization: str, *, is_open: bool = False) -> str:
+        """Who asks. `is_open`: what is asked for needs no token. Raises Unauthenticated, PermissionDenied."""
         credentials = self.runtime.credentials
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        scheme, _, token = authorization.partition(" ")
         if token and scheme.lower() == "bearer":
             return (await credentials.verify(token.strip())).account
-        if self.runtime.settings.auth is Auth.TOKEN and not _is_open(request):
+        if self.runtime.settings.auth is Auth.TOKEN and not is_open:
             raise Unauthenticated('A token is required here: eval "$(hakobune env)", or send Authorization: Bearer.')
         return credentials.default_account
 
@@ -112,14 +149,17 @@ class FrontDoor:
         request.region = place.region
         if place.service:
             raise Unimplemented(f"{place.service}: not supported by this version of hakobune ({place.host}).")
+        handler: Handler = self.router
+        if place.is_xml and self.xml is not None:
+            handler = partial(self.xml, bucket=place.bucket)
         if request.attempt_uid is None or request.method in _READS or request.path.startswith(_METADATA):
-            return await self.router(request)
-        return await self._noted(request, request.attempt_uid)
+            return await handler(request)
+        return await self._noted(request, request.attempt_uid, handler)
 
-    async def _noted(self, request: Request, attempt_uid: str) -> Response:
+    async def _noted(self, request: Request, attempt_uid: str, handler: Handler) -> Response:
         """A call by which an attempt changes something is an effect of it: begun, applied, answered."""
         wheel = self.runtime.wheel
-        key = request.headers.get("idempotency-key", "")
+        key = request.headers.get("idempotency-key") or key_of(request)
         mark = Origin(
             attempt_uid=attempt_uid,
             call=wheel.new_call(),
@@ -129,7 +169,7 @@ class FrontDoor:
         await wheel.note(mark, EffectPhase.STARTED)
         token = origin.set(mark)
         try:
-            return await self.router(request)
+            return await handler(request)
         finally:
             origin.reset(token)
             await self._note_answer(mark)
@@ -142,8 +182,20 @@ class FrontDoor:
             _log.warning("the answer to a call of attempt %s is not on record: %s", mark.attempt_uid, refusal.message)
 
 
+def _refused(request: Request, error: HakobuneError) -> Response:
+    """An error in the form of the API that was asked."""
+    if request.is_xml:
+        return xml_error(error)
+    return storage_error(error) if is_storage_path(request.path) else error_response(error)
+
+
+def _is_proof(request: Request) -> bool:
+    """URLs that say enough of who may use them: they hold a secret, or a signature that is checked later."""
+    return is_session_url(request) or shows_signature(request)
+
+
 def _is_open(request: Request) -> bool:
     """Tokens of the metadata server are for this machine: whoever asks from another one shows a token first."""
     if request.path.startswith(_METADATA) or request.path == "/":
         return not request.peer or is_loopback(request.peer)
-    return request.path in _OPEN_PATHS
+    return request.path in _OPEN_PATHS or request.path.startswith(_OPEN_PREFIXES)

@@ -31,17 +31,19 @@ _METADATA = frozenset({"metadata.google.internal", "metadata", "169.254.169.254"
 _STORAGE = "storage.googleapis.com"
 # First segments of paths that are no bucket there.
 _STORAGE_APIS = frozenset({"storage", "upload", "download", "batch", "v1", "v2", "oauth2", "resumable"})
-_XML = "Cloud Storage (XML)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where a request was sent: the API's host (empty for our own names), and the region in front of it. `service`
-    names what the host stands for as a whole, where that is not here yet."""
+    names what the host stands for as a whole, where that is not here yet. `is_xml`: the path is one of Cloud Storage's
+    XML API, in `bucket` if that stands in front of the host."""
 
     host: str
     region: str | None = None
     service: str = ""
+    is_xml: bool = False
+    bucket: str = ""
 
 
 class Hosts:
@@ -58,8 +60,16 @@ class Hosts:
         place = self._known(request.host)
         self._check_origin(request.headers.get("origin", ""))
         if place.host == _STORAGE and request.path.lstrip("/").partition("/")[0] not in _STORAGE_APIS:
-            return Place(host=place.host, service=_XML)
+            return Place(host=place.host, is_xml=True)
         return place
+
+    def is_ours(self, name: str) -> bool:
+        """Whether a certificate may be made for a name."""
+        try:
+            self._known(name)
+        except (InvalidArgument, PermissionDenied):
+            return False
+        return bool(name)
 
     def _known(self, host: str) -> Place:
         """What a host stands for. Raises PermissionDenied, InvalidArgument (what stands in front is no location)."""
@@ -79,7 +89,7 @@ class Hosts:
         if plain == CLIENT_HOST or plain == CLIENT_HOST.partition(".")[2] or _is_google(plain):
             return Place(host=plain, region=regional.group(1) if regional else None)
         if name.endswith(f".{_STORAGE}"):  # the bucket stands in front
-            return Place(host=name, service=_XML)
+            return Place(host=name, is_xml=True, bucket=name.removesuffix(f".{_STORAGE}"))
         if _is_google(name):
             return Place(host=name)
         if not self._is_loopback_only and _is_address(name):

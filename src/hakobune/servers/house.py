@@ -6,9 +6,11 @@ import gc
 import logging
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import cast
 
 import anyio
+from anyio.abc import TaskStatus
 
 from hakobune.core.errors import HakobuneError
 from hakobune.engines.process.engine import ProcessEngine
@@ -62,7 +64,7 @@ async def serve(settings: Settings, *, stop: anyio.Event, ready: Callable[[Runti
     front = front_door(runtime)
     runtime.connect(InsideDoor(front))
     http = HttpServer(front.handle, error_response)
-    grpc = GrpcServer(http.handle)
+    grpc = GrpcServer(front, http.handle)
     is_orderly = False
     try:
         async with anyio.create_task_group() as group:
@@ -74,12 +76,15 @@ async def serve(settings: Settings, *, stop: anyio.Event, ready: Callable[[Runti
 
             await runtime.prepare(listen)
             # The ports first: what the last runtime left may be much, and nobody should wait for it to be asked.
-            await grpc.listen(settings.host, settings.grpc_port)
-            await http.listen(settings.host, settings.port)
+            if await grpc.listen(settings.host, settings.grpc_port):
+                http.grpc_address = (settings.host, settings.grpc_port)
+            if settings.tls_port is not None:
+                await http.listen(settings.host, settings.tls_port, tls=await runtime.authority.context())
+            await http.listen(settings.host, settings.port)  # last: it says that all is there
             # What was loaded until now stays: a full collection without it takes 1 ms, not 8, and nobody waits for it.
             gc.freeze()
             ready(runtime)
-            await group.start(runtime.run)
+            await group.start(_run, runtime, http)
             group.start_soon(_write_client_files, runtime)
             group.start_soon(runtime.programs.sweep)
             await stop.wait()
@@ -94,10 +99,29 @@ async def serve(settings: Settings, *, stop: anyio.Event, ready: Callable[[Runti
             await runtime.close(stop_attempts=is_orderly)
 
 
+async def _run(runtime: Runtime, http: HttpServer, *, task_status: TaskStatus[None]) -> None:
+    """Turn the wheel. When it breaks, the requests that are under way are told why."""
+    try:
+        await runtime.run(task_status=task_status)
+    except BaseExceptionGroup as group:
+        refusal = next(iter(_refusals(group)), None)
+        if refusal is not None:
+            http.ending = refusal.message
+        raise
+
+
+def _refusals(group: BaseExceptionGroup[BaseException]) -> Iterator[HakobuneError]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _refusals(cast("BaseExceptionGroup[BaseException]", error))
+        elif isinstance(error, HakobuneError):
+            yield error
+
+
 async def _write_client_files(runtime: Runtime) -> None:
     """What the environment of tasks names should be there before a task looks. Making the key takes a while, so the
     start does not wait for it; `hakobune env` writes them again."""
     try:
-        await runtime.credentials.write_client_files()
+        await runtime.write_client_files()
     except (HakobuneError, OSError) as error:
         _log.warning("clients will miss their token and settings files: %s", error)

@@ -4,9 +4,11 @@ socket, and so can do what a client can do and no more."""
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import aclosing
 
 import anyio
+import anyio.to_thread
 
 from hakobune.core.workflows.effects import HttpRequest, HttpResponse, NoResponse, Trouble
 from hakobune.core.workflows.limits import HTTP_RESPONSE_BYTES
@@ -50,6 +52,24 @@ class InsideDoor:
 
 
 async def _received(response: Response, *, has_body: bool) -> HttpResponse | NoResponse:
+    try:
+        content = await _content(response)
+    finally:
+        response.close()
+    if len(content) > HTTP_RESPONSE_BYTES:
+        detail = f"the response is larger than {HTTP_RESPONSE_BYTES} bytes"
+        return NoResponse(trouble=Trouble.TOO_LARGE, detail=detail)
+    return HttpResponse(
+        code=response.status, headers=joined(response.headers), body=bytes(content) if has_body else b""
+    )
+
+
+async def _content(response: Response) -> bytearray:
+    """The body, or a little more of it than a workflow may have."""
+    region = response.file
+    if region is not None:
+        size = min(region.size_bytes, HTTP_RESPONSE_BYTES + 1)
+        return bytearray(await anyio.to_thread.run_sync(os.pread, region.file.fileno(), size, region.offset))
     content = bytearray(response.content)
     if response.stream is not None:
         async with aclosing(response.stream) as stream:
@@ -57,9 +77,4 @@ async def _received(response: Response, *, has_body: bool) -> HttpResponse | NoR
                 content += chunk
                 if len(content) > HTTP_RESPONSE_BYTES:
                     break
-    if len(content) > HTTP_RESPONSE_BYTES:
-        detail = f"the response is larger than {HTTP_RESPONSE_BYTES} bytes"
-        return NoResponse(trouble=Trouble.TOO_LARGE, detail=detail)
-    return HttpResponse(
-        code=response.status, headers=joined(response.headers), body=bytes(content) if has_body else b""
-    )
+    return content

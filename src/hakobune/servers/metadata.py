@@ -1,17 +1,29 @@
 """The metadata server: project, region, and tokens of the account that a task runs as.
 
-Source: "Container runtime contract", metadata server section (https://cloud.google.com/run/docs/container-contract).
+Sources: "Container runtime contract", metadata server (https://cloud.google.com/run/docs/container-contract); "About VM
+metadata" (https://cloud.google.com/compute/docs/metadata/querying-metadata): directories end with a slash,
+`recursive=true` gives a directory as JSON, `alt` chooses the form.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
-from hakobune.core.errors import InvalidArgument, NotFound, PermissionDenied
+from hakobune.core.errors import (
+    FailedPrecondition,
+    HakobuneError,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    Unimplemented,
+)
+from hakobune.core.identity import limits
+from hakobune.core.identity.accounts import CLOUD_PLATFORM
 from hakobune.core.jobs.model import Execution
 from hakobune.core.names import project_number
 from hakobune.runtime.app import Runtime
-from hakobune.runtime.credentials import TOKEN_LIFE_S
+from hakobune.servers.front import error_response
 from hakobune.servers.http.messages import (
     Request,
     Response,
@@ -20,8 +32,15 @@ from hakobune.servers.http.messages import (
     text_response,
 )
 from hakobune.servers.http.router import Router
+from hakobune.servers.query import flag
 
-_FLAVOR = ("Metadata-Flavor", "Google")
+_HEADERS = (("Metadata-Flavor", "Google"), ("X-XSS-Protection", "0"), ("X-Frame-Options", "SAMEORIGIN"))
+_TEXT_TYPE = "application/text"
+# What is made for each question, and so is in no tree.
+_MADE = frozenset({"token", "identity"})
+_FORMATS = ("standard", "full")
+
+Tree = Mapping[str, "Tree | str | list[str]"]
 
 
 class Metadata:
@@ -33,25 +52,37 @@ class Metadata:
     def routes(self, router: Router) -> None:
         """Register all paths."""
         router.add("GET", "/", self.root)
+        router.add("GET", "/computeMetadata", self.root)
         router.add("GET", "/computeMetadata/v1", self.value)
         router.add("GET", "/computeMetadata/v1/{path*}", self.value)
 
     async def root(self, request: Request) -> Response:
         """Clients detect a metadata server by this header."""
         del request
-        response = text_response("hakobune\n")
-        response.headers.append(_FLAVOR)
-        return response
+        return _flavoured(text_response("computeMetadata/\n", content_type=_TEXT_TYPE))
 
     async def value(self, request: Request) -> Response:
-        """One value, or a token."""
+        """One value, a directory, or a token; errors carry the header of the server, too."""
+        try:
+            return _flavoured(await self._value(request))
+        except HakobuneError as error:
+            return _flavoured(error_response(error))
+
+    async def _value(self, request: Request) -> Response:
         if request.headers.get("metadata-flavor") != "Google":
             raise PermissionDenied("Missing required header: Metadata-Flavor: Google")
+        if "x-forwarded-for" in request.headers:
+            raise PermissionDenied("Requests that a proxy passes on (X-Forwarded-For) are refused.")
+        if flag(request, "wait_for_change"):
+            raise Unimplemented("wait_for_change: nothing changes here.")
+        path = [decode_segment(part) for part in request.parameters.get("path", "").split("/") if part]
         execution = await self._execution(request)
-        path = [decode_segment(part) for part in request.parameters.get("path", "").rstrip("/").split("/")]
-        response = await self._value(path, request, execution)
-        response.headers.append(_FLAVOR)
-        return response
+        account = self._account(execution)
+        if path[:2] == ["instance", "service-accounts"] and len(path) == 4 and path[3] in _MADE:
+            if path[2] not in ("default", account):
+                raise _missing(path)
+            return await self._made(path[3], request, account, execution)
+        return _shown(self._tree(request, execution, account), path, request)
 
     async def _execution(self, request: Request) -> Execution | None:
         if request.attempt_uid is None:
@@ -59,60 +90,136 @@ class Metadata:
         uid = request.attempt_uid.rsplit(".", 2)[0]
         return await self._runtime.store.read(lambda tx: tx.jobs.execution_by_uid(uid))
 
-    async def _value(self, path: list[str], request: Request, execution: Execution | None) -> Response:
-        settings = self._runtime.settings
-        project = settings.project if execution is None else execution.name.project
-        region = settings.location if execution is None else execution.name.location
-        account = self._account(execution)
-        number = project_number(project)
-        match path:
-            case [""]:
-                return text_response("instance/\nproject/\nuniverse/\n")
-            case ["project", "project-id"]:
-                return text_response(project)
-            case ["project", "numeric-project-id"]:
-                return text_response(number)
-            case ["instance", "region"]:
-                return text_response(f"projects/{number}/regions/{region}")
-            case ["instance", "zone"]:
-                return text_response(f"projects/{number}/zones/{region}-1")
-            case ["instance", "id"]:
-                who = request.attempt_uid or settings.directory.name
-                return text_response(hashlib.sha256(who.encode()).hexdigest())
-            case ["universe", "universe-domain" | "universe_domain"]:
-                return text_response("googleapis.com")
-            case ["instance", "service-accounts"]:
-                return text_response(f"default/\n{account}/\n")
-            case ["instance", "service-accounts", name, *rest] if name in ("default", account):
-                return await self._account_value(rest, request, account)
-            case _:
-                raise NotFound(f"The metadata path {'/'.join(path)[:200]!r} does not exist here.")
-
     def _account(self, execution: Execution | None) -> str:
         declared = "" if execution is None else execution.template.service_account
         return declared if "@" in declared else self._runtime.credentials.default_account
 
-    async def _account_value(self, rest: list[str], request: Request, account: str) -> Response:
+    def _place(self, execution: Execution | None) -> tuple[str, str]:
+        settings = self._runtime.settings
+        if execution is None:
+            return settings.project, settings.location
+        return execution.name.project, execution.name.location
+
+    def _instance_id(self, request: Request) -> str:
+        who = request.attempt_uid or self._runtime.settings.directory.name
+        return hashlib.sha256(who.encode()).hexdigest()
+
+    def _tree(self, request: Request, execution: Execution | None, account: str) -> Tree:
+        """All that does not have to be made."""
+        project, region = self._place(execution)
+        number = project_number(project)
+        of_account: Tree = {"aliases": ["default"], "email": account, "scopes": [CLOUD_PLATFORM]}
+        return {
+            "instance": {
+                "id": self._instance_id(request),
+                "region": f"projects/{number}/regions/{region}",
+                "service-accounts": {"default": of_account, account: of_account},
+                "zone": f"projects/{number}/zones/{region}-1",
+            },
+            "project": {"numeric-project-id": number, "project-id": project},
+            "universe": {"universe-domain": "googleapis.com"},
+        }
+
+    async def _made(self, what: str, request: Request, account: str, execution: Execution | None) -> Response:
+        """A token of the account. Raises PermissionDenied (it is disabled), InvalidArgument."""
         fields = request.query_fields()
-        scopes = "https://www.googleapis.com/auth/cloud-platform"
-        match rest:
-            case [] if fields.get("recursive", "").lower() == "true":
-                return json_response({"aliases": ["default"], "email": account, "scopes": [scopes]})
-            case []:
-                return text_response("aliases\nemail\nidentity\nscopes\ntoken\n")
-            case ["email"]:
-                return text_response(account)
-            case ["aliases"]:
-                return text_response("default\n")
-            case ["scopes"]:
-                return text_response(f"{scopes}\n")
-            case ["token"]:
-                token = await self._runtime.credentials.access_token(account)
-                return json_response({"access_token": token, "expires_in": TOKEN_LIFE_S - 1, "token_type": "Bearer"})
-            case ["identity"]:
-                audience = fields.get("audience", "")
-                if not audience:
-                    raise InvalidArgument("non-empty audience parameter required")
-                return text_response(await self._runtime.credentials.id_token(account, audience))
-            case _:
-                raise NotFound(f"The metadata of an account has no {'/'.join(rest)[:100]!r}.")
+        try:
+            if what == "token":
+                return await self._access_token(fields, account)
+            return await self._id_token(fields, request, account, execution)
+        except FailedPrecondition as error:
+            raise PermissionDenied(error.message) from error
+
+    async def _id_token(
+        self, fields: Mapping[str, str], request: Request, account: str, execution: Execution | None
+    ) -> Response:
+        audience = fields.get("audience", "")
+        if not 0 < len(audience) <= limits.AUDIENCE_MAX_CHARS:
+            raise InvalidArgument("non-empty audience parameter required")
+        if fields.get("format", "standard").lower() not in _FORMATS:
+            raise InvalidArgument(f"format must be one of {', '.join(_FORMATS)}")
+        is_full = fields.get("format", "").lower() == "full"
+        extra = self._instance_claims(request, execution) if is_full else None
+        text = await self._runtime.credentials.id_token(account, audience, extra)
+        return text_response(text, content_type=_TEXT_TYPE)
+
+    async def _access_token(self, fields: Mapping[str, str], account: str) -> Response:
+        scopes = tuple(dict.fromkeys(fields.get("scopes", "").replace(",", " ").split())) or (CLOUD_PLATFORM,)
+        if len(scopes) > limits.SCOPES_MAX:
+            raise InvalidArgument(f"at most {limits.SCOPES_MAX} scopes can be asked for")
+        issued = await self._runtime.credentials.kept_access_token(account, scopes)
+        left_s = int(issued.expires_s - self._runtime.clock.now_s())
+        return json_response({"access_token": issued.text, "expires_in": left_s, "token_type": "Bearer"})
+
+    def _instance_claims(self, request: Request, execution: Execution | None) -> Mapping[str, object]:
+        project, region = self._place(execution)
+        engine = {
+            "instance_id": self._instance_id(request),
+            "instance_name": "" if execution is None else execution.name.execution,
+            "project_id": project,
+            "project_number": int(project_number(project)),
+            "zone": f"{region}-1",
+        }
+        return {"google": {"compute_engine": engine}}
+
+
+def _flavoured(response: Response) -> Response:
+    response.headers += _HEADERS
+    return response
+
+
+def _missing(path: list[str]) -> NotFound:
+    return NotFound(f"The metadata path {'/'.join(path)[:200]!r} does not exist here.")
+
+
+def _shown(tree: Tree, path: list[str], request: Request) -> Response:
+    """What stands at a path, in the form that the query asks for. Raises NotFound, InvalidArgument."""
+    form = request.query_fields().get("alt", "")
+    if form not in ("", "json", "text"):
+        raise InvalidArgument("alt must be json or text")
+    found: Tree | str | list[str] = tree
+    for part in path:
+        # `universe_domain` is how some clients spell it.
+        part = part.replace("_", "-") if part == "universe_domain" else part
+        if not isinstance(found, Mapping) or part not in found:
+            raise _missing(path)
+        found = found[part]
+    if isinstance(found, Mapping):
+        if flag(request, "recursive"):
+            return (
+                text_response(_flat(found), content_type=_TEXT_TYPE) if form == "text" else json_response(_json(found))
+            )
+        if form == "json":
+            return json_response(_json(found))
+        names = [name + "/" if isinstance(value, Mapping) else name for name, value in found.items()]
+        names += sorted(_MADE) if "email" in found else []
+        return text_response("".join(f"{name}\n" for name in sorted(names)), content_type=_TEXT_TYPE)
+    if form == "json":
+        return json_response(found)
+    text = found if isinstance(found, str) else "".join(f"{item}\n" for item in found)
+    return text_response(text, content_type=_TEXT_TYPE)
+
+
+def _json(found: Tree) -> dict[str, object]:
+    """A directory as an object; its names in camelCase, but for addresses."""
+    return {
+        name if "@" in name else _camel(name): _json(value) if isinstance(value, Mapping) else value
+        for name, value in found.items()
+    }
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("-")
+    return head + "".join(part.capitalize() for part in rest)
+
+
+def _flat(found: Tree, prefix: str = "") -> str:
+    """A directory as lines `path value`."""
+    lines: list[str] = []
+    for name, value in found.items():
+        if isinstance(value, Mapping):
+            lines.append(_flat(value, f"{prefix}{name}/"))
+        else:
+            shown = value if isinstance(value, str) else " ".join(value)
+            lines.append(f"{prefix}{name} {shown}\n")
+    return "".join(lines)

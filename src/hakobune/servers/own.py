@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hakobune import __version__
-from hakobune.core.errors import NotFound
+from hakobune.core.client_environment import tls_environment
+from hakobune.core.errors import FailedPrecondition, NotFound
 from hakobune.core.instants import timestamp_to_text
 from hakobune.core.jobs.model import Execution
 from hakobune.core.names import check_location, check_project
@@ -12,7 +13,7 @@ from hakobune.runtime.doctor import Doctor
 from hakobune.runtime.jobs import missing
 from hakobune.servers.http.messages import Request, Response, json_response, text_response
 from hakobune.servers.http.router import Router
-from hakobune.servers.query import count, only
+from hakobune.servers.query import count, flag, only
 from hakobune.store.api import Effect
 from hakobune.wire import own_v1
 
@@ -28,9 +29,11 @@ class Own:
         """Register all paths."""
         router.add("GET", "/healthz", self.health)
         router.add("GET", "/metrics", self.metrics)
-        router.add("GET", "/hakobune/v1/env", only("project", self.environment))
+        router.add("GET", "/hakobune/v1/env", only("project tls", self.environment))
         router.add("GET", "/hakobune/v1/version", self.version)
         router.add("GET", "/hakobune/v1/doctor", self.doctor)
+        router.add("POST", "/hakobune/v1/doctor/examinations", self.begin_examination)
+        router.add("GET", "/hakobune/v1/doctor/examinations/latest", self.examined)
         execution = "/hakobune/v1/projects/{project}/locations/{location}/executions/{execution}"
         router.add("GET", execution + "/progress", self.progress)
         router.add("GET", execution + "/attempts", only("index", self.attempts))
@@ -57,9 +60,15 @@ class Own:
     async def environment(self, request: Request) -> Response:
         """The variables of `hakobune env`; the files that they name are written first."""
         fields = request.query_fields()
-        await self._runtime.credentials.write_client_files()
+        await self._runtime.write_client_files()
         variables = self._runtime.variables(self._runtime.settings.port)
         project = fields.get("project", "")
+        if flag(request, "tls"):
+            tls_port = self._runtime.settings.tls_port
+            if tls_port is None:
+                raise FailedPrecondition("TLS is not spoken: start the runtime with --tls-port PORT.")
+            authorities = str(self._runtime.authority.bundle_file)
+            variables |= tls_environment(tls_port=tls_port, authorities=authorities)
         if project:
             check_project(project, field="project")
             variables |= {"GOOGLE_CLOUD_PROJECT": project, "CLOUDSDK_CORE_PROJECT": project}
@@ -69,6 +78,16 @@ class Own:
         """What is in force, and what is not well."""
         del request
         return json_response({"checks": await self._doctor.checks()})
+
+    async def begin_examination(self, request: Request) -> Response:
+        """Begin to read every object and compare it with its checksum; one that is under way goes on."""
+        del request
+        return json_response({"number": self._doctor.begin_examination()})
+
+    async def examined(self, request: Request) -> Response:
+        """How far the examination has come; held back for a few seconds for its end."""
+        del request
+        return json_response(await self._doctor.examined())
 
     # -- executions -------------------------------------------------------------------------------------------------
 

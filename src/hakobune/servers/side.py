@@ -6,10 +6,7 @@ from hakobune.core.names import check_project, project_number
 from hakobune.runtime.app import Runtime
 from hakobune.servers.http.messages import Request, Response, json_response
 from hakobune.servers.http.router import Router
-from hakobune.servers.iam import tested
 from hakobune.servers.parents import project_of
-from hakobune.servers.run_v2 import body_of
-from hakobune.wire.iam_v1 import EMPTY_POLICY, permissions_from_json
 
 
 class Side:
@@ -25,8 +22,6 @@ class Side:
         router.add("POST", "/v1/projects/{project}/services:batchEnable", self.enable)
         router.add("GET", "/v1/projects/{project}/services:batchGet", self.services)
         router.add("GET", "/v1/projects/{project}", self.project)
-        router.add("POST", "/v1/projects/{project}:getIamPolicy", self.policy)
-        router.add("POST", "/v1/projects/{project}:testIamPermissions", self.permissions)
 
     async def service(self, request: Request) -> Response:
         """`services.get` of Service Usage."""
@@ -57,16 +52,6 @@ class Side:
                 "lifecycleState": "ACTIVE",
             }
         )
-
-    async def policy(self, request: Request) -> Response:
-        """`projects.getIamPolicy`: empty."""
-        project_of(request)
-        return json_response(EMPTY_POLICY)
-
-    async def permissions(self, request: Request) -> Response:
-        """`projects.testIamPermissions`: everyone may do everything here."""
-        project_of(request)
-        return tested(permissions_from_json(await body_of(request)))
 
 
 def _service(project: str, service: str) -> dict[str, object]:

@@ -14,6 +14,9 @@ from hakobune.core.jobs.decide import Decision, View
 from hakobune.core.jobs.model import AttemptRecord, Execution, Job, Task
 from hakobune.core.names import ExecutionName, JobName, OperationName
 from hakobune.core.operations import AnyOperation, Operation, OperationKind, WorkflowOperation
+from hakobune.store.identity_api import IdentityRead, IdentityWrite
+from hakobune.store.objects_api import ObjectsRead, ObjectsWrite
+from hakobune.store.pubsub_api import MessagesWrite, PubsubRead, PubsubWrite
 from hakobune.store.records import (
     Change,
     ChangeKind,
@@ -239,11 +242,21 @@ class OutboxWrite(Protocol):
         ...
 
     def release(self, owner: str) -> int:
-        """Give all leases of `owner` back."""
+        """Give all leases of `owner` back at an orderly stop: what was begun ends in order."""
         ...
 
-    def expire_all(self) -> None:
-        """Expire every lease by hand: at a start nobody else can hold one."""
+    def take_over(self) -> None:
+        """At a start, when nobody else can hold a lease: expire all of them. Of each command, one more start is
+        counted."""
+        ...
+
+    def begin_alone(self, command: OutboxCommand) -> None:
+        """The command is about to be begun, and no other of its kind: if the runtime ends now, that counts as a death,
+        until `begun`."""
+        ...
+
+    def begun(self, commands: Sequence[OutboxCommand]) -> None:
+        """These are under way: neither the starts nor the deaths before tell anything of them any more."""
         ...
 
     def depth(self) -> int:
@@ -294,6 +307,21 @@ class ReadTx(Protocol):
     @property
     def workflows(self) -> WorkflowsRead:
         """The workflows room."""
+        ...
+
+    @property
+    def identity(self) -> IdentityRead:
+        """Service accounts and secrets."""
+        ...
+
+    @property
+    def objects(self) -> ObjectsRead:
+        """The objects room."""
+        ...
+
+    @property
+    def pubsub(self) -> PubsubRead:
+        """Topics and subscriptions."""
         ...
 
     @property
@@ -360,6 +388,26 @@ class WriteTx(Protocol):
         ...
 
     @property
+    def identity(self) -> IdentityWrite:
+        """Service accounts and secrets."""
+        ...
+
+    @property
+    def objects(self) -> ObjectsWrite:
+        """The objects room."""
+        ...
+
+    @property
+    def pubsub(self) -> PubsubWrite:
+        """Topics and subscriptions."""
+        ...
+
+    @property
+    def messages(self) -> MessagesWrite:
+        """Messages of topics on their way."""
+        ...
+
+    @property
     def operations(self) -> OperationsWrite:
         """Operations and idempotency keys."""
         ...
@@ -423,6 +471,11 @@ class Store(Protocol):
     @property
     def queue_depth(self) -> int:
         """Units of work that wait for the writer."""
+        ...
+
+    @property
+    def under_way(self) -> int:
+        """Reads and units of work that somebody waits for."""
         ...
 
     async def write(self, unit: Callable[[WriteTx], T]) -> T:

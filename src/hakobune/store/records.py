@@ -34,6 +34,8 @@ class OutboxCommand:
     kind: str
     payload: str
     epoch: int
+    starts: int = 0  # that took it over since it was last known to be under way
+    deaths: int = 0  # of the runtime, while this was begun and no other of its kind
     is_repeat: bool = False  # this runtime has tried it before; an epoch above 1 says that another one may have
 
 
@@ -64,13 +66,17 @@ class ChangeKind(StrEnum):
     TASK = "task"
     WORKFLOW = "workflow"
     WORKFLOW_EXECUTION = "workflow_execution"
+    BUCKET = "bucket"
+    OBJECT = "object"
+    TOPIC = "topic"
+    SUBSCRIPTION = "subscription"
     REMOVED = "removed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """The newest picture of a resource that changed. REMOVED has only a name; an execution of a workflow comes without
-    its argument, its result and the payload of its error."""
+    """The newest picture of a resource that changed. REMOVED, BUCKET, OBJECT, TOPIC and SUBSCRIPTION have only a name;
+    an execution of a workflow comes without its argument, its result and the payload of its error."""
 
     seq: int
     kind: ChangeKind

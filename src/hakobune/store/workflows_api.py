@@ -26,10 +26,17 @@ class ExecutionField(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionOrder:
-    """By a field, rising or falling; the same field value: by age."""
+    """By a field, rising or falling; the same field value: by the fields that follow, then by age, in the direction of
+    the last field."""
 
     field: ExecutionField = ExecutionField.CREATE_TIME
     is_falling: bool = True
+    then: tuple[ExecutionOrder, ...] = ()  # each of one field
+
+    @property
+    def parts(self) -> tuple[ExecutionOrder, ...]:
+        """All fields, the most important first."""
+        return (self, *self.then)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

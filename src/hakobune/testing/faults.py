@@ -112,7 +112,7 @@ class Luck:
         found = self._cursed[command.id]
         if found is None:
             return None
-        if command.room == ROOM:  # nobody gives an execution of a workflow up: whoever asks for its end waits so long
+        if command.room == ROOM:  # an execution of a workflow stays, and whoever asks for it waits so long
             self._raised[command.id] += 1
             return found if self._raised[command.id] <= _RAISED_MAX else None
         self.cursed_subjects.add(command.subject)

@@ -76,11 +76,12 @@ class CaseFileCollector(pytest.File):
     """A file of cases."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """An item for each case."""
+        """An item for each case. Raises CollectError for a file that has mistakes."""
         from hakobune.testing.workflows.case_files import CaseFileInvalid, read_case_file
 
         try:
             file = read_case_file(self.path)
+            _session(self.config).check(file)
         except CaseFileInvalid as error:
             raise self.CollectError(str(error)) from error
         for case in file.cases:

@@ -66,6 +66,11 @@ class _SimulatedStore:
     def queue_depth(self) -> int:
         return self._real.queue_depth
 
+    @property
+    def under_way(self) -> int:
+        """As the real one."""
+        return self._real.under_way
+
     async def write(self, unit: Callable[[WriteTx], T]) -> T:
         await anyio.sleep(self._life.disk_delay_s())
         self._life.check()
@@ -101,7 +106,8 @@ class _LifeTransport:
         self._number = number
         self._life = life
 
-    async def send(self, request: HttpRequest) -> HttpResponse | NoResponse:
+    async def send(self, request: HttpRequest, *, after_redirect: bool = False) -> HttpResponse | NoResponse:
+        del after_redirect
         self._life.check()
         return await self._partner.send(request, self._number)
 

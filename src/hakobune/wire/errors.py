@@ -6,6 +6,7 @@ HTTP statuses: the mapping beside each code in google/rpc/code.proto (https://gi
 from __future__ import annotations
 
 from hakobune.core.errors import Code, HakobuneError
+from hakobune.core.pubsub.failures import AckFailure
 
 HTTP_STATUSES: dict[Code, int] = {
     Code.OK: 200,
@@ -44,13 +45,14 @@ def error_to_json(error: HakobuneError) -> tuple[int, dict[str, object]]:
             }
         )
     if error.reason != error.code.name:
-        details.append(
-            {
-                "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-                "reason": error.reason,
-                "domain": ERROR_DOMAIN,
-            }
-        )
+        info: dict[str, object] = {
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+            "reason": error.reason,
+            "domain": ERROR_DOMAIN,
+        }
+        if isinstance(error, AckFailure):
+            info["metadata"] = dict(error.failures)
+        details.append(info)
     content: dict[str, object] = {"code": status, "message": error.message, "status": error.code.name}
     if details:
         content["details"] = details

@@ -189,9 +189,9 @@ def pubsub_draft_from_json(value: object, workflow: str, now_s: float) -> Execut
     tree = Reader(found=found).message(TRIGGER_PUBSUB_EXECUTION_REQUEST, value, "")
     for name in ("subscription", "GCPCloudEventsMode"):
         if name not in tree:
-            found.add(name, "must not be empty")
+            found.add_missing(name)
     if "message" not in tree:
-        found.add("message", "must be given")
+        found.add_missing("message", "must be given")
     if tree.get("workflow", workflow) != workflow:
         found.add("workflow", f"contradicts the name in the path, {workflow}")
     message = cast("Json", tree.get("message", {}))

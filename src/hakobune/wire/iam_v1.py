@@ -51,6 +51,15 @@ _TEST = Message(
     type_name="type.googleapis.com/google.iam.v1.TestIamPermissionsRequest",
     fields={"permissions": ListOf(Scalar.TEXT)},
 )
+_GET = Message(
+    type_name="type.googleapis.com/google.iam.v1.GetIamPolicyRequest",
+    fields={
+        "options": Message(
+            type_name="type.googleapis.com/google.iam.v1.GetPolicyOptions",
+            fields={"requestedPolicyVersion": Scalar.INT32},
+        )
+    },
+)
 _VERSIONS = (0, 1, 3)  # 2 was never used
 _MASKABLE = ("bindings", "auditConfigs", "etag", "version")
 _MASK_DEFAULT = frozenset({"bindings", "etag"})  # as the reference of setIamPolicy says
@@ -112,3 +121,11 @@ def permissions_from_json(value: object) -> list[str]:
     permissions = Reader(found=found).message(_TEST, value, "").get("permissions", [])
     found.check()
     return list(cast("list[str]", permissions))
+
+
+def policy_version_from_json(value: object) -> int:
+    """The version that a body of `:getIamPolicy` asks for, where that is a POST. Raises InvalidArgument."""
+    found = Violations()
+    options: Json = Reader(found=found).message(_GET, value, "").get("options", {})
+    found.check()
+    return int(options.get("requestedPolicyVersion", 0))

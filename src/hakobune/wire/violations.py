@@ -22,6 +22,13 @@ class Violations:
         field = self.render(path)
         self.add_line(field, text, f"{field}: {text}")
 
+    def add_missing(self, path: str, text: str = "must not be empty") -> None:
+        """There is nothing in the field at `path`; unless what was given is wrong in itself, which has been said."""
+        field = self.render(path)
+        parts = (f"{field}.", f"{field}[")
+        if not any(found.field == field or found.field.startswith(parts) for found in self._found):
+            self.add(path, text)
+
     def add_line(self, field: str, description: str, line: str) -> None:
         """A wrong field whose line of the message is given whole."""
         if len(self._found) < VIOLATIONS_MAX:

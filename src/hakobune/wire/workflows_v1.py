@@ -63,7 +63,7 @@ def workflow_draft_from_json(value: object, name: WorkflowName) -> WorkflowDraft
     found = Violations()
     draft = _draft(_read(value, name, found), found)
     if not draft.source_contents:
-        found.add(f"{_FIELD}.source_contents", "must not be empty")
+        found.add_missing(f"{_FIELD}.source_contents")
     found.check()
     return draft
 
@@ -78,7 +78,7 @@ def workflow_patch_from_json(value: object, name: WorkflowName, mask: str | None
         found.add(f"{_FIELD}.tags", "cannot be changed: tags are given when a workflow is created")
     draft = _draft(tree, found)
     if "source_contents" in fields and not draft.source_contents:
-        found.add(f"{_FIELD}.source_contents", "must not be empty")
+        found.add_missing(f"{_FIELD}.source_contents")
     found.check()
     return WorkflowPatch(draft=draft, fields=fields)
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
 from world import an_execution
 
-from hakobune.core.errors import FailedPrecondition
 from hakobune.core.jobs.environment import ATTEMPT_VARIABLE, DEFAULT_PATH, INDEX_VARIABLE, task_environment
 from hakobune.core.jobs.model import Container, EnvVar, SecretRef
 
 
-def environment(
-    *env: EnvVar, runtime: dict[str, str] | None = None, secrets: dict[str, str] | None = None
-) -> dict[str, str]:
+def environment(*env: EnvVar, runtime: dict[str, str] | None = None) -> dict[str, str]:
     return task_environment(
         an_execution(task_count=7),
         Container(image="local", env=env),
         home="/home/someone",
         runtime=runtime or {},
-        secrets=secrets or {},
     )
 
 
@@ -54,12 +49,7 @@ def test_given_a_reserved_name_when_the_user_sets_it_then_the_service_wins() -> 
     assert "CLOUD_RUN_ANYTHING" not in found
 
 
-def test_given_a_secret_when_it_is_resolved_then_its_value_is_set() -> None:
+def test_given_a_secret_then_its_variable_is_left_to_each_attempt() -> None:
     variable = EnvVar(name="TOKEN", secret=SecretRef(secret="api-token", version="latest"))
-    assert environment(variable, secrets={"TOKEN": "s3cret"})["TOKEN"] == "s3cret"
-
-
-def test_given_a_secret_when_it_is_not_there_then_the_variable_is_named() -> None:
-    variable = EnvVar(name="TOKEN", secret=SecretRef(secret="api-token", version="latest"))
-    with pytest.raises(FailedPrecondition, match="TOKEN"):
-        environment(variable)
+    assert "TOKEN" not in environment(variable)
+    assert "TOKEN" not in environment(EnvVar(name="TOKEN", value="plain"), variable, runtime={"TOKEN": "x"})

@@ -80,6 +80,10 @@ def test_syntax_of_re2(pattern: str, text: str, is_in: bool) -> None:
         ("a\\", "trailing"),
         (r"\y", "escape"),
         ("((a{100}){100}){100}", "too large"),
+        ("((a|){1000}){1000}", "too large"),
+        ("(?:(?:(?:){1000}){1000}){1000}", "too large"),  # of nothing, a thousand million times
+        ("(){1000}{1000}{1000}", "bad repetition"),
+        ("a**", "bad repetition"),
         ("(" * 60 + ")" * 60, "too deep"),
         ("a" * 1001, "longer than"),
         ("[b-a]", "bad character range"),

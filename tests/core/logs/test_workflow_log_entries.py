@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hakobune.core.logs.entries import LogEntry, Severity
-from hakobune.core.logs.workflows import call_entry, end_entry, start_entry
+from hakobune.core.logs.workflows import call_entry, end_entry, limit_entries, start_entry, warning_entry
 from hakobune.core.names import WorkflowName
 from hakobune.core.workflows.build import compile_source
 from hakobune.core.workflows.call_log import TEXT_CHARS, CallLog, CallNote
@@ -19,7 +19,10 @@ from hakobune.core.workflows.model import (
     CallLogLevel,
     ExecutionError,
     ExecutionState,
+    Revision,
     StackFrame,
+    StepCounts,
+    Workflow,
     WorkflowExecution,
 )
 from hakobune.core.workflows.positions import Position
@@ -286,6 +289,36 @@ def test_given_an_end_then_its_entry_has_the_result_or_the_error_or_neither() ->
     stopped = end_entry(an_execution(ExecutionState.CANCELLED))
     assert payload(stopped).keys() & {"start", "success", "failure"} == set()
     assert payload(stopped)["state"] == "CANCELLED"
+
+
+def test_given_limits_that_are_not_kept_when_broken_then_there_is_a_warning_for_each() -> None:
+    fine = an_execution(result="1", argument="1", steps=StepCounts(internal=99_999, external=1))
+    assert limit_entries(fine) == []
+    broken = an_execution(
+        result="x" * 600_000, argument="é" * 300_000, steps=StepCounts(internal=100_000, external=5), end_s=START_S + 9
+    )
+    told = limit_entries(broken)
+    assert [payload(entry)["message"] for entry in told] == [
+        "100005 steps were executed, the limit of the service is 100000.",
+        "600000 bytes were in the argument, the limit of the service is 524288.",
+        "600000 bytes were in the result, the limit of the service is 524288.",
+    ]
+    assert {entry.severity for entry in told} == {Severity.WARNING}
+    assert {entry.timestamp_s for entry in told} == {START_S + 9}
+    assert len({entry.insert_id for entry in (*told, end_entry(broken))}) == 4
+    assert limit_entries(broken) == told
+
+
+def test_given_a_warning_about_a_definition_then_its_entry_names_the_workflow_and_the_revision() -> None:
+    name = WorkflowName(project="p", location="tokyo", workflow="w")
+    revision = Revision(id="000002-abc", ordinal=2, create_s=START_S, source_contents="", service_account="a")
+    workflow = Workflow(name=name, uid="u", create_s=1.0, update_s=START_S, revision=revision)
+    entry = warning_entry(workflow, 0, "line 3:5: more than 50 assignments [limits]")
+    assert payload(entry)["message"] == f"{name}: line 3:5: more than 50 assignments [limits]"
+    assert (entry.severity, entry.resource.labels["workflow_id"]) == (Severity.WARNING, "w")
+    assert entry.labels == {"workflows.googleapis.com/revision_id": "000002-abc"}
+    assert entry.log_name == "projects/p/logs/workflows.googleapis.com%2Fexecutions_system"
+    assert entry.insert_id != warning_entry(workflow, 1, "another").insert_id
 
 
 def test_given_the_same_event_then_the_id_is_the_same_and_each_event_has_its_own() -> None:

@@ -55,7 +55,7 @@ helper:
         "4:7 duplicate-step",
         "4:17 unknown-target",
         "6:15 missing-argument",
-        "7:19 unknown-argument",
+        "7:16 unknown-argument",
         "7:25 syntax",
         "8:11 unknown-key",
         "8:34 unknown-target",

@@ -298,7 +298,10 @@ def branches(left: str, right: str) -> str:
     ("left", "right", "lines"),
     [
         ('[{x: "${x + 1}"}]', '[{x: "${x + 2}"}]', []),
-        ("[{x: 1}]", "[{x: 2}]", []),
+        ("[{x: 1}]", "[{x: 1}]", []),
+        ("[{x: 1}]", "[{x: 2}]", [6]),
+        ("[{x: true}]", "[{x: 1}]", [6]),
+        ("[{x: 0}]", '[{x: "${x + 1}"}]', [6]),
         ('[{x: "${len([])}"}]', "[{y: 1}]", []),
         ('[{m.a: "${len([])}"}]', '[{m.b: "${len([])}"}]', []),
         ('[{x: "${len([])}"}]', '[{x: "${x + 1}"}]', [6]),
@@ -325,6 +328,7 @@ def iterations(body: str) -> str:
     [
         ('{assign: [{x: "${x + v}"}]}', False),
         ("{assign: [{x: 1}]}", False),
+        ("{assign: [{x: 1}, {x: 2}]}", True),
         ('{assign: [{"m[string(v)]": "${v}"}]}', False),
         ('{assign: [{"l[i]": "${v}"}]}', False),
         ('{assign: [{k: "${string(v)}"}, {"m[k]": "${v}"}]}', False),
@@ -439,6 +443,87 @@ def test_secrets_in_logs_are_found(args: str, is_found: bool) -> None:
 )
 def test_secrets_in_the_source_are_found(args: str, is_found: bool) -> None:
     assert bool(found(call("http.get", args, before="- t0: {assign: [{t: x}]}\n"), "secret-in-source")) is is_found
+
+
+ASSIGNED = "AKIA" + "ABCDEFGHIJKLMNOP"
+GOOGLE = "AIza" + "B" * 35
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("- a: {assign: [{password: hunter2}]}", [1]),
+        ("- a:\n    assign:\n      - db: {user: me, db_password: hunter2}", [3]),
+        ("- a: {assign: [{m: {}}, {m.api_key: abc}]}", [1]),
+        (f"- a: {{assign: [{{plain: {ASSIGNED}}}]}}", [1]),
+        (f"- a: {{assign: [{{list: [1, '${{\"x={GOOGLE}\"}}']}}]}}", [1]),
+        ("- a: {return: {client_secret: abc}}", [1]),
+        ("- a: {assign: [{password: ''}, {api_key: null}]}", []),
+        ("main: {params: [token], steps: [{a: {return: '${token}'}}]}", []),
+        ("- a: {assign: [{t: x}, {token: '${t}'}, {auth_token: '${\"a\" + t}'}]}", []),
+        ("- a: {assign: [{next_page_token: abc}, {pageToken: abc}, {token_count: '3'}, {secretary: abc}]}", []),
+        ("- a: {assign: [{secret: projects/p/secrets/s/versions/latest}]}", []),
+    ],
+)
+def test_secrets_that_are_assigned_or_returned_are_found(source: str, lines: list[int]) -> None:
+    assert found(source, "secret-in-source") == lines
+
+
+@pytest.mark.parametrize(
+    ("args", "is_found"),
+    [
+        (f"{{{URL}, headers: {{X-Auth-Token: abc}}}}", True),
+        (f"{{{URL}, body: {{user: me, password: abc}}}}", True),
+        (f"{{{URL}, query: {{api_key: abc}}}}", True),
+        (f"{{{URL}, body: {{password: '${{t}}'}}}}", False),
+    ],
+)
+def test_secrets_in_what_is_sent_are_found_once(args: str, is_found: bool) -> None:
+    lines = found(call("http.post", args, before="- t0: {assign: [{t: x}]}\n"), "secret-in-source")
+    assert len(lines) == is_found
+
+
+def test_the_name_of_a_secret_is_no_secret() -> None:
+    assert found(SECRET.replace("secret_id: a", "secret_id: a, secret: name"), "secret-in-source") == []
+
+
+# -- bad-argument -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "is_found"),
+    [
+        ("sys.log", "{text: a, severity: WARN}", True),
+        ("sys.log", "{text: a, severity: WARNING}", False),
+        ("sys.log", "{text: a, severity: '${s}'}", False),
+        ("sys.log", "{text: a}", False),
+        ("sys.sleep", "{seconds: -1}", True),
+        ("sys.sleep", "[-1]", True),
+        ("sys.sleep", "{seconds: 31536001}", True),
+        ("sys.sleep", "{seconds: 31536000}", False),
+        ("sys.sleep", "{seconds: 0}", False),
+        ("http.get", "{url: 'https://a.example', timeout: 1801}", True),
+        ("http.get", "{url: 'https://a.example', timeout: 0}", True),
+        ("http.get", "{url: 'https://a.example', timeout: 1800}", False),
+        ("http.get", "{url: 'https://a.example', timeout: 9, auth: {type: Basic}}", True),
+        ("http.get", "{url: 'https://a.example', timeout: 9, auth: {type: OIDC}}", False),
+        ("http.get", "{url: 'https://a.example', timeout: 9, auth: '${s}'}", False),
+        ("http.request", "{url: 'https://a.example', timeout: 9, method: FETCH}", True),
+        ("http.request", "{url: 'https://a.example', timeout: 9, method: POST}", False),
+        ("events.create_callback_endpoint", "{http_callback_method: SEND}", True),
+        ("events.await_callback", "{callback: '${s}', timeout: 31536001}", True),
+    ],
+)
+def test_arguments_that_the_library_always_refuses_are_found(function: str, args: str, is_found: bool) -> None:
+    source = call(function, args, before="- t0: {assign: [{s: x}]}\n")
+    assert bool(found(source, "bad-argument")) is is_found
+
+
+def test_a_bad_argument_is_told_at_its_place_with_what_may_have_been_meant() -> None:
+    (finding,) = lint_source("- a: {call: sys.log, args: {text: x, severity: warn}}")
+    assert (finding.rule, finding.level) == ("bad-argument", Level.ERROR)
+    assert finding.position.column == 48
+    assert finding.remedy.endswith("; did you mean WARNING?")
 
 
 # -- default and limits -----------------------------------------------------------------------------------------

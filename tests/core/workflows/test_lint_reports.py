@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from hakobune.core.workflows.lint import lint_source
+from hakobune.core.workflows.lint_findings import ALL_RULES, Level, level_of
 from hakobune.core.workflows.lint_reports import CheckedFile, json_report, sarif_report, summary, text_report
 
 SOURCE = "- a: {call: http.get, args: {url: 'https://run.googleapis.com/x', auth: {type: OIDC}, timeout: 3}}\n"
@@ -66,3 +67,16 @@ def test_sarif_has_one_run_with_its_rules_and_results() -> None:
         assert region["startColumn"] >= 1
     places = [result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for result in run["results"]]
     assert places == ["flows/a%20b.yaml", "flows/a%20b.yaml", "file:///abs.yaml"]
+
+
+def test_sarif_names_the_level_at_which_a_rule_is_told() -> None:
+    hiding = checked("a.yaml", "main: {steps: [{a: {return: 1}}]}\nlen: {steps: [{b: {return: 1}}]}")
+    (run,) = json.loads(sarif_report([hiding, checked("b.yaml", "- a: {return: '${nobody}'}")], "1"))["runs"]
+    levels = {rule["id"]: rule["defaultConfiguration"]["level"] for rule in run["tool"]["driver"]["rules"]}
+    assert levels == {"hidden-function": "warning", "unknown-symbol": "error"}
+    assert {(result["ruleId"], result["level"]) for result in run["results"]} == set(levels.items())
+
+
+def test_levels_are_those_of_sarif() -> None:
+    assert {level.value for level in Level} <= {"none", "note", "warning", "error"}
+    assert {level_of(rule) for rule in ALL_RULES} == set(Level)

@@ -76,7 +76,7 @@ def test_given_a_name_used_in_two_routines_when_parsed_then_that_is_fine() -> No
         ("a:call", "it is text", "space behind the colon"),
         ("", "it is empty", "- name:"),
         ("1", "it is a number", "- name:"),
-        ("[]", "it is a list", "- name:"),
+        ("[]", "it is an empty list", "- name:"),
         ("{}", "it is empty", "- name:"),
         ("{a: {return: 1}, b: {return: 2}}", "it has 2 keys", "begin each step with '- '"),
         ("a:\n  call: f\n", "it has 2 keys", "indent the lines of its body"),
@@ -110,7 +110,7 @@ def test_given_something_that_is_no_step_when_parsed_then_the_problem_says_what_
         ("{return: 1, except: {steps: []}}", "conflicting-keys", "'except' belongs to 'try'"),
         ("{args: {}, next: end}", "conflicting-keys", "'args' belongs to 'call'"),
         ("{next: }", "wrong-type", "next must be a text, it is empty"),
-        ("{next: []}", "wrong-type", "it is a list"),
+        ("{next: []}", "wrong-type", "it is an empty list"),
         ("{next: ''}", "wrong-type", "next must be a text"),
         ("{next: '${a}'}", "next", "cannot be an expression"),
         # assign

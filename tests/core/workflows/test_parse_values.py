@@ -47,7 +47,7 @@ def test_given_an_expression_when_parsed_then_it_has_its_tree_and_its_place() ->
     assert (value.position.line, value.position.column, value.position.length) == (2, 13, 8)
 
 
-@pytest.mark.parametrize("text", ["$", "$x", "{x}", "x}", "'$ {x}'"])
+@pytest.mark.parametrize("text", ["$", "$x", "{x}", "x}", "'$x {x}'"])
 def test_given_a_text_without_expression_when_parsed_then_it_is_text(text: str) -> None:
     if text == "{x}":
         text = "'{x}'"

@@ -100,8 +100,8 @@ def test_given_several_arguments_that_do_not_fit_when_a_call_is_checked_then_eac
         "5:15 missing-argument",
         "5:15 missing-argument",
         "5:15 missing-argument",
-        "6:25 unknown-argument",
-        "6:42 unknown-argument",
+        "6:16 unknown-argument",
+        "6:36 unknown-argument",
     ]
     assert told(main("call: none\n        args: [1, 2]")) == ["6:16 too-many-arguments"]
     assert told(main("return: ${none(1, 2)}")) == ["5:24 too-many-arguments"]

@@ -307,3 +307,15 @@ def test_given_too_many_levels_when_measured_then_nobody_can_catch_the_error(lev
 
 def test_given_a_string_when_its_bytes_are_counted_then_it_is_utf8() -> None:
     assert [utf8_length(text) for text in ("abc", "é", "日本", "😀")] == [3, 2, 6, 4]
+
+
+@pytest.mark.parametrize("text", ["[" + "[]," * 600_000 + "1]", " \n[" + '{"a":[]},' * 200_000 + "1]"])
+def test_given_more_lists_and_maps_than_an_execution_can_hold_then_json_is_refused_before_it_is_read(text: str) -> None:
+    with pytest.raises(Failure, match="lists and maps, the limit is 200000") as raised:
+        from_json(text + "and this is no JSON")
+    assert not raised.value.is_catchable
+
+
+def test_given_as_many_containers_as_fit_or_brackets_in_a_text_alone_then_json_is_read() -> None:
+    assert len(from_json("[" + "[]," * 174_000 + "1]")) == 174_001  # type: ignore[arg-type]
+    assert from_json(json.dumps("[" * 300_000)) == "[" * 300_000

@@ -93,18 +93,20 @@ class Lexer:
         """The text up to one of `ends` (or a space), quotes removed; None when there is nothing."""
         self.skip_space()
         found = ""
+        kept = 0  # what was in quotes keeps its spaces
         seen = False
         while self.position < len(self.text):
             character = self.text[self.position]
             if character in _QUOTES:
                 found += self.quoted()
+                kept = len(found)
             elif character in ends or (space and character.isspace()):
                 break
             else:
                 found += character
                 self.position += 1
             seen = True
-        return (found.rstrip() if not space else found) if seen else None
+        return (found if space else found[:kept] + found[kept:].rstrip()) if seen else None
 
     def name(self) -> str | None:
         """A bare or quoted name of a key, or None."""

@@ -114,7 +114,8 @@ def aliases_of(default: str) -> dict[str, Key]:
 
 
 def _inherit(columns: list[Column], defaults: list[Column]) -> None:
-    """A column of the command's own table lends its label and its transforms to the same key in another format."""
+    """A column of the command's own table lends its label, and its transforms where there are none, to the same key in
+    another format."""
     by_label = {column.label: column for column in defaults if column.label}
     by_key = {column.key: column for column in reversed(defaults)}
     for column in columns:
@@ -123,7 +124,7 @@ def _inherit(columns: list[Column], defaults: list[Column]) -> None:
         if own is None or not own.key:
             continue
         column.key = own.key
-        column.transforms = [*own.transforms, *column.transforms]
+        column.transforms = column.transforms or own.transforms
         if not column.is_labelled:
             column.label = own.label
 

@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 
 
 class Record:
-    """A resource as the API answered it, and the short names that tables, filters and sorting know besides."""
+    """A resource as the API answered it, and the short names that tables, filters and sorting know besides. `bare`: it
+    is nothing but this text, and is shown so where there are no columns."""
 
-    __slots__ = ("document", "names", "uri")
+    __slots__ = ("bare", "document", "names", "uri")
 
-    def __init__(self, document: Document, names: Document | None = None, uri: str = "") -> None:
+    def __init__(self, document: Document, names: Document | None = None, uri: str = "", bare: str = "") -> None:
         self.document = document
+        self.bare = bare
         self.names = {**document, **names} if names else document
         self.uri = uri
 

@@ -25,7 +25,8 @@ def yaml_text(form: Format, records: list[Record], *, single: bool) -> str:
 
     parts: list[str] = []
     for record in records:
-        text = yaml_of(_shown(form, record), null=form.text("null"))
+        shown = _shown(form, record)
+        text = f"  {shown}\n" if record.bare and shown is record.bare else yaml_of(shown, null=form.text("null"))
         parts.append(text if single else "---\n" + text)
     return "".join(parts)
 
@@ -105,7 +106,9 @@ def leaves_of(value: object, name: str = "") -> list[tuple[str, object]]:
 
 
 def _shown(form: Format, record: Record) -> object:
-    return record.document if form.columns is None else pruned(form.columns, record.document)
+    if form.columns is None:
+        return record.bare or record.document
+    return pruned(form.columns, record.document)
 
 
 def _name(column: Column) -> str:

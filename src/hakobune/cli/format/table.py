@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import zip_longest
 
 from hakobune.cli import console
 from hakobune.cli.format.records import Record, cells
@@ -89,7 +90,7 @@ def _plain(form: Format, columns: list[Column], heading: list[str] | None, texts
 def _boxed(form: Format, columns: list[Column], heading: list[str] | None, texts: list[list[str]]) -> str:
     box = _BOX if console.shows(sys.stdout, "┌") else _ASCII_BOX
     lines = ([heading] if heading is not None else []) + texts
-    widths = [max(_width(line[index]) for line in lines) for index in range(len(columns))]
+    widths = [max(_width(part) for line in lines for part in _parts(line[index])) for index in range(len(columns))]
     inside = sum(widths) + 3 * len(widths) - 1
     title = form.text("title")
     out: list[str] = []
@@ -103,14 +104,22 @@ def _boxed(form: Format, columns: list[Column], heading: list[str] | None, texts
     out.append(box[edge][0] + (box["top"][1]).join(rule) + box[edge][2])
     middle = box["rule"][0] + box["rule"][1].join(rule) + box["rule"][2]
     for position, line in enumerate(lines):
-        parts = [f" {_aligned(cell, w, c.align)} " for cell, w, c in zip(line, widths, columns, strict=True)]
-        if heading is not None and position == 0:
-            parts = [f" {_center(cell, width)} " for cell, width in zip(line, widths, strict=True)]
-        out.append(box["v"] + box["v"].join(parts) + box["v"])
+        is_heading = heading is not None and position == 0
+        for row in zip_longest(*map(_parts, line), fillvalue=""):
+            parts = [
+                f" {_center(cell, width) if is_heading else _aligned(cell, width, column.align)} "
+                for cell, width, column in zip(row, widths, columns, strict=True)
+            ]
+            out.append(box["v"] + box["v"].join(parts) + box["v"])
         if position < len(lines) - 1 and (form.has("all-box") or (heading is not None and position == 0)):
             out.append(middle)
     out.append(box["bottom"][0] + box["bottom"][1].join(rule) + box["bottom"][2])
     return "\n".join(out) + "\n"
+
+
+def _parts(cell: str) -> list[str]:
+    """The lines of a cell."""
+    return cell.split("\n") if "\n" in cell else [cell]
 
 
 def _fitted(columns: list[Column], widths: list[int], pad: int) -> list[int]:

@@ -130,7 +130,10 @@ def _decode(value: object, arguments: list[str], named: dict[str, str]) -> objec
     import binascii
 
     undefined = _argument(arguments, named, 1, "undefined", "")
-    if _argument(arguments, named, 0, "encoding", "") != "base64":
+    encoding = _argument(arguments, named, 0, "encoding", "")
+    if encoding in ("utf-8", "utf8"):  # as what was base64 has been read already
+        return str(value) if value else undefined
+    if encoding != "base64" or not value:
         return undefined
     try:
         return base64.urlsafe_b64decode(str(value)).decode("utf-8", "replace")

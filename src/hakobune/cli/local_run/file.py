@@ -28,15 +28,16 @@ from hakobune.cli.workflows.source_file import read_source
 from hakobune.core.errors import InvalidArgument
 from hakobune.core.names import WorkflowExecutionName
 from hakobune.core.workflows.assembly import Plan
-from hakobune.core.workflows.build import check_source, problem_text
+from hakobune.core.workflows.build import check_source
 from hakobune.core.workflows.effects import HttpRequest, HttpResponse, NoResponse, Trouble
 from hakobune.core.workflows.events import Started
 from hakobune.core.workflows.failures import Failure
-from hakobune.core.workflows.limits import ARGUMENT_BYTES, NO_LIMITS, RunLimits, Strictness
+from hakobune.core.workflows.limits import ARGUMENT_BYTES, NO_LIMITS, RunLimits, Strictness, exceeded
 from hakobune.core.workflows.machine import Cancelled, Failed, Outcome, Succeeded
 from hakobune.core.workflows.model import CurrentStep, ExecutionState, Revision, WorkflowExecution
 from hakobune.core.workflows.plan import make_plan
 from hakobune.core.workflows.positions import Severity
+from hakobune.core.workflows.problem_texts import marked_line, problem_text, source_lines
 from hakobune.core.workflows.values import Value, from_json, utf8_length
 from hakobune.runtime.clock import RandomIdentifiers, SystemClock
 from hakobune.runtime.credentials import Credentials
@@ -50,6 +51,7 @@ from hakobune.wire.workflows_v1_rules import check_user_env_vars
 
 _REVISION = "000001-000"
 _CALLBACKS = "events.create_callback_endpoint"
+_NO_JSON = "ValueError: invalid JSON: "  # in front of what is wrong with it
 _QUIET = ("critical", "error", "none", "warning")  # --verbosity: the steps are not told
 
 
@@ -70,23 +72,37 @@ def run_file(session: Session, arguments: Arguments, path: str, *, data: str | N
     execution = _new_execution(session, path, data)
     variables = _variables(arguments)
     try:
-        outcome, steps, end_s = anyio.run(_Run(session, settings, definition).run, execution, argument, variables)
+        run = _Run(session, settings, definition)
+        outcome, steps, end_s = anyio.run(run.run, execution, argument, variables)
     except OSError as error:  # of the temporary directory; those of calls are answers to the workflow
         raise CommandError(f"The run needs a directory for temporary files: {error}") from error
+    if settings.limits is Strictness.WARN:
+        _warn_of_limits(session, path, run.steps, data, outcome)
     return _told(session, definition, _ended(execution, outcome, steps, end_s), outcome)
 
 
+def _warn_of_limits(session: Session, path: str, steps: int, data: str | None, outcome: Outcome) -> None:
+    """What the service would not have run to its end. (The limits of the definition were told before the run.)"""
+    result_bytes = utf8_length(outcome.result) if isinstance(outcome, Succeeded) else 0
+    for told in exceeded(steps=steps, argument_bytes=utf8_length(data or ""), result_bytes=result_bytes):
+        session.console.warn(f"[{path}] {told}.")
+
+
 def _compiled(session: Session, path: str, strictness: Strictness) -> _Definition:
-    """Raises CommandError with all that is wrong, each with its place in the file."""
+    """Warnings are told. Raises CommandError with all that is wrong, each with its place in the file."""
     source = read_source(path)
     program, problems = check_source(source, strictness=strictness)
-    lines = source.splitlines()
-    told = [problem_text(problem, lines, name=path) for problem in problems if problem.severity is Severity.ERROR]
+    lines = source_lines(source)
+    told: list[str] = []
+    for problem in problems:
+        text = problem_text(problem, lines, name=path)
+        if problem.severity is Severity.ERROR:
+            told.append(text)
+        else:
+            session.console.warn(text)
     if program is None:
         count = "is 1 problem" if len(told) == 1 else f"are {len(told)} problems"
         raise CommandError("\n".join([f"[{path}] cannot run: there {count}.", *told]))
-    for problem in problems:
-        session.console.warn(problem_text(problem, lines, name=path))
     return _Definition(path=path, source=source, plan=make_plan(program))
 
 
@@ -100,7 +116,7 @@ def _argument(data: str | None, strictness: Strictness) -> Value:
         return from_json(data)
     except Failure as failure:
         told = failure.value
-        detail = str(told["message"]) if isinstance(told, dict) else ""
+        detail = str(told["message"]).removeprefix(_NO_JSON) if isinstance(told, dict) else ""
         raise UsageError(f"argument --data: is not valid JSON: {detail}", usage=False) from failure
 
 
@@ -154,6 +170,7 @@ class _Run:
         self._settings = settings
         self._definition = definition
         self._clock = SystemClock()
+        self.steps = 0  # that were executed, once it is over
 
     async def run(
         self, execution: WorkflowExecution, argument: Value, variables: Mapping[str, str]
@@ -183,6 +200,7 @@ class _Run:
                 base_url=base_url,
             )
             outcome = await self._until_stopped(loop, started)
+            self.steps = loop.machine.steps.internal + loop.machine.steps.external
             return outcome, loop.machine.current_steps, self._clock.now_s()
 
     async def _callbacks(self, stack: AsyncExitStack) -> tuple[str, Callable[[Loop], None]]:
@@ -297,12 +315,10 @@ def _told(session: Session, definition: _Definition, execution: WorkflowExecutio
 def _failure_text(definition: _Definition, outcome: Failed) -> str:
     """The error's context, and the line of the file that it came from."""
     told = ["The execution failed.", outcome.error.context]
-    lines = definition.source.splitlines()
+    lines = source_lines(definition.source)
     for frame in outcome.error.stack_trace[:1]:
         place = frame.position
-        told.append(f"{definition.path}:{place.line}:{place.column}")
-        if 0 < place.line <= len(lines):
-            told += [f"    {lines[place.line - 1]}", " " * (3 + place.column) + "^"]
+        told += [f"{definition.path}:{place.line}:{place.column}", *marked_line(place, lines)]
     return "\n".join([*told, *_branch_errors(outcome.error.payload)])
 
 

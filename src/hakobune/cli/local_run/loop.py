@@ -30,7 +30,8 @@ from hakobune.core.workflows.limits import RunLimits
 from hakobune.core.workflows.machine import Cancelled, Machine, Outcome
 from hakobune.core.workflows.model import WorkflowExecution
 from hakobune.runtime.clock import Clock
-from hakobune.runtime.workflow_driver import SLICE_STEPS, Calls
+from hakobune.runtime.workflow_driver import Calls
+from hakobune.runtime.workflow_slices import SLICE_STEPS
 
 
 class WrongMethod(NotFound):

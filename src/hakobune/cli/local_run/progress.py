@@ -48,6 +48,7 @@ class Progress:
         self._say = say
         self._now_s = now_s
         self._begun_s = now_s()
+        self._happened_s = self._begun_s
         self._callback_url = callback_url
         self._times: Counter[tuple[str, str, StepType]] = Counter()
         self._asked_s: dict[CallId, float] = {}
@@ -56,8 +57,8 @@ class Progress:
     # -- what the machine tells -----------------------------------------------------------------------------------
 
     def happened(self, stamped: Stamped) -> None:
-        """Events are told of as calls and answers."""
-        del stamped
+        """Events are told of as calls and answers. What follows from this one has its instant."""
+        self._happened_s = stamped.at_s
 
     def begin(self, branch: Branch, mark: Mark, number: int = 0, expected: int = 0) -> None:
         """A step begins."""
@@ -123,9 +124,9 @@ class Progress:
             case HttpRequest():
                 told = f"{effect.method} {effect.url}"
             case Wait():
-                told = f"waits {_seconds(effect.until_s - self._now_s())} s"
+                told = f"waits {_seconds(effect.until_s - self._happened_s)} s"
             case AwaitCallback():
-                left_s = effect.until_s - self._now_s()
+                left_s = effect.until_s - self._happened_s
                 told = f"waits up to {_seconds(left_s)} s for a callback: {self._callback_url}{effect.callback}"
             case _:
                 return  # a log entry is told when it is written

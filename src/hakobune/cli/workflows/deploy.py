@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 
-from hakobune.cli.document import Document
+from hakobune.cli.document import Document, text_at
 from hakobune.cli.errors import CommandError
 from hakobune.cli.flags import Arguments, Command, Flag
 from hakobune.cli.workflows.api import WorkflowsApi
 from hakobune.cli.workflows.environment import ENVIRONMENT_FLAGS, ENVIRONMENT_NAMES, variables
 from hakobune.cli.workflows.levels import CALL_LOG_LEVEL, HISTORY_LEVEL, call_log_level, history_level
 from hakobune.cli.workflows.names import LOCATION, WORKFLOW, check_id, workflow_named
-from hakobune.cli.workflows.source_file import read_source
+from hakobune.cli.workflows.source_file import read_source, warnings_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hakobune.cli.session import Session
+
+_PLACE = re.compile(r"^line (\d+:\d+)", re.MULTILINE)  # as core.workflows.problem_texts writes it without a name
 
 
 def _deploy(session: Session, arguments: Arguments) -> object:
@@ -44,8 +47,20 @@ def _deploy(session: Session, arguments: Arguments) -> object:
         return operation
     from hakobune.cli.workflows.following import finished
 
-    finished(session, operation)
+    path = arguments.text("source")
+    try:
+        finished(session, operation)
+    except CommandError as error:
+        raise CommandError(_placed(str(error), path)) from error
+    if path:
+        for warning in warnings_of(path, text_at(wanted, "sourceContents")):
+            session.console.warn(warning)
     return api.get(name)
+
+
+def _placed(text: str, path: str) -> str:
+    """What the runtime says of a source, with the name of the file, which it does not know: `FILE:5:18: …`."""
+    return _PLACE.sub(lambda found: f"{path}:{found[1]}", text) if path else text
 
 
 def _wanted(arguments: Arguments) -> Document:
@@ -79,8 +94,8 @@ def _source(path: str) -> str:
 DEPLOY = Command(
     _deploy,
     "Deploy a workflow: the first time with --source, later with what is to change. All that is wrong with a source is"
-    " told at once, each with its line. A changed source, service account or variable makes a new revision; executions"
-    " that run go on with theirs.",
+    " told at once, each with its line and what to do; what is only odd is a warning. A changed source, service account"
+    " or variable makes a new revision; executions that run go on with theirs.",
     positionals=[WORKFLOW],
     flags=[
         LOCATION,

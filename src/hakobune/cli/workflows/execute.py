@@ -138,7 +138,8 @@ RUN = Command(
         Flag("--set-env-vars", "map", "With a file: the environment variables of the workflow."),
         Flag("--limits", "choice", "With a file: keep the limits of the service (default), warn, or take none.",
              choices=("off", "warn", "strict")),
-        Flag("--config", "text", "With a file: the settings file. Default ./hakobune.yaml where it exists."),
+        Flag("--config", "text", "With a file: the settings file. Default ./hakobune.yaml where it exists.",
+             metavar="FILE"),
     ],
     default_format="yaml",
     examples=[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hakobune.cli.errors import CommandError
 
+CASES_ENDINGS = ("_test.yaml", "_test.yml", "_test.json")
 _BYTES_MAX = 16 * 1024 * 1024  # far above the bound of a definition, which is checked elsewhere
 
 
@@ -15,9 +16,32 @@ def read_source(path: str) -> str:
     except OSError as error:
         raise CommandError(f"Unable to read file [{path}]: {error.strerror or error}") from error
     try:
-        return data.decode("utf-8-sig")
+        source = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise CommandError(
             f"Unable to read file [{path}]: line {line} is not UTF-8 text. Remedy: save the file as UTF-8"
         ) from error
+    if is_cases(path) and "\ncases:" in f"\n{source}":
+        raise CommandError(f"[{path}] has the cases of a test, it is no workflow. Run them with: hakobune test {path}")
+    return source
+
+
+def is_cases(path: str) -> bool:
+    """Whether a file has the name of one with the cases of a test."""
+    return path.endswith(CASES_ENDINGS)
+
+
+def warnings_of(path: str, source: str) -> list[str]:
+    """What is odd about a source that can be deployed, each with its place in the file and what to do.
+
+    Limits that it breaks are told as well: a runtime that took it keeps none, the service would not take it.
+    """
+    from hakobune.core.workflows.build import check_source
+    from hakobune.core.workflows.limits import Strictness
+    from hakobune.core.workflows.positions import Severity
+    from hakobune.core.workflows.problem_texts import problem_text, source_lines
+
+    _, problems = check_source(source, strictness=Strictness.WARN)
+    lines = source_lines(source)
+    return [problem_text(one, lines, name=path) for one in problems if one.severity is Severity.WARNING]

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hakobune.core.errors import FailedPrecondition
-from hakobune.core.jobs.model import Container, EnvVar, Execution
+from hakobune.core.jobs.model import Container, Execution
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -22,27 +21,22 @@ def task_environment(
     *,
     home: str,
     runtime: Mapping[str, str],
-    secrets: Mapping[str, str],
 ) -> dict[str, str]:
     """The environment that all tasks of an execution share.
 
     `home` is a directory that the task's user may use, `runtime` holds the variables with which clients find this
-    runtime, `secrets` the values of secret references by variable name. No PORT and no K_* names are set: jobs have
-    none. Raises FailedPrecondition: a secret is not there.
+    runtime. Variables that name a secret are left out: each attempt gets the values of its own start. No PORT and no
+    K_* names are set: jobs have none.
     """
     env = {"PATH": DEFAULT_PATH, "HOME": home, **runtime}
     for variable in container.env:
-        env[variable.name] = variable.value if variable.secret is None else _secret(variable, secrets)
+        if variable.secret is None:
+            env[variable.name] = variable.value
+        else:
+            env.pop(variable.name, None)
     for name in [name for name in env if name.startswith("CLOUD_RUN_")]:
         del env[name]
     env["CLOUD_RUN_JOB"] = execution.name.job
     env["CLOUD_RUN_EXECUTION"] = execution.name.execution
     env["CLOUD_RUN_TASK_COUNT"] = str(execution.task_count)
     return env
-
-
-def _secret(variable: EnvVar, secrets: Mapping[str, str]) -> str:
-    value = secrets.get(variable.name)
-    if value is None:
-        raise FailedPrecondition(f"The secret of environment variable {variable.name} is not there.")
-    return value

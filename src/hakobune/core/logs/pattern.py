@@ -16,6 +16,7 @@ from enum import IntEnum
 from hakobune.core.logs import limits
 
 _INSTRUCTIONS_MAX = 4_000
+_ROUNDS_MAX = 8_000  # of counted repetitions
 _GROUP_DEPTH_MAX = 50
 _REPEAT_MAX = 1_000  # RE2's own bound
 _STATES_MAX = 2_000  # remembered sets of paths; beyond, what was learnt is forgotten and learnt again
@@ -65,6 +66,13 @@ _Node = Callable[["_Program", int], int]  # emits a part that goes on at an addr
 @dataclass(slots=True)
 class _Program:
     instructions: list[_Instruction] = field(default_factory=list[_Instruction])
+    rounds: int = 0  # of repetitions that were written out: one of nothing adds no instruction
+
+    def next_round(self) -> None:
+        """A repeated part is about to be written out once more. Raises PatternError."""
+        self.rounds += 1
+        if self.rounds > _ROUNDS_MAX:
+            raise PatternError("the expression is too large")
 
     def add(self, op: _Op, first: int, second: int) -> int:
         if len(self.instructions) >= _INSTRUCTIONS_MAX:
@@ -131,15 +139,17 @@ class _Parser:
                 return self._character(re.escape(character))
 
     def _repeated(self, node: _Node) -> _Node:
-        while True:
-            low, high = self._repetition()
-            if low < 0:
-                return node
-            if self._peek() == "?":  # prefers less: whether there is a match does not depend on it
-                self._at += 1
-            elif self._peek() == "+":
-                raise PatternError("possessive repetition is not supported")
-            node = _repeat(node, low, high)
+        low, high = self._repetition()
+        if low < 0:
+            return node
+        if self._peek() == "?":  # prefers less: whether there is a match does not depend on it
+            self._at += 1
+        elif self._peek() == "+":
+            raise PatternError("possessive repetition is not supported")
+        at = self._at
+        if self._repetition()[0] >= 0:
+            raise PatternError(f"bad repetition operator: {self._text[at : self._at]} follows another one")
+        return _repeat(node, low, high)
 
     def _repetition(self) -> tuple[int, int | None]:
         """(least, most) of the operator that stands here; least is -1 if none does."""
@@ -290,8 +300,10 @@ def _repeat(node: _Node, low: int, high: int | None) -> _Node:
         else:
             end = after
             for _ in range(high - low):
+                program.next_round()
                 after = program.add(_Op.SPLIT, node(program, after), end)
         for _ in range(low):
+            program.next_round()
             after = node(program, after)
         return after
 

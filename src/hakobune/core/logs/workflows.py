@@ -13,8 +13,11 @@ from typing import Final
 
 from hakobune.core.instants import timestamp_to_text
 from hakobune.core.logs.entries import LogEntry, Resource, Severity, insert_id, log_name
+from hakobune.core.names import WorkflowExecutionName, WorkflowName
 from hakobune.core.workflows.call_log import CallNote, CallState
-from hakobune.core.workflows.model import ExecutionState, WorkflowExecution
+from hakobune.core.workflows.limits import exceeded
+from hakobune.core.workflows.model import ExecutionState, Workflow, WorkflowExecution
+from hakobune.core.workflows.values import utf8_length
 
 EXECUTION_LABEL: Final = "workflows.googleapis.com/execution_id"
 REVISION_LABEL: Final = "workflows.googleapis.com/revision_id"
@@ -30,7 +33,10 @@ _VALUE_CHARS: Final = 16_384  # of an argument or a result; an entry has at most
 
 def workflow_resource(execution: WorkflowExecution) -> Resource:
     """What wrote an entry, as the service names it."""
-    name = execution.name
+    return _resource(execution.name)
+
+
+def _resource(name: WorkflowName | WorkflowExecutionName) -> Resource:
     return Resource(
         type="workflows.googleapis.com/Workflow",
         labels={"project_id": name.project, "location": name.location, "workflow_id": name.workflow},
@@ -77,6 +83,40 @@ def end_entry(execution: WorkflowExecution) -> LogEntry:
         exception = execution.error.context.partition("\n")[0]
         details = {"failure": {"exception": _cut(exception, _SHORT_CHARS), "source": _cut(source, _SHORT_CHARS)}}
     return _system_entry(execution, at_s, severity, execution.state, message, details)
+
+
+def limit_entries(execution: WorkflowExecution) -> list[LogEntry]:
+    """The limits of the service that an execution has broken, where they are not kept: a warning each."""
+    told = exceeded(
+        steps=execution.steps.internal + execution.steps.external,
+        argument_bytes=utf8_length(execution.argument or ""),
+        result_bytes=utf8_length(execution.result or ""),
+    )
+    at_s = execution.create_s if execution.end_s is None else execution.end_s
+    return [
+        _entry(execution, SYSTEM_LOG, at_s, Severity.WARNING, f"{execution.uid}/limit/{number}", _message(f"{text}."))
+        for number, text in enumerate(told)
+    ]
+
+
+def warning_entry(workflow: Workflow, number: int, text: str) -> LogEntry:
+    """What is to be said about a definition that was deployed all the same."""
+    revision, at_s = workflow.revision, workflow.revision.create_s
+    return LogEntry(
+        insert_id=insert_id(at_s, f"{workflow.uid}/{revision.id}/warning/{number}"),
+        log_name=_log_name(workflow.name.project, SYSTEM_LOG),
+        timestamp_s=at_s,
+        timestamp_text=timestamp_to_text(at_s),
+        receive_s=at_s,
+        severity=Severity.WARNING,
+        json_payload=_message(f"{workflow.name}: {text}"),
+        resource=_resource(workflow.name),
+        labels={REVISION_LABEL: revision.id},
+    )
+
+
+def _message(text: str) -> dict[str, object]:
+    return {"message": _cut(text, _MESSAGE_CHARS)}
 
 
 def _system_entry(

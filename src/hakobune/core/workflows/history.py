@@ -248,6 +248,10 @@ class History:
         entry.update_s = self._now_s
         if self._is_detailed:
             entry.variables = _variables(entry)
+            self.held(entry.variables)
+
+    def held(self, variables: Mapping[str, Value]) -> None:
+        """An entry holds these from now on. For those who count."""
 
     def _shown(self, entry: _Entry) -> StepEntry:
         variables = entry.variables

@@ -17,6 +17,7 @@ _TEXT: Final = re.compile(r'"((?:[^"\\\n\r]|\\.)*+)"')
 _ESCAPE: Final = re.compile(r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))")
 _CHARACTERS: Final = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _JSON_BEGIN: Final = re.compile(r'[ \t\r\n]*(?:\{[ \t\r\n]*(?:"|\}|\Z)|\[[ \t\r\n]*(?:[{"]|\]|\Z))')
+_COMMENT_REMEDY: Final = "remove the comment: JSON has none; a definition in YAML may have them, behind '#'"
 _END_BEGIN: Final = {"}": "{", "]": "["}
 
 
@@ -94,7 +95,8 @@ class _JsonReader:
             raise self._refused(f"'{bracket}' is never closed", f"add '{closing}' at its end")
         else:
             raise self._refused(
-                f"expected ',' or '{closing}', found {self._found()}", "write a comma between two entries"
+                f"expected ',' or '{closing}', found {self._found()}",
+                _COMMENT_REMEDY if self._is_comment() else "write a comma between two entries",
             )
 
     def _close(self) -> None:
@@ -104,7 +106,8 @@ class _JsonReader:
 
     def _key(self) -> None:
         if self._peek() != '"':
-            raise self._refused(f"expected a key in double quotes, found {self._found()}", 'write "key": value')
+            remedy = _COMMENT_REMEDY if self._is_comment() else 'write "key": value'
+            raise self._refused(f"expected a key in double quotes, found {self._found()}", remedy)
         self._text_scalar()
         if self._peek() != ":":
             raise self._refused(f"expected ':' behind a key, found {self._found()}", 'write "key": value')
@@ -116,9 +119,8 @@ class _JsonReader:
             return
         literal = _LITERAL.match(self._text, self._at)
         if literal is None or self._text[literal.end() : literal.end() + 1].isalnum():
-            raise self._refused(
-                f"expected a value, found {self._found()}", "write texts in double quotes; close what is open"
-            )
+            remedy = _COMMENT_REMEDY if self._is_comment() else "write texts in double quotes; close what is open"
+            raise self._refused(f"expected a value, found {self._found()}", remedy)
         start, self._at = self._at, literal.end()
         try:
             value = resolve_plain(literal.group())
@@ -157,6 +159,9 @@ class _JsonReader:
                 f"'{escape.group()}' is no escape of JSON", "write \\\\ for a backslash, \\u0041 for a code"
             )
         return character
+
+    def _is_comment(self) -> bool:
+        return self._text.startswith(("//", "/*", "#"), self._at)
 
     def _found(self) -> str:
         character = self._peek()

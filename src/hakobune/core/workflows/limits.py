@@ -48,6 +48,7 @@ BACKLOG = 100_000
 SOURCE_NODES = 100_000  # our own: values that a source stands for once its aliases are written out; against bombs
 NESTING_DEPTH = 100  # inferred: levels of maps and lists in a source or in JSON; a bound against hostile input
 
+JSON_CONTAINERS = 200_000  # our own: lists and maps of one text; the memory of an execution has room for 175,000
 
 # What one execution may hold of the memory of the machine, whatever `--limits` says: our own bounds, about a hundred
 # times those of the service, so that one definition cannot take the whole runtime down.
@@ -80,3 +81,14 @@ NO_LIMITS = RunLimits(
     result_bytes=CEILING_BYTES,
 )
 """Of `--limits warn` and `off`: none of the service's limits, and what the machine can bear."""
+
+
+def exceeded(*, steps: int, argument_bytes: int, result_bytes: int) -> list[str]:
+    """Of a run without limits: those of the service that would have ended it, a sentence each."""
+    service = RunLimits()
+    used = (
+        ("steps were executed", steps, service.steps),
+        ("bytes were in the argument", argument_bytes, ARGUMENT_BYTES),
+        ("bytes were in the result", result_bytes, service.result_bytes),
+    )
+    return [f"{count} {what}, the limit of the service is {most}" for what, count, most in used if count > most]

@@ -12,12 +12,14 @@ from typing import Final
 
 from hakobune.core.workflows.build import check_source
 from hakobune.core.workflows.limits import Strictness
+from hakobune.core.workflows.lint_arguments import argument_findings
 from hakobune.core.workflows.lint_calls import call_findings
 from hakobune.core.workflows.lint_findings import ALL_RULES, RULES, Finding, Level, LintRule, of_problem
 from hakobune.core.workflows.lint_flow import flow_findings
 from hakobune.core.workflows.lint_limits import limit_findings
 from hakobune.core.workflows.lint_loops import loop_findings
 from hakobune.core.workflows.lint_parallel import parallel_findings
+from hakobune.core.workflows.lint_secrets import secret_findings
 from hakobune.core.workflows.lint_sites import sites
 
 __all__ = ["ALL_RULES", "RULES", "Finding", "Level", "LintRule", "lint_source"]
@@ -42,6 +44,8 @@ def lint_source(
     if program is not None:
         all_sites = sites(program)
         findings += call_findings(program, all_sites)
+        findings += argument_findings(all_sites)
+        findings += secret_findings(all_sites)
         findings += flow_findings(program, all_sites)
         findings += parallel_findings(all_sites)
         findings += loop_findings(program, all_sites)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
@@ -39,8 +38,6 @@ _EAGER: Final = frozenset(
 _SAFE_POLICY: Final = "http.default_retry_non_idempotent"
 _SAFE_PREDICATE: Final = "http.default_retry_predicate_non_idempotent"
 _IDEMPOTENCY_KEY: Final = "idempotency-key"
-_SECRET_HEADERS: Final = frozenset({"authorization", "x-api-key", "x-goog-api-key", "cookie", "proxy-authorization"})
-_SECRET_QUERY: Final = re.compile(r"[?&](?:key|api_?key|token|access_token|password|secret)=[^&]", re.IGNORECASE)
 _ERROR_KEYS: Final = frozenset({"message", "code", "tags", "body", "headers"})
 
 
@@ -53,7 +50,6 @@ def call_findings(program: Program, sites: list[Site]) -> Iterator[Finding]:
             yield from _check_retried(site, site.body)
             yield from _check_auth(site, site.body)
             yield from _check_timeout(site, site.body)
-            yield from _check_secrets(site, site.body)
         elif isinstance(site.body, Try) and site.body.handler is not None:
             yield from _check_text_error(site, site.body, site.body.handler)
 
@@ -213,23 +209,3 @@ def _check_timeout(site: Site, call: Call) -> Iterator[Finding]:
         message = f"{call.function} gives up after {limits.HTTP_TIMEOUT_S:g} seconds, as no timeout is set"
         remedy = f"set timeout to what the call may take ({limits.HTTP_TIMEOUT_S_MAX:g} seconds at most)"
         yield _found(LintRule.DEFAULT_TIMEOUT, site, call, message, remedy)
-
-
-# -- secrets ----------------------------------------------------------------------------------------------------
-
-
-def _check_secrets(site: Site, call: Call) -> Iterator[Finding]:
-    remedy = "keep it in Secret Manager and read it with googleapis.secretmanager"
-    for name, value in entries(argument(call, "headers")).items():
-        if name.lower() in _SECRET_HEADERS and isinstance(literal(value), str) and literal(value):
-            message = f"the header {name} stands in the source in clear text"
-            yield _found(LintRule.SECRET_IN_SOURCE, site, call, message, remedy)
-    url = text_prefix(argument(call, "url"))
-    if _SECRET_QUERY.search(url) or _has_password(url):
-        message = "a key or password stands in the address in clear text"
-        yield _found(LintRule.SECRET_IN_SOURCE, site, call, message, remedy)
-
-
-def _has_password(url: str) -> bool:
-    authority = url.partition("://")[2].partition("/")[0]
-    return "@" in authority and ":" in authority.partition("@")[0]

@@ -24,6 +24,7 @@ class LintRule(StrEnum):
     UNSTABLE_KEY = "unstable-key"
     RETRIED_POST = "retried-post"
     PARALLEL_RACE = "parallel-race"
+    BAD_ARGUMENT = "bad-argument"
     UNHANDLED_CALL = "unhandled-call"
     ERROR_IS_TEXT = "error-is-text"
     POLLING_COST = "polling-cost"
@@ -52,6 +53,9 @@ RULES: Final[dict[str, RuleText]] = {
     LintRule.UNSTABLE_KEY: RuleText(asks="Names, addresses and keys do not come from the clock or from dice."),
     LintRule.RETRIED_POST: RuleText(asks="A request that must not arrive twice is not retried as if it might."),
     LintRule.PARALLEL_RACE: RuleText(asks="Parallel branches do not overwrite what another one wrote."),
+    LintRule.BAD_ARGUMENT: RuleText(
+        asks="Arguments that stand in the source are taken by the library.", level=Level.ERROR
+    ),
     LintRule.UNHANDLED_CALL: RuleText(asks="A call that can fail stands in a try with except."),
     LintRule.ERROR_IS_TEXT: RuleText(asks="What is raised as text has no message, code or tags."),
     LintRule.POLLING_COST: RuleText(asks="A loop that asks again and again is worth its steps.", level=Level.NOTE),
@@ -85,6 +89,18 @@ ALL_RULES: Final[dict[str, str]] = {
     **_PARSING,
 }
 """What each rule asks for, those of deployment too: all that can be selected or ignored."""
+
+_ONLY_WARNED_OF: Final = frozenset({"hidden-function", "embedded-expression", "step-name", "unreachable-next"})
+"""Rules of deployment that refuse nothing."""
+
+
+def level_of(rule: str) -> Level:
+    """How bad a finding of a rule is where it does not say otherwise."""
+    known = RULES.get(rule)
+    if known is not None:
+        return known.level
+    return Level.WARNING if rule in _ONLY_WARNED_OF else Level.ERROR
+
 
 NEAR: Final = 0.8
 """The share of a limit from which on it is near. Our own choice."""

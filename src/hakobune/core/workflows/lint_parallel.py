@@ -1,7 +1,8 @@
 """The rule about branches that write the same thing.
 
 One entry of an `assign` is one indivisible unit: `total: ${total + n}` loses nothing. What reads in one entry and
-writes in another does, and so does what writes the same variable or element without looking.
+writes in another does, and so does what writes the same variable or element without looking, unless all write the
+same constant.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from hakobune.core.workflows.expr.walk import names_read
 from hakobune.core.workflows.lint_findings import Finding, LintRule, found
 from hakobune.core.workflows.lint_sites import Site, assigned, names_in, reached
 from hakobune.core.workflows.syntax import Constant, For, Parallel, Target, Template
+from hakobune.core.workflows.values import deep_equal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +90,10 @@ def _is_known(write: _Write) -> bool:
 def _first_race(
     site: Site, writes: Sequence[_Write], made: Mapping[str, set[str]], *, is_loop: bool
 ) -> Iterator[Finding]:
+    if _is_flag(writes):
+        return
     for write in writes:
-        if write.reads_itself or isinstance(write.value, Constant):
+        if write.reads_itself:
             continue
         who = "iterations" if is_loop else "branches"
         if write.value is not None and names_in(write.value) & made[write.target.name]:
@@ -107,6 +111,12 @@ def _first_race(
             step=write.site.step.name,
         )
         return
+
+
+def _is_flag(writes: Sequence[_Write]) -> bool:
+    """Whether all write one and the same constant, such as `failed: true`: who comes last does not matter."""
+    values = [write.value.value for write in writes if isinstance(write.value, Constant)]
+    return len(values) == len(writes) and all(deep_equal(values[0], value) for value in values[1:])
 
 
 def _made_of(name: str, inside: Sequence[Site]) -> set[str]:

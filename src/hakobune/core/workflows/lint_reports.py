@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from hakobune.core.workflows.lint_findings import ALL_RULES, RULES, Finding, Level
+from hakobune.core.workflows.lint_findings import ALL_RULES, Finding, Level, level_of
+from hakobune.core.workflows.problem_texts import marked_line, source_lines
 
 SARIF_SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _INFORMATION: Final = "https://github.com/hakobune/hakobune"
-_LINE_CHARACTERS: Final = 160
 
 _Json: TypeAlias = "dict[str, _Json] | list[_Json] | str | int"
 
@@ -30,18 +30,19 @@ class CheckedFile:
 
 def text_report(files: Sequence[CheckedFile]) -> str:
     """A paragraph for each finding: place, level, message, rule, the line, the remedy."""
-    return "".join(f"{_paragraph(file, finding)}\n" for file in files for finding in file.findings)
+    told: list[str] = []
+    for file in files:
+        lines = source_lines(file.source)
+        told += [f"{_paragraph(file, lines, finding)}\n" for finding in file.findings]
+    return "".join(told)
 
 
-def _paragraph(file: CheckedFile, finding: Finding) -> str:
+def _paragraph(file: CheckedFile, lines: Sequence[str], finding: Finding) -> str:
     position = finding.position
-    told = [f"{file.name}:{position.line}:{position.column}: {finding.level}: {finding.message} [{finding.rule}]"]
-    lines = file.source.splitlines()
-    if 0 < position.line <= len(lines):
-        line = lines[position.line - 1].replace("\t", " ")
-        start = max(0, position.column - 1 - _LINE_CHARACTERS // 2)
-        told.append(f"    {line[start : start + _LINE_CHARACTERS]}")
-        told.append("    " + " " * (position.column - 1 - start) + "^")
+    told = [
+        f"{file.name}:{position.line}:{position.column}: {finding.level}: {finding.message} [{finding.rule}]",
+        *marked_line(position, lines),
+    ]
     if finding.remedy:
         told.append(f"  {finding.remedy}")
     return "\n".join(told)
@@ -99,10 +100,8 @@ def sarif_report(files: Sequence[CheckedFile], version: str) -> str:
 
 
 def _rule(name: str) -> _Json:
-    rule = RULES.get(name)
     text = ALL_RULES.get(name, "The definition can be deployed.")
-    level = rule.level if rule is not None else Level.ERROR
-    return {"id": name, "shortDescription": {"text": text}, "defaultConfiguration": {"level": level.value}}
+    return {"id": name, "shortDescription": {"text": text}, "defaultConfiguration": {"level": level_of(name).value}}
 
 
 def _result(file: CheckedFile, finding: Finding, index: int) -> _Json:

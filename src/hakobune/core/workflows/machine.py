@@ -21,23 +21,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Final, assert_never
-from urllib.parse import urlsplit
 
 from hakobune.core.errors import CorruptJournal
 from hakobune.core.workflows.assembly import Plan
 from hakobune.core.workflows.branches import HALT, Branch, Fork, Halt, Halted, Raised, Recorder, Thread
-from hakobune.core.workflows.effects import (
-    Answer,
-    AwaitCallback,
-    CallbackRequest,
-    Done,
-    Effect,
-    HttpRequest,
-    HttpResponse,
-    NoResponse,
-    Wait,
-    WriteLog,
-)
+from hakobune.core.workflows.effects import CallbackRequest, HttpResponse
 from hakobune.core.workflows.events import (
     Answered,
     CallbackArrived,
@@ -50,34 +38,22 @@ from hakobune.core.workflows.events import (
     Stamped,
     Started,
 )
-from hakobune.core.workflows.failures import Failure, resource_limit, timeout_error, value_error
+from hakobune.core.workflows.failures import Failure, resource_limit, timeout_error
 from hakobune.core.workflows.forks import Forks
 from hakobune.core.workflows.frames import RunFrame
-from hakobune.core.workflows.limits import CEILING_BYTES, RunLimits
+from hakobune.core.workflows.limits import RunLimits
 from hakobune.core.workflows.memory import Memory
-from hakobune.core.workflows.model import CurrentStep, StackFrame, StepCounts
+from hakobune.core.workflows.model import CurrentStep, StepCounts
+from hakobune.core.workflows.open_calls import OpenCalls, is_poll
 from hakobune.core.workflows.outcomes import Cancelled, Failed, Outcome, Succeeded
-from hakobune.core.workflows.raising import describe
+from hakobune.core.workflows.raising import describe, trace
 from hakobune.core.workflows.values import measured_size, to_json, utf8_length
 from hakobune.core.workflows.world import Callback, World
 
 __all__ = ["Cancelled", "Failed", "Machine", "Outcome", "Succeeded", "resume"]
 
-# Hosts whose calls count as internal steps. Source: Workflows pricing page.
-_INTERNAL_DOMAINS: Final = (".googleapis.com", ".run.app", ".cloudfunctions.net", ".appspot.com", ".cloud.goog")
-
-# Bytes of requests and log entries under way at once, as a multiple of those of the variables that they are made of.
-# Our own: room for the bodies of all branches that can run at once, each a good part of the memory.
-_IN_FLIGHT: Final = 8
-
 _READ_NS: Final = 45  # of work for each byte of an answer, which may be JSON; measured
-
-_ANSWERS: Final[Mapping[type[Effect], tuple[type[Answer], ...]]] = {
-    HttpRequest: (HttpResponse, NoResponse),
-    Wait: (Done,),
-    WriteLog: (Done, NoResponse),
-    AwaitCallback: (Done, CallbackRequest),
-}
+_CONTAINER_NS: Final = 250  # for each list or map in it; measured
 
 
 class Machine:
@@ -85,7 +61,6 @@ class Machine:
 
     def __init__(self, plan: Plan, *, limits: RunLimits, recorder: Recorder | None = None) -> None:
         self.outcome: Outcome | None = None
-        self.waiting: dict[CallId, Command] = {}
         self._plan = plan
         self._limits = limits
         self._recorder = recorder
@@ -96,13 +71,9 @@ class Machine:
         self._is_started = False
         self._ready: deque[Branch] = deque()
         self._alive: dict[str, Branch] = {}
-        self._waiters: dict[CallId, Branch] = {}
         self._forks = Forks(limits)
-        self._commands: list[Command] = []
-        self._in_flight = 0  # bytes of the effects in `waiting`
-        self._in_flight_limit = min(_IN_FLIGHT * limits.memory_bytes, CEILING_BYTES)
+        self._calls = OpenCalls(limits, self._world.callbacks)
         self._steps = 0
-        self._external = 0
         self._last_steps: tuple[CurrentStep, ...] = ()
 
     # -- what the runtime sees ----------------------------------------------------------------------------------
@@ -130,10 +101,19 @@ class Machine:
         self._inbox.clear()
         return True
 
+    @property
+    def slice_ns(self) -> int:
+        """The work of the last slice, beside its steps."""
+        return self._meter.slice_ns
+
     def take_commands(self) -> list[Command]:
         """What is to be carried out, as far as it was not taken yet."""
-        commands, self._commands = self._commands, []
-        return commands
+        return self._calls.take_commands()
+
+    @property
+    def waiting(self) -> Mapping[CallId, Command]:
+        """What was asked for and has no answer."""
+        return self._calls.waiting
 
     @property
     def callbacks(self) -> Mapping[str, Callback]:
@@ -150,7 +130,7 @@ class Machine:
     @property
     def steps(self) -> StepCounts:
         """The steps executed so far. Source: Workflows pricing page (internal and external steps)."""
-        return StepCounts(internal=self._steps - self._external, external=self._external)
+        return StepCounts(internal=self._steps - self._calls.external, external=self._calls.external)
 
     # -- events -------------------------------------------------------------------------------------------------
 
@@ -165,9 +145,9 @@ class Machine:
             case Started():
                 self._start(event)
             case Answered():
-                self._answered(event)
+                self._wake(self._calls.answered(event))
             case CallbackArrived():
-                self._callback_arrived(event)
+                self._wake(self._calls.called_back(event))
             case CancelRequested():
                 self._end(Cancelled())
             case Expired():
@@ -200,33 +180,9 @@ class Machine:
     def _root(self) -> Branch:
         return self._alive["0"]
 
-    def _answered(self, event: Answered) -> None:
-        command = self.waiting.get(event.call)
-        if command is None:
-            return
-        if not isinstance(event.answer, _ANSWERS[type(command.effect)]):
-            raise CorruptJournal(
-                f"call {event.call} is {type(command.effect).__name__}, its answer {type(event.answer).__name__}"
-            )
-        if isinstance(command.effect, AwaitCallback):
-            self._world.callbacks[command.effect.callback].waiters.remove(event.call)
-        self._wake(event.call, event.answer)
-
-    def _callback_arrived(self, event: CallbackArrived) -> None:
-        callback = self._world.callbacks.get(event.callback)
-        if callback is None:
-            raise CorruptJournal(f"a request to callback {event.callback}, which this execution did not open")
-        if callback.waiters:
-            self._wake(callback.waiters.pop(0), event.request)
-        else:
-            callback.requests.append(event.request)
-
-    def _wake(self, call: CallId, answer: Answer) -> None:
-        self._in_flight -= _extent(self.waiting.pop(call).effect)
-        branch = self._waiters.pop(call)
-        branch.answer = answer
-        branch.halt = Halt.WAIT
-        self._ready.append(branch)
+    def _wake(self, branch: Branch | None) -> None:
+        if branch is not None:
+            self._ready.append(branch)
 
     # -- running ------------------------------------------------------------------------------------------------
 
@@ -313,19 +269,20 @@ class Machine:
             raise resource_limit(f"the result is longer than {self._limits.result_bytes} bytes")
         return result
 
-    # -- procedures and their effects ---------------------------------------------------------------------------
-
     def _drive(self, branch: Branch) -> int:
         """Let a procedure go on with its answer, to its next effect or to its end."""
         procedure = branch.procedure
         assert procedure is not None
         answer, branch.answer = branch.answer, None
-        if isinstance(answer, HttpResponse):
-            self._meter.note(len(answer.body) * _READ_NS)
+        if isinstance(answer, HttpResponse | CallbackRequest):
+            containers = answer.body.count(b"[") + answer.body.count(b"{")
+            self._meter.note(len(answer.body) * _READ_NS + containers * _CONTAINER_NS)
         while True:
             try:
                 effect = next(procedure) if answer is None else procedure.send(answer)
-                answer = self._issue(branch, effect)
+                branch.requests += 1
+                self._steps += is_poll(effect, branch.requests)
+                answer = self._calls.ask(branch, effect, self._plan.sources[branch.pc])
             except StopIteration as stop:
                 branch.procedure = None
                 branch.value = stop.value
@@ -335,43 +292,6 @@ class Machine:
                 raise
             if answer is None:
                 return HALT
-
-    def _issue(self, branch: Branch, effect: Effect) -> Answer | None:
-        """Ask for an effect under the next call id. Gives the answer where it is there already."""
-        branch.sequence += 1
-        branch.requests += 1
-        call = CallId(f"{branch.path}#{branch.sequence}")
-        if isinstance(effect, HttpRequest):
-            self._count(effect, branch.requests)
-        elif isinstance(effect, AwaitCallback):
-            callback = self._world.callbacks.get(effect.callback)
-            if callback is None:
-                raise value_error("events.await_callback: the callback is not one of this execution")
-            self._external += 1
-            if callback.requests:
-                return callback.requests.pop(0)
-            callback.waiters.append(call)
-        self._in_flight += _extent(effect)
-        if self._in_flight > self._in_flight_limit:
-            raise resource_limit(f"more than {self._in_flight_limit} bytes of requests are under way")
-        source = self._plan.sources[branch.pc]
-        command = Command(
-            call=call,
-            effect=effect,
-            step="" if source is None else source.step,
-            routine="" if source is None else source.routine,
-        )
-        self.waiting[call] = command
-        self._waiters[call] = branch
-        self._commands.append(command)
-        return None
-
-    def _count(self, request: HttpRequest, number: int) -> None:
-        """A connector's polls are steps of their own; a call to a foreign host is an external step."""
-        if request.service:
-            self._steps += number > 1
-        elif number == 1 and not _is_internal(request.url):
-            self._external += 1
 
     # -- branches -----------------------------------------------------------------------------------------------
 
@@ -432,16 +352,8 @@ class Machine:
         """An error outlives the variables that it was made of: it is bounded as a result is."""
         if measured_size(failure.value) > self._limits.result_bytes:
             failure = resource_limit(f"an error is larger than {self._limits.result_bytes} bytes")
-        return Raised(value=failure.value, trace=tuple(self._trace(branch, pc)), is_catchable=failure.is_catchable)
-
-    def _trace(self, branch: Branch, pc: int) -> Iterator[StackFrame]:
-        """One frame for each active call of a routine, innermost first."""
-        addresses = [pc, *(call.site for call in reversed(branch.calls))]
-        while branch.origin is not None:  # the step that forked stands in the same call as the branch begins in
-            branch = branch.origin.parent
-            addresses.extend(call.site for call in reversed(branch.calls))
-        sources = map(self._plan.sources.__getitem__, addresses)
-        return (source for source in sources if source is not None)
+        frames = tuple(trace(branch, pc, self._plan.sources))
+        return Raised(value=failure.value, trace=frames, is_catchable=failure.is_catchable)
 
     def _fail_at(self, branch: Branch, failure: Failure) -> None:
         self._fail(branch, self._raised(branch, branch.pc, failure))
@@ -456,17 +368,16 @@ class Machine:
         self.outcome = outcome
         if self._recorder is not None:
             self._recorder.finished()
-        for container in (self.waiting, self._waiters, self._alive):
-            container.clear()
-        for sequence in (self._ready, self._commands):
-            sequence.clear()
+        self._calls.clear()
+        self._alive.clear()
+        self._ready.clear()
 
     def _standing(self) -> tuple[CurrentStep, ...]:
         """Where each branch is that does not wait for branches of its own."""
         standing: list[CurrentStep] = []
         for branch in self._alive.values():
             if branch.fork is None:
-                frame = next(self._trace(branch, branch.pc), None)
+                frame = next(trace(branch, branch.pc, self._plan.sources), None)
                 if frame is not None:
                     standing.append(CurrentStep(routine=frame.routine, step=frame.step))
         return tuple(standing)
@@ -490,22 +401,3 @@ def resume(plan: Plan, journal: Iterable[Stamped], limits: RunLimits, recorder: 
             pass
     machine.take_commands()
     return machine
-
-
-def _extent(effect: Effect) -> int:
-    """Bytes that are held until the answer to an effect is there, about."""
-    match effect:
-        case HttpRequest():
-            return len(effect.url) + len(effect.body or b"") + sum(len(n) + len(v) for n, v in effect.headers)
-        case WriteLog():
-            return len(effect.text or "") + (0 if effect.json is None else measured_size(effect.json))
-        case Wait() | AwaitCallback():
-            return 0
-        case _:
-            assert_never(effect)
-
-
-def _is_internal(url: str) -> bool:
-    """Whether a call of this URL is an internal step."""
-    host = (urlsplit(url).hostname or "").lower()
-    return f".{host}".endswith(_INTERNAL_DOMAINS)

@@ -58,6 +58,11 @@ class Meter:
         return self.is_used_up
 
     @property
+    def slice_ns(self) -> int:
+        """The work of this slice so far."""
+        return self._slice_ns
+
+    @property
     def is_used_up(self) -> bool:
         """Whether the share of this slice is used up."""
         return self._slice_ns >= SLICE_NS

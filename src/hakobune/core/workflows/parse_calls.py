@@ -20,20 +20,32 @@ def call(reading: Reading, node: Map, main: Entry) -> Call:
     result_entry = node.entry("result")
     result = None
     if result_entry is not None:
-        text = literal_text(reading, result_entry.value, "result")
+        text = literal_text(reading, result_entry.value, "result", "write the name of a variable: result: answer")
         if text is not None:
             assert isinstance(result_entry.value, Scalar)
             result = target(reading, text, result_entry.value, "result")
-    function = literal_text(reading, main.value, "call")
+    function = literal_text(
+        reading, main.value, "call", "write the name of a function or a subworkflow: call: http.get"
+    )
     if function is not None and not _FUNCTION.fullmatch(function):
         reading.complain(
             "call",
             f"'{function}' is not the name of a function or a subworkflow",
             main.value,
-            remedy="write the name alone, such as 'http.get'; arguments go to 'args'",
+            remedy=_name_remedy(function),
         )
         function = None
     return Call(function or UNREAD_FUNCTION, reading.position_of(main.value), arguments, result)
+
+
+def _name_remedy(written: str) -> str:
+    """What to write for something that is no name of a function, but may have one in it."""
+    found = _FUNCTION.search(written)
+    if found is not None and written.startswith("${") and written == f"${{{found.group()}}}":
+        return f"write the name without '${{' and '}}': call: {found.group()}"
+    if found is not None and written.startswith(f"{found.group()}("):
+        return f"write 'call: {found.group()}', and the arguments in 'args'"
+    return "write the name alone, such as 'http.get'; arguments go to 'args'"
 
 
 def _arguments(reading: Reading, body: Map) -> Arguments:
@@ -54,7 +66,10 @@ def _arguments(reading: Reading, body: Map) -> Arguments:
                 remedy="write the name, or give 'args' as one expression that makes a map",
             )
         named = tuple((argument.key, template(reading, argument.value, "args")) for argument in node.entries)
-        return _unread(reading, node) if wrong or is_twice else Arguments(named=named, position=position)
+        if wrong or is_twice:
+            return _unread(reading, node)
+        places = tuple(reading.position_of(argument) for argument in node.entries)
+        return Arguments(named=named, position=position, places=places)
     if isinstance(node, Sequence):
         positional = tuple(template(reading, item, "args") for item in node.items)
         return _unread(reading, node) if is_twice else Arguments(positional=positional, position=position)

@@ -88,16 +88,18 @@ class StepParser:
         """The steps of a list; those that are wrong are left out and noted."""
         reading = self._reading
         if not isinstance(node, Sequence):
+            whose = owner if owner == "steps" else f"steps of {owner}"
             reading.complain(
                 "steps-shape",
-                f"{owner} must be a list of steps, it is {kind_of(node)}",
+                f"{whose} must be a list of steps, it is {kind_of(node)}",
                 node,
                 remedy="begin each step with '- name:' on a line of its own",
             )
             reading.lose(node)
             return ()
         if not node.items:
-            reading.complain("steps-shape", f"{owner} has no steps", node, remedy="write at least one step")
+            remedy = "write at least one step, beginning with '- name:'"
+            reading.complain("steps-shape", f"{owner} has no steps", node, remedy=remedy)
         outer_step = reading.step
         found: list[Step] = []
         for item in node.items:
@@ -256,7 +258,7 @@ class StepParser:
 
     def _jump(self, node: Node) -> Jump | None:
         reading = self._reading
-        text = literal_text(reading, node, "next")
+        text = literal_text(reading, node, "next", "name one step, or write 'next: end'")
         if text is None:
             return None
         if text.strip().startswith("${"):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from hakobune.core.workflows import limits
 from hakobune.core.workflows.expr.grammar import ExpressionError, parse_expression, parse_target
 from hakobune.core.workflows.gaps import unread_value
+from hakobune.core.workflows.joined_texts import joined
 from hakobune.core.workflows.protection import expression_end
 from hakobune.core.workflows.reading import Place, Reading
 from hakobune.core.workflows.scalars import key_text
 from hakobune.core.workflows.syntax import Constant, Evaluated, ListTemplate, MapTemplate, Target, Template
 from hakobune.core.workflows.tree import Entry, Map, Node, Scalar, Sequence, kind_of
 
+_SPACED: Final = re.compile(r"\$[ \t]+\{[^{}]*\}")
 _LENGTH_REMEDY: Final = "assign parts of it to variables first"
 
 
@@ -55,7 +58,7 @@ def expression(reading: Reading, node: Scalar, what: str) -> Evaluated:
             "syntax",
             f"text stands behind the '}}' that closes the expression: {_short(whole[end:])}",
             reading.tree.position_in(node, offset - 2 + end),
-            remedy="write one expression for the whole value: ${a + b}",
+            remedy=f"write one expression for the whole value: {joined(whole)}",
             what=what,
         )
         return unread_value(reading.position_of(node))
@@ -101,7 +104,7 @@ def target(reading: Reading, text: str, place: Scalar, what: str) -> Target | No
             "variable-name",
             f"'{_short(text)}' is not a variable: {error.message}",
             position,
-            remedy=error.remedy or "a name has letters, digits and '_', and does not begin with a digit",
+            remedy=error.remedy or "a name has the letters a to z, digits and '_', and does not begin with a digit",
             what=what,
         )
         reading.lose(place)
@@ -111,7 +114,7 @@ def target(reading: Reading, text: str, place: Scalar, what: str) -> Target | No
 
 def variable_name(reading: Reading, node: Node, owner: str) -> str | None:
     """The name of a variable that `owner` gives: a name and nothing else. None when it is wrong."""
-    text = literal_text(reading, node, owner)
+    text = literal_text(reading, node, owner, "write the name of a variable")
     if text is None:
         return None
     assert isinstance(node, Scalar)
@@ -130,23 +133,50 @@ def variable_name(reading: Reading, node: Node, owner: str) -> str | None:
     return found.name
 
 
-def literal_text(reading: Reading, node: Node, owner: str) -> str | None:
+def literal_text(reading: Reading, node: Node, owner: str, remedy: str = "") -> str | None:
     """The text of a scalar that is no expression and not empty (numbers and booleans: as they are written)."""
     if not isinstance(node, Scalar) or node.value is None or node.value == "":
-        reading.complain("wrong-type", f"{owner} must be a text, it is {kind_of(node)}", node)
+        kind = "empty" if isinstance(node, Scalar) and node.value == "" else kind_of(node)
+        reading.complain(
+            "wrong-type", f"{owner} must be a text, it is {kind}", node, remedy=_alone(node, owner) or remedy
+        )
         reading.lose(node)
         return None
     return key_text(node.value)
 
 
+def _alone(node: Node, owner: str) -> str:
+    """What to write for a list of one text where the text is due."""
+    if isinstance(node, Sequence) and len(node.items) == 1:
+        item = node.items[0]
+        if isinstance(item, Scalar) and item.value is not None:
+            return f"write it without brackets: {owner}: {_short(key_text(item.value))}"
+    return ""
+
+
 def warn_if_embedded(reading: Reading, text: str, place: Place) -> None:
-    """A `${` in a text that is no expression as a whole stays as it is."""
-    if "${" in text:
+    """A `${` in a text that is no expression as a whole stays as it is. So does what was meant as one, perhaps."""
+    start = text.find("${")
+    if start >= 0 and "}" not in text[start:]:
+        reading.warn(
+            "embedded-expression",
+            "'${' is never closed: the text is taken as it is",
+            place,
+            remedy="write ${…} with the '}' that closes it",
+        )
+    elif start >= 0:
         reading.warn(
             "embedded-expression",
             "'${' within a text is no expression: the text is taken as it is",
             place,
-            remedy='make the whole value one expression: ${"text " + variable}',
+            remedy=f"make the whole value one expression: {joined(text)}",
+        )
+    elif _SPACED.fullmatch(text.strip()):
+        reading.warn(
+            "embedded-expression",
+            "this is no expression, since '$' and '{' do not stand together: the text is taken as it is",
+            place,
+            remedy="write '${' without a space to make it one",
         )
 
 

@@ -19,7 +19,7 @@ _INCREMENT: Final = 1_000  # steps that are billed together
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """Prices of one day: `as_of` is its date. Dollars for 1,000 steps, and steps a month that cost nothing."""
+    """Prices, and `as_of`, the day on which they were checked. Dollars for 1,000 steps, steps a month that are free."""
 
     as_of: str
     internal_usd: float
@@ -31,7 +31,11 @@ class Prices:
 PRICES: Final = Prices(
     as_of="2026-11-25", internal_usd=0.01, internal_free=5_000, external_usd=0.025, external_free=2_000
 )
-"""The list prices in US dollars that are taken unless a table is given."""
+"""The list prices in US dollars that are taken unless a table is given.
+
+Checked on that day: the free steps, the increments and what counts as a step against a copy of the page above, the two
+prices against several public documents that repeat them (the copy had none).
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

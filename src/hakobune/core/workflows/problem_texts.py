@@ -37,10 +37,14 @@ def place_text(problem: Problem, lines: Sequence[str]) -> str:
     return "\n".join([head, *_shown(problem, lines)])
 
 
-def _shown(problem: Problem, lines: Sequence[str]) -> list[str]:
-    position = problem.position
+def marked_line(position: Position, lines: Sequence[str]) -> list[str]:
+    """The line of a position with a mark below it; nothing where there is no such line, or nothing in it."""
     line = lines[position.line - 1] if 0 < position.line <= len(lines) else ""
-    told = _marked(line, position) if line.strip() else []
+    return _marked(line, position) if line.strip() else []
+
+
+def _shown(problem: Problem, lines: Sequence[str]) -> list[str]:
+    told = marked_line(problem.position, lines)
     return [*told, f"  {problem.remedy}"] if problem.remedy else told
 
 

@@ -5,17 +5,27 @@ Source of the texts: observed `Execution.error` payloads; the rule for raised ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from hakobune.core.workflows.branches import Raised
+from hakobune.core.workflows.branches import Branch, Raised
 from hakobune.core.workflows.failures import Failure, failure
-from hakobune.core.workflows.model import ExecutionError
+from hakobune.core.workflows.model import ExecutionError, StackFrame
 from hakobune.core.workflows.values import Value, to_json, utf8_length
 
 # How much an UnhandledBranchError tells of its branches' errors. Inferred: the service says that it truncates, not
 # where; an eighth of the memory of an execution leaves room to handle the error.
 BRANCH_ERRORS_BYTES: Final = 65_536
+
+
+def trace(branch: Branch, pc: int, sources: Sequence[StackFrame | None]) -> Iterator[StackFrame]:
+    """Where a branch is that executes the op at `pc`: a frame for each active call of a routine, innermost first.
+    `sources` tells for each op which step it is of."""
+    addresses = [pc, *(call.site for call in reversed(branch.calls))]
+    while branch.origin is not None:  # the step that forked stands in the same call as the branch begins in
+        branch = branch.origin.parent
+        addresses.extend(call.site for call in reversed(branch.calls))
+    return (source for source in map(sources.__getitem__, addresses) if source is not None)
 
 
 def describe(raised: Raised) -> ExecutionError:

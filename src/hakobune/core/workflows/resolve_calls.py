@@ -81,9 +81,10 @@ class Calls:
             places = [item.position for item in call.arguments.positional]
             self._check_positional(signature, places, position, _ARGS)
             return
-        named = {name: value.position for name, value in call.arguments.named or ()}
+        names = [name for name, _ in call.arguments.named or ()]
+        named = dict(zip(names, call.arguments.places, strict=True))
         self._check_known(signature, named)
-        self._check_required(signature, named.keys(), position, _ARGS)
+        self._check_required(signature, named.keys(), position, _ARGS, is_named=True)
 
     def check_expression(self, call: CallOf, origin: Evaluated | Target, what: str, scope: Scope) -> None:
         """A call inside an expression."""
@@ -155,7 +156,7 @@ class Calls:
                 Rule.UNKNOWN_ARGUMENT,
                 f"'{signature.name}' has no argument '{name}'",
                 place,
-                remedy=f"did you mean '{near}'?" if near else f"it takes {signature.shown}",
+                remedy=f"did you mean '{near}'? it takes {signature.shown}" if near else f"it takes {signature.shown}",
                 what=_ARGS,
                 severity=Severity.WARNING if signature.name.startswith(_CONNECTOR) else Severity.ERROR,
             )
@@ -174,14 +175,16 @@ class Calls:
             )
         self._check_required(signature, signature.parameters[: len(places)], position, what)
 
-    def _check_required(self, signature: Signature, given: Collection[str], position: Position, what: str) -> None:
+    def _check_required(
+        self, signature: Signature, given: Collection[str], position: Position, what: str, *, is_named: bool = False
+    ) -> None:
         missing = [name for name in signature.parameters if name in signature.required and name not in given]
         for name in missing:
             self._findings.add(
                 Rule.MISSING_ARGUMENT,
                 f"'{signature.name}' needs the argument '{name}'",
                 position,
-                remedy=f"it takes {signature.shown}",
+                remedy=f"it takes {signature.shown}" + (f": write '{name}: …' below 'args:'" if is_named else ""),
                 what=what,
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,10 @@ from hakobune.core.workflows.yaml_source import read_yaml
 
 SOURCE_BYTES_MAX: Final = 16 * limits.SOURCE_BYTES
 """Bytes of a source when the limits are off: a bound against hostile input, of our own choice."""
+
+_WIDE_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_WIDE_REMEDY: Final = "this seems to be UTF-16: save it as UTF-8"
+_LOOKED_AT: Final = 100  # characters that tell whether every other one is a NUL, as in UTF-16
 
 _FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff\ud800-\udfff]")
 
@@ -61,12 +66,13 @@ def _decoded(source: str | bytes, strictness: Strictness) -> tuple[str, list[Pro
         raise SourceRefused(_encoding_problem(source, error)) from error
     text = text.removeprefix("\ufeff")
     if (forbidden := _FORBIDDEN.search(text)) is not None:
+        is_wide = text[:_LOOKED_AT].count("\0") * 3 >= len(text[:_LOOKED_AT])
         raise SourceRefused(
             Problem(
                 rule="encoding",
                 message=f"the source has a character that no text may have: U+{ord(forbidden.group()):04X}",
                 position=SourceText(text).position(forbidden.start()),
-                remedy="remove it, or write it as an escape in a double-quoted text",
+                remedy=_WIDE_REMEDY if is_wide else "remove it, or write it as an escape in a double-quoted text",
             )
         )
     if not text.strip():
@@ -107,12 +113,14 @@ def _encoding_problem(source: str | bytes, error: UnicodeError) -> Problem:
         rule="encoding",
         message="the source is not valid UTF-8",
         position=SourceText(before).position(len(before)),
-        remedy="save the file as UTF-8",
+        remedy=_WIDE_REMEDY if isinstance(source, bytes) and source.startswith(_WIDE_MARKS) else "save it as UTF-8",
     )
 
 
 def _read(source: SourceText, options: SourceOptions) -> tuple[Node, list[Problem]]:
     """The tree of a text that may be JSON or YAML (which JSON nearly is)."""
+    if source.text.lstrip().startswith(("//", "/*")):
+        raise SourceRefused(_comment_problem(source))
     refused_json: SourceRefused | None = None
     if source.text.lstrip()[0] in "{[":
         try:
@@ -129,6 +137,15 @@ def _read(source: SourceText, options: SourceOptions) -> tuple[Node, list[Proble
     if options.warns_plain_yaml:
         problems.extend(_plain_yaml_warning(source, span) for span in spans)
     return root, problems
+
+
+def _comment_problem(source: SourceText) -> Problem:
+    return Problem(
+        rule="yaml",
+        message="the source begins with a comment that neither YAML nor JSON has",
+        position=source.position(len(source.text) - len(source.text.lstrip())),
+        remedy="begin comments with '#', in YAML; JSON has none",
+    )
 
 
 def _plain_yaml_warning(source: SourceText, span: Span) -> Problem:

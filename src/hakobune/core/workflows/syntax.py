@@ -96,12 +96,13 @@ class Assign:
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """`args`: exactly one of the three, or none of them (no `args`)."""
+    """`args`: exactly one of the three, or none of them (no `args`). `places`: where the names of `named` stand."""
 
     named: tuple[tuple[str, Template], ...] | None = None
     positional: tuple[Template, ...] | None = None
     dynamic: Evaluated | None = None
     position: Position | None = None
+    places: tuple[Position, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

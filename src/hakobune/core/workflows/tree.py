@@ -66,8 +66,12 @@ Node: TypeAlias = Scalar | Sequence | Map
 def kind_of(node: Node) -> str:
     """What a node is, for people: "a map", "a number", "text"."""
     match node:
+        case Map(entries=()):
+            return "an empty map"
         case Map():
             return "a map"
+        case Sequence(items=()):
+            return "an empty list"
         case Sequence():
             return "a list"
         case Scalar(value=None):

@@ -6,11 +6,15 @@ Nothing here recurs into the input. Depth and number of nodes are bounded while 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from hakobune.core.workflows import limits
 from hakobune.core.workflows.positions import Problem
 from hakobune.core.workflows.scalars import key_text
 from hakobune.core.workflows.tree import Entry, Map, Node, Scalar, Sequence, SourceText
+
+# Keys of steps: who writes one of them twice wants two steps.
+_DEEDS: Final = frozenset({"assign", "call", "for", "parallel", "raise", "return", "steps", "switch", "try"})
 
 
 class SourceRefused(Exception):
@@ -122,13 +126,16 @@ class TreeBuilder:
             return
         container.repeated.append(Entry(key, node, value))
         position = self._source.position(node.start, node.end)
-        first_line = self._source.position(first.start).line
+        before = self._source.position(first.start)
+        places = f"in line {before.line} and in line {position.line}"
+        if before.line == position.line:
+            places = f"in line {before.line}, columns {before.column} and {position.column}"
         self.problems.append(
             Problem(
                 rule="duplicate-key",
-                message=f"key '{key}' stands twice in one map: in line {first_line} and in line {position.line}",
+                message=f"key '{key}' stands twice in one map: {places}",
                 position=position,
-                remedy="remove one of them, or give it another name",
+                remedy=f"remove one of them, or {'make it a step of its own' if key in _DEEDS else 'rename it'}",
             )
         )
 
@@ -163,6 +170,6 @@ class TreeBuilder:
                     rule="yaml",
                     message="a map or a list cannot be a key",
                     position=self._source.position(at),
-                    remedy="write a text as the key; quote it if it begins with '{' or '['",
+                    remedy="write a text as the key; quote it if it begins with '{' or '['; an expression is ${x}",
                 )
             )

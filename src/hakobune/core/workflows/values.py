@@ -241,13 +241,17 @@ def from_json(text: str | bytes) -> Value:
     """The value of a JSON document (bytes: in UTF-8).
 
     Integers of 64 bits stay integers, other numbers are doubles; of equal keys the last one wins; half of a surrogate
-    pair becomes U+FFFD, as Go's decoder has it. Raises Failure (ValueError).
+    pair becomes U+FFFD, as Go's decoder has it. Raises Failure (ValueError), and (ResourceLimitError) before it is read
+    where it would be so many lists and maps that no execution can hold them.
     """
     if isinstance(text, bytes):
         try:
             text = text.decode()
         except UnicodeDecodeError as error:
             raise value_error(f"invalid JSON: not UTF-8 at byte {error.start}") from error
+    containers = _brackets(text)
+    if containers > limits.JSON_CONTAINERS and text.lstrip()[:1] in ("[", "{"):
+        raise resource_limit(f"JSON text has {containers} lists and maps, the limit is {limits.JSON_CONTAINERS}")
     reader = _CAREFUL_READER if _UNUSUAL_NUMBER.search(text) else _PLAIN_READER
     try:
         value: Value = reader.decode(text)
@@ -255,14 +259,14 @@ def from_json(text: str | bytes) -> Value:
         raise value_error(f"invalid JSON: {error.msg} (line {error.lineno}, column {error.colno})") from error
     except RecursionError as error:
         raise value_error(f"invalid JSON: {_TOO_DEEP}") from error
-    if isinstance(value, list | dict) and _may_be_deep(text) and _shape(value)[0] > limits.NESTING_DEPTH:
+    if containers > limits.NESTING_DEPTH and isinstance(value, list | dict) and _shape(value)[0] > limits.NESTING_DEPTH:
         raise value_error(f"invalid JSON: {_TOO_DEEP}")
     return _whole_characters(value) if _SURROGATE.search(text) else value
 
 
-def _may_be_deep(text: str) -> bool:
-    """A quick look: without as many brackets there cannot be as many levels."""
-    return text.count("[") + text.count("{") > limits.NESTING_DEPTH
+def _brackets(text: str) -> int:
+    """A quick look: there are no more lists and maps than this, nor levels."""
+    return text.count("[") + text.count("{")
 
 
 def _whole_characters(value: Value) -> Value:
@@ -331,6 +335,7 @@ def _container_size(value: Value, at_most: int) -> int:
         text = meter.encode(value)
     except RecursionError as error:
         raise resource_limit(_TOO_DEEP) from error
-    if isinstance(value, list | dict) and _may_be_deep(text) and _shape(value)[0] > limits.NESTING_DEPTH:
+    may_be_deep = _brackets(text) > limits.NESTING_DEPTH
+    if may_be_deep and isinstance(value, list | dict) and _shape(value)[0] > limits.NESTING_DEPTH:
         raise resource_limit(_TOO_DEEP)
     return utf8_length(text) + uncounted.size

@@ -25,6 +25,14 @@ class _Mistake:
 _TAB: Final = _Mistake(
     "", "a tab stands where YAML wants spaces", "indent with spaces only; most editors can turn tabs into spaces"
 )
+_FALSE_SPACE: Final = _Mistake(
+    "", "a character that only looks like a space stands in the indentation", "indent with ordinary spaces only"
+)
+_OPEN_EXPRESSION: Final = _Mistake(
+    "",
+    "an expression is not closed",
+    "close it with '}'; the braces of a map in it need one of their own: ${{\"a\": 1}}",
+)
 _TEXT_BEHIND_QUOTE: Final = _Mistake(
     "",
     "text stands behind the quote that closes a quoted text",
@@ -123,6 +131,7 @@ _MISTAKES: Final = (
     ),
 )
 _INDENTATION: Final = re.compile(r" *\t")
+_FALSE_INDENTATION: Final = re.compile("[ \t]*[\u00a0\u2000-\u200b\u202f\u3000]")
 _BEHIND_QUOTE: Final = re.compile(r"(?:.*[:\-,\[{ ] *)?([\"']).*\1[ \t]*")
 _BLOCK_END_SIGNS: Final = ("expected key", "expected <block end>")
 
@@ -136,7 +145,12 @@ def problem_of(error: yaml.YAMLError, source: SourceText) -> Problem:
     place = source.position(min(mark.index, len(source.text)) if mark is not None else 0)
     if _INDENTATION.match(source.line(place.line)):
         return _problem(_TAB, own_words, place)
+    if _FALSE_INDENTATION.match(source.line(place.line)):
+        return _problem(_FALSE_SPACE, own_words, place)
     before = source.line(place.line)[: place.column - 1]
+    if "mapping values" in own_words and (start := before.rfind("${")) >= 0 and "}" not in before[start:]:
+        line_start = mark.index - len(before) if mark is not None else 0
+        return _problem(_OPEN_EXPRESSION, own_words, source.position(line_start + start))
     if any(sign in own_words for sign in _BLOCK_END_SIGNS) and _BEHIND_QUOTE.fullmatch(before):
         return _problem(_TEXT_BEHIND_QUOTE, own_words, place)
     for mistake in _MISTAKES:

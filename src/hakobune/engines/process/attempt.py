@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hakobune.engines.logs.writer import LaneLog
@@ -100,6 +100,7 @@ class Attempt:
         "extra_env",
         "failed_starts",
         "has_written",
+        "hidden",
         "index",
         "kill_at_s",
         "lane",
@@ -116,12 +117,21 @@ class Attempt:
         "uid_tail",
     )
 
-    def __init__(self, uid: str, index: int, number: int, extra_env: Mapping[str, str] | None, lane: Lane) -> None:
+    def __init__(
+        self,
+        uid: str,
+        index: int,
+        number: int,
+        extra_env: Mapping[str, str] | None,
+        lane: Lane,
+        hidden: Sequence[str] = (),
+    ) -> None:
         self.uid = uid
         self.uid_tail = int(uid.rpartition(".")[2])
         self.index = index
         self.number = number
         self.extra_env = encode_env(extra_env) if extra_env else None
+        self.hidden = hidden_parts(hidden) if hidden else ()
         self.lane = lane
         self.state = WAITING
         self.pid = 0
@@ -144,6 +154,8 @@ class Attempt:
         self.has_written = False
 
 
+HIDDEN_MARK = b"***"
+HIDDEN_MIN_BYTES = 4
 _PIECE_BYTES = 64 * 1024  # longer lines go to the log in pieces of this
 _DRAIN_READS_MAX = 1024  # of 64 KiB; no pipe holds more than the 1 MiB of fs.pipe-max-size, unless root says so
 
@@ -207,6 +219,8 @@ class OutputPipe:
 
     def _append(self, line: bytes, *, is_partial: bool) -> None:
         attempt = self._attempt
+        for part in attempt.hidden:
+            line = line.replace(part, HIDDEN_MARK)
         at_s = time.time()
         log = attempt.lane.log
         while len(line) > _PIECE_BYTES:
@@ -216,6 +230,13 @@ class OutputPipe:
         self._is_mid_line = is_partial
         attempt.has_written = True
         self._touched.add(attempt.lane)
+
+
+def hidden_parts(texts: Sequence[str]) -> tuple[bytes, ...]:
+    """What is looked for in lines of output: texts, or their lines where they have several, the longest first. Shorter
+    ones than `HIDDEN_MIN_BYTES` are left: they would be found in everything."""
+    parts = {part.strip() for text in texts for part in encode_text(text).splitlines()}
+    return tuple(sorted((part for part in parts if len(part) >= HIDDEN_MIN_BYTES), key=len, reverse=True))
 
 
 def encode_env(env: Mapping[str, str]) -> dict[bytes, bytes]:

@@ -204,7 +204,8 @@ class Server:
                 return False
             lane = Lane(definition, self._logs_folder, self._runtime_mark)
             self._hands.lanes.add(lane)
-        self._hands.accept(lane, [Attempt(uid, index, number, env, lane) for uid, index, number, env in wanted])
+        accepted = [Attempt(uid, index, number, env, lane, hidden) for uid, index, number, env, *hidden in wanted]
+        self._hands.accept(lane, accepted)
         return True
 
     def _slots(self, slots: list[list[Any]]) -> None:

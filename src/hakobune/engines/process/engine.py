@@ -92,7 +92,10 @@ class ProcessEngine:
     async def start(self, lane: Lane, attempts: Sequence[Attempt]) -> None:
         """Hand attempts over. Raises Unavailable."""
         connection = self._connected()
-        values = [[attempt.uid, attempt.index, attempt.number, dict(attempt.env) or None] for attempt in attempts]
+        values = [
+            [attempt.uid, attempt.index, attempt.number, dict(attempt.env) or None, *attempt.hidden]
+            for attempt in attempts
+        ]
         if lane.uid not in connection.lanes:
             connection.define(lane)
         while not await connection.ask(wireformat.START, lane.uid, values):

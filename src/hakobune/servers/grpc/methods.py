@@ -1,6 +1,7 @@
 """The methods of the gRPC port: each is a REST call of ours, as https://google.aip.dev/127 writes it.
 
-`path` holds fields of the request in braces, with the form that their value must have. `body` names the field that
+`path` holds fields of the request in braces, with the form that their value must have; `*` stands for one segment,
+`**` at the end for one and more. `body` names the field that
 becomes the body ("*": all that the path does not hold); what is left becomes the query.
 """
 
@@ -51,6 +52,36 @@ def _workflows(version: str) -> Iterator[tuple[str, Method]]:
         request = f"{package}.{name}Request"
         method = Method(request=request, response=response, verb=verb, path=base + path, body=body)
         yield f"/{package}.Workflows/{name}", method
+
+
+def _run() -> Iterator[tuple[str, Method]]:
+    package = "google.cloud.run.v2"
+    job, execution = f"{_LOCATION}/jobs/*", f"{_LOCATION}/jobs/*/executions/*"
+    table = [
+        ("Jobs", "CreateJob", _OPERATION, "POST", f"{{parent={_LOCATION}}}/jobs", "job"),
+        ("Jobs", "GetJob", f"{package}.Job", "GET", f"{{name={job}}}", ""),
+        ("Jobs", "ListJobs", f"{package}.ListJobsResponse", "GET", f"{{parent={_LOCATION}}}/jobs", ""),
+        ("Jobs", "UpdateJob", _OPERATION, "PATCH", f"{{job.name={job}}}", "job"),
+        ("Jobs", "DeleteJob", _OPERATION, "DELETE", f"{{name={job}}}", ""),
+        ("Jobs", "RunJob", _OPERATION, "POST", f"{{name={job}}}:run", "*"),
+        ("Executions", "GetExecution", f"{package}.Execution", "GET", f"{{name={execution}}}", ""),
+        (
+            "Executions",
+            "ListExecutions",
+            f"{package}.ListExecutionsResponse",
+            "GET",
+            f"{{parent={job}}}/executions",
+            "",
+        ),
+        ("Executions", "DeleteExecution", _OPERATION, "DELETE", f"{{name={execution}}}", ""),
+        ("Executions", "CancelExecution", _OPERATION, "POST", f"{{name={execution}}}:cancel", "*"),
+        ("Tasks", "GetTask", f"{package}.Task", "GET", f"{{name={execution}/tasks/*}}", ""),
+        ("Tasks", "ListTasks", f"{package}.ListTasksResponse", "GET", f"{{parent={execution}}}/tasks", ""),
+    ]
+    for service, name, response, verb, path, body in table:
+        method = Method(request=f"{package}.{name}Request", response=response, verb=verb, path=f"/v2/{path}", body=body)
+        yield f"/{package}.{service}/{name}", method
+    yield from _policies(f"/{package}.Jobs", job)
 
 
 def _executions(version: str) -> Iterator[tuple[str, Method]]:
@@ -110,9 +141,109 @@ def _locations() -> Iterator[tuple[str, Method]]:
     )
 
 
-def _policies() -> Iterator[tuple[str, Method]]:
+def _secrets() -> Iterator[tuple[str, Method]]:
+    package = "google.cloud.secretmanager.v1"
+    service = f"/{package}.SecretManagerService"
+    secret, version = "projects/*/secrets/*", "projects/*/secrets/*/versions/*"
+    table = [
+        ("ListSecrets", "ListSecretsResponse", "GET", "{parent=projects/*}/secrets", ""),
+        ("CreateSecret", "Secret", "POST", "{parent=projects/*}/secrets", "secret"),
+        ("AddSecretVersion", "SecretVersion", "POST", f"{{parent={secret}}}:addVersion", "*"),
+        ("GetSecret", "Secret", "GET", f"{{name={secret}}}", ""),
+        ("UpdateSecret", "Secret", "PATCH", f"{{secret.name={secret}}}", "secret"),
+        ("DeleteSecret", "", "DELETE", f"{{name={secret}}}", ""),
+        ("ListSecretVersions", "ListSecretVersionsResponse", "GET", f"{{parent={secret}}}/versions", ""),
+        ("GetSecretVersion", "SecretVersion", "GET", f"{{name={version}}}", ""),
+        ("AccessSecretVersion", "AccessSecretVersionResponse", "GET", f"{{name={version}}}:access", ""),
+        ("DisableSecretVersion", "SecretVersion", "POST", f"{{name={version}}}:disable", "*"),
+        ("EnableSecretVersion", "SecretVersion", "POST", f"{{name={version}}}:enable", "*"),
+        ("DestroySecretVersion", "SecretVersion", "POST", f"{{name={version}}}:destroy", "*"),
+    ]
+    for name, response, verb, path, body in table:
+        method = Method(
+            request=f"{package}.{name}Request",
+            response=f"{package}.{response}" if response else _EMPTY,
+            verb=verb,
+            path=f"/v1/{path}",
+            body=body,
+        )
+        yield f"{service}/{name}", method
+    yield from _policies(service, secret)
+
+
+def _iam_credentials() -> Iterator[tuple[str, Method]]:
+    package = "google.iam.credentials.v1"
+    for name in ("GenerateAccessToken", "GenerateIdToken", "SignBlob", "SignJwt"):
+        method = Method(
+            request=f"{package}.{name}Request",
+            response=f"{package}.{name}Response",
+            verb="POST",
+            path=f"/v1/{{name=projects/*/serviceAccounts/*}}:{name[0].lower()}{name[1:]}",
+            body="*",
+        )
+        yield f"/{package}.IAMCredentials/{name}", method
+
+
+def _pubsub() -> Iterator[tuple[str, Method]]:
+    """All methods of Pub/Sub but those of `pubsub`, which messages pass through."""
+    package = "google.pubsub.v1"
+    project, schema = "{project=projects/*}", "{name=projects/*/schemas/*}"
+    topic, subscription = "{topic=projects/*/topics/*}", "{subscription=projects/*/subscriptions/*}"
+    snapshot, parent = "{snapshot=projects/*/snapshots/*}", "{parent=projects/*}/schemas"
+    table = [
+        ("Publisher", "CreateTopic", "Topic", "PUT", "{name=projects/*/topics/*}", "*"),
+        ("Publisher", "UpdateTopic", "Topic", "PATCH", "{topic.name=projects/*/topics/*}", "*"),
+        ("Publisher", "GetTopic", "Topic", "GET", topic, ""),
+        ("Publisher", "ListTopics", "ListTopicsResponse", "GET", f"{project}/topics", ""),
+        ("Publisher", "ListTopicSubscriptions", "ListTopicSubscriptionsResponse", "GET", f"{topic}/subscriptions", ""),
+        ("Publisher", "ListTopicSnapshots", "ListTopicSnapshotsResponse", "GET", f"{topic}/snapshots", ""),
+        ("Publisher", "DeleteTopic", "", "DELETE", topic, ""),
+        ("Publisher", "DetachSubscription", "DetachSubscriptionResponse", "POST", f"{subscription}:detach", ""),
+        ("Subscriber", "CreateSubscription", "Subscription", "PUT", "{name=projects/*/subscriptions/*}", "*"),
+        ("Subscriber", "GetSubscription", "Subscription", "GET", subscription, ""),
+        (
+            "Subscriber",
+            "UpdateSubscription",
+            "Subscription",
+            "PATCH",
+            "{subscription.name=projects/*/subscriptions/*}",
+            "*",
+        ),
+        ("Subscriber", "ListSubscriptions", "ListSubscriptionsResponse", "GET", f"{project}/subscriptions", ""),
+        ("Subscriber", "DeleteSubscription", "", "DELETE", subscription, ""),
+        ("Subscriber", "ModifyPushConfig", "", "POST", f"{subscription}:modifyPushConfig", "*"),
+        ("Subscriber", "GetSnapshot", "Snapshot", "GET", snapshot, ""),
+        ("Subscriber", "ListSnapshots", "ListSnapshotsResponse", "GET", f"{project}/snapshots", ""),
+        ("Subscriber", "CreateSnapshot", "Snapshot", "PUT", "{name=projects/*/snapshots/*}", "*"),
+        ("Subscriber", "UpdateSnapshot", "Snapshot", "PATCH", "{snapshot.name=projects/*/snapshots/*}", "*"),
+        ("Subscriber", "DeleteSnapshot", "", "DELETE", snapshot, ""),
+        ("Subscriber", "Seek", "SeekResponse", "POST", f"{subscription}:seek", "*"),
+        ("SchemaService", "CreateSchema", "Schema", "POST", parent, "schema"),
+        ("SchemaService", "GetSchema", "Schema", "GET", schema, ""),
+        ("SchemaService", "ListSchemas", "ListSchemasResponse", "GET", parent, ""),
+        ("SchemaService", "ListSchemaRevisions", "ListSchemaRevisionsResponse", "GET", f"{schema}:listRevisions", ""),
+        ("SchemaService", "CommitSchema", "Schema", "POST", f"{schema}:commit", "*"),
+        ("SchemaService", "RollbackSchema", "Schema", "POST", f"{schema}:rollback", "*"),
+        ("SchemaService", "DeleteSchemaRevision", "Schema", "DELETE", f"{schema}:deleteRevision", ""),
+        ("SchemaService", "DeleteSchema", "", "DELETE", schema, ""),
+        ("SchemaService", "ValidateSchema", "ValidateSchemaResponse", "POST", f"{parent}:validate", "*"),
+        ("SchemaService", "ValidateMessage", "ValidateMessageResponse", "POST", f"{parent}:validateMessage", "*"),
+    ]
+    made = {"CreateTopic": "Topic", "CreateSubscription": "Subscription"}  # what is sent is the resource itself
+    for service, name, response, verb, path, body in table:
+        method = Method(
+            request=f"{package}.{made.get(name, f'{name}Request')}",
+            response=f"{package}.{response}" if response else _EMPTY,
+            verb=verb,
+            path=f"/v1/{path}",
+            body=body,
+        )
+        yield f"/{package}.{service}/{name}", method
+
+
+def _policies(service: str = "/google.iam.v1.IAMPolicy", resource: str = "projects/**") -> Iterator[tuple[str, Method]]:
+    """The three methods of policies, of one kind of resource or of all: REST has them under the resource's name."""
     package = "google.iam.v1"
-    resource = f"/v1/{{resource={_LOCATION}/*/*}}"
     table = [
         ("SetIamPolicy", "Policy", "POST", "*"),
         ("GetIamPolicy", "Policy", "GET", ""),
@@ -123,10 +254,10 @@ def _policies() -> Iterator[tuple[str, Method]]:
             request=f"{package}.{name}Request",
             response=f"{package}.{response}",
             verb=verb,
-            path=f"{resource}:{name[0].lower()}{name[1:]}",
+            path=f"/v1/{{resource={resource}}}:{name[0].lower()}{name[1:]}",
             body=body,
         )
-        yield f"/{package}.IAMPolicy/{name}", method
+        yield f"{service}/{name}", method
 
 
 METHODS: Mapping[str, Method] = dict(
@@ -135,8 +266,12 @@ METHODS: Mapping[str, Method] = dict(
         *_workflows("v1beta"),
         *_executions("v1"),
         *_executions("v1beta"),
+        *_run(),
         *_operations(),
         *_locations(),
         *_policies(),
+        *_secrets(),
+        *_iam_credentials(),
+        *_pubsub(),
     ]
 )

@@ -14,17 +14,27 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup, TaskStatus
 
+from hakobune.servers.front import FrontDoor
 from hakobune.servers.http.router import Handler
 from hakobune.servers.ports import listening
-from hakobune.wire.codec import BODY_MAX_BYTES
 
 if TYPE_CHECKING:
     import grpc
     import grpc.aio
 
+    from hakobune.servers.grpc.pubsub import PubsubCalls
+
 _log = logging.getLogger("hakobune.grpc")
 
 
+_OPTIONS = (
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", 20_000_000),  # a publish of 10 MB, and what is around it
+    # Clients of Pub/Sub ask every 30 s whether we live, also without calls: the default takes that for an attack.
+    ("grpc.http2.min_ping_interval_without_data_ms", 20_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
 _EXTRA = ("grpc.aio", "google.protobuf.json_format", "google.longrunning.operations_pb2")
 
 
@@ -48,10 +58,13 @@ def _is_worth_a_line(record: logging.LogRecord) -> bool:
 
 
 class GrpcServer:
-    """The port, when grpcio is installed. `handle` answers the REST call that a gRPC call means, and never raises."""
+    """The port, when grpcio is installed. `handle` answers the REST call that a gRPC call means, and never raises;
+    calls that mean none get past the checks of `front`."""
 
-    def __init__(self, handle: Handler) -> None:
+    def __init__(self, front: FrontDoor, handle: Handler) -> None:
+        self._front = front
         self._handle = handle
+        self._pubsub: PubsubCalls | None = None
         self._server: grpc.aio.Server | None = None
         self._group: TaskGroup | None = None
 
@@ -71,12 +84,16 @@ class GrpcServer:
             return False
         import grpc.aio
 
+        from hakobune.servers.grpc.calls import Calls
         from hakobune.servers.grpc.missing import MissingServices
+        from hakobune.servers.grpc.pubsub import PubsubCalls
         from hakobune.servers.grpc.services import Services
 
+        calls = Calls(self._group)
+        self._pubsub = PubsubCalls(self._front, calls)
         server = grpc.aio.server(
-            handlers=[Services(self._handle, self._group), MissingServices()],
-            options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", BODY_MAX_BYTES)],
+            handlers=[self._pubsub, Services(self._handle, calls), MissingServices()],
+            options=_OPTIONS,
         )
         logging.getLogger("grpc._cython.cygrpc").addFilter(_is_worth_a_line)
         # Taken for an instant by a socket of our own: gRPC has no patience, and writes its refusals to stderr itself.
@@ -90,6 +107,8 @@ class GrpcServer:
         return True
 
     async def stop(self, grace_s: float) -> None:
-        """Let calls in work end within the grace."""
+        """End the streams, and let calls in work end within the grace."""
+        if self._pubsub is not None:
+            self._pubsub.stop()
         if self._server is not None:
             await self._server.stop(grace_s)

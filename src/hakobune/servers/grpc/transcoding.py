@@ -27,7 +27,7 @@ _STATUS = "google.rpc.Status"
 # A status travels in the headers of the answer, of which clients take 8 KiB by default, percent-encoded.
 # Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md, GRPC_ARG_MAX_METADATA_SIZE.
 _MESSAGE_MAX_BYTES = 1_500
-_DETAILS_MAX_BYTES = 2_048
+_DETAILS_MAX_BYTES = 4_096
 _HEADERS = frozenset({"authorization", "idempotency-key"})
 
 
@@ -72,6 +72,8 @@ def _resource(tree: Json, path: str, pattern: str) -> str:
         tree = cast("Json", inner) if isinstance(inner, dict) else {}
     text = str(tree.get(_camel(last), ""))
     segments, wanted = text.split("/"), pattern.split("/")
+    if wanted[-1] == "**":
+        wanted[-1:] = ["*"] * max(1, len(segments) - len(wanted) + 1)
     is_like = len(segments) == len(wanted) and all(
         segment == part or (part == "*" and segment != "") for segment, part in zip(segments, wanted, strict=True)
     )
@@ -138,10 +140,25 @@ def status_of(response: Response) -> tuple[Code, str, bytes]:
     tree = {"code": code.value, "message": text, "details": details}
     json_format.ParseDict(tree, status, descriptor_pool=pool())
     content = status.SerializeToString()
-    if len(content) > _DETAILS_MAX_BYTES:
-        status.ClearField("details")
+    while len(content) > _DETAILS_MAX_BYTES:
+        if not _halved(cast("list[Json]", details)):
+            tree["details"] = []
+        status = message_class(_STATUS)()
+        json_format.ParseDict(tree, status, descriptor_pool=pool())
         content = status.SerializeToString()
     return code, text, content
+
+
+def _halved(details: list[Json]) -> bool:
+    """Leave out half of the metadata: the first ack ids that were refused, say, are better than none."""
+    found = False
+    for detail in details:
+        metadata = cast("Json", detail.get("metadata", {}))
+        names = list(metadata)
+        for name in names[len(names) // 2 :] if len(names) > 1 else ():
+            del metadata[name]
+            found = True
+    return found
 
 
 def _cut(text: str) -> str:

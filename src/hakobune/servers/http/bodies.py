@@ -10,8 +10,8 @@ import anyio
 
 from hakobune.servers.http.messages import BodyCut
 
-HIGH_BYTES = 1024 * 1024  # stop reading from the socket above this
-LOW_BYTES = 256 * 1024  # and go on below this
+HIGH_BYTES = 2 * 1024 * 1024  # stop reading from the socket above this
+LOW_BYTES = 1024 * 1024  # and go on below this
 
 
 class Source(Protocol):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import ssl
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -89,6 +91,8 @@ class Request:
     account: str = ""  # who asks, by the authentication
     region: str | None = None  # in front of the host, as gcloud names a region
     peer: str = ""  # the address it came from; "" from inside the house
+    is_tls: bool = False  # it came over TLS
+    is_xml: bool = False  # it is one of Cloud Storage's XML API, and so are its errors
 
     def query_fields(self) -> dict[str, str]:
         """The query's fields; the last of a repeated name wins. Raises InvalidArgument."""
@@ -154,15 +158,44 @@ def _unpacked(packed: bytes, limit_bytes: int) -> bytes:
     return content
 
 
+class Held(Protocol):
+    """What an answer holds on to until it is sent or given up."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRegion:
+    """`size_bytes` bytes of an open file, from `offset` on. The file's own position counts for nothing."""
+
+    file: io.FileIO
+    offset: int
+    size_bytes: int
+
+    def after(self, sent_bytes: int) -> FileRegion:
+        """What is left of it."""
+        return FileRegion(file=self.file, offset=self.offset + sent_bytes, size_bytes=self.size_bytes - sent_bytes)
+
+
 @dataclass(slots=True, kw_only=True)
 class Response:
-    """One answer: `content`, or a `stream` of chunks of unknown length."""
+    """One answer: `content`, or a `stream` of chunks of unknown length, or a region of a `file`. Whoever sends it, or
+    throws it away, calls `close` in every case."""
 
     status: int = 200
     headers: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     content: bytes = b""
     stream: AsyncGenerator[bytes, None] | None = None
+    file: FileRegion | None = None
+    held: Held | None = None  # what `content`, `stream` or `file` come from
     closes: bool = False  # the connection ends after it
+    tls: ssl.SSLContext | None = None  # the answer to CONNECT: what follows on this connection is TLS, and ends here
+
+    def close(self) -> None:
+        """Give back what the answer holds. A second call does nothing."""
+        held, self.held = self.held, None
+        if held is not None:
+            held.close()
 
 
 JSON_TYPE = ("Content-Type", "application/json; charset=UTF-8")

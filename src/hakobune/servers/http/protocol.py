@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import ssl
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
@@ -17,9 +19,11 @@ from typing import Protocol, cast
 import anyio
 import httptools
 
+from hakobune.core.errors import Unavailable
 from hakobune.servers.http.bodies import StreamBody
+from hakobune.servers.http.files import FileCopier, pieces, unsent_bytes
 from hakobune.servers.http.heads import HEAD_MAX_BYTES, NO_CONTENT, Refusal, RequestHead, response_head
-from hakobune.servers.http.messages import Request, Response, refusal_response
+from hakobune.servers.http.messages import FileRegion, Request, Response, refusal_response
 
 # Bounds of ours. No client library that we serve pipelines or is silent for so long.
 PIPELINE_MAX = 64  # requests that may wait behind the one in work
@@ -29,6 +33,7 @@ STALL_TIMEOUT_S = 60.0  # without a byte of the body that we wait for, or of the
 HALF_CLOSED_TIMEOUT_S = 5.0  # for the answer to a peer that sends no more: it may be gone altogether
 _DRAIN_MAX_BYTES = 64 * 1024  # the rest of a body that is waited for, so that the connection can go on
 _DRAIN_S = 1.0
+_FILE_INLINE_BYTES = 32 * 1024  # a smaller region goes with the head
 _LINGER_S = 2.0  # after an answer that came before the body was read: a reset would take the answer with it
 
 _log = logging.getLogger("hakobune.http")
@@ -47,18 +52,26 @@ class Serving(Protocol):
     def closed(self, connection: HttpConnection) -> None: ...
 
     def start(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Run in the server's task group."""
+        """Run in the server's task group. Raises Unavailable: it has ended."""
         ...
 
     async def handle(self, request: Request) -> Response:
         """Never raises but for cancellation."""
         ...
 
+    def farewell(self) -> Response:
+        """What a request is told that nobody answers any more."""
+        ...
+
+    async def secure(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
+        """Go on with a connection over TLS, as its server. Raises OSError."""
+        ...
+
 
 class _Exchange:
     """A request and what its answer must respect. One with an `answer` was refused and has no handler."""
 
-    __slots__ = ("answer", "body", "is_http10", "keeps_alive", "request", "scope")
+    __slots__ = ("answer", "body", "is_http10", "keeps_alive", "request", "scope", "tls")
 
     def __init__(
         self, request: Request, body: StreamBody, *, keeps_alive: bool, is_http10: bool, answer: Response | None = None
@@ -69,6 +82,7 @@ class _Exchange:
         self.is_http10 = is_http10
         self.answer = answer
         self.scope = anyio.CancelScope()
+        self.tls: ssl.SSLContext | None = None  # what follows the answer
 
 
 class HttpConnection(asyncio.Protocol):
@@ -99,6 +113,9 @@ class HttpConnection(asyncio.Protocol):
         self._taken_s = 0.0  # when the peer last took something
         self._writes = 0
         self._unsent = (0, 0)
+        self._is_tls = False
+        self._copier = FileCopier(self._loop)
+        self._is_given_up = False  # the connection ends as soon as the copy has
 
     # -- asyncio.Protocol ---------------------------------------------------------------------------------------
 
@@ -106,7 +123,9 @@ class HttpConnection(asyncio.Protocol):
         """A peer has connected."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        transport.set_write_buffer_limits(high=0)  # `drained` means: all is with the kernel
+        self._is_tls = transport.get_extra_info("sslcontext") is not None
+        # `drained` means: all is with the kernel. (asyncio's TLS takes 0 for a limit that nothing is ever below.)
+        transport.set_write_buffer_limits(high=1 if self._is_tls else 0, low=0)
         address = cast("tuple[str, int] | None", transport.get_extra_info("peername"))  # None: it is gone already
         self._peer = address[0] if address else "unknown"
         self._server.opened(self)
@@ -221,6 +240,7 @@ class HttpConnection(asyncio.Protocol):
             body=body,
             slot=self._server.slot,
             peer=self._peer,
+            is_tls=self._is_tls,
         )
         exchange = _Exchange(request, body, keeps_alive=head.keeps_alive(version), is_http10=version == "1.0")
         self._incoming = exchange
@@ -258,23 +278,66 @@ class HttpConnection(asyncio.Protocol):
 
     def _begin(self, exchange: _Exchange) -> None:
         self._active = exchange
-        self._server.start(lambda: self._serve(exchange))
+        try:
+            self._server.start(lambda: self._serve(exchange))
+        except Unavailable:
+            self._say_farewell(exchange)
 
     async def _serve(self, exchange: _Exchange) -> None:
-        with exchange.scope:
-            await self._answer(exchange)
+        writes = self._writes
+        try:
+            with exchange.scope:
+                await self._answer(exchange)
+        except anyio.get_cancelled_exc_class():
+            if self._writes == writes:
+                self._say_farewell(exchange)
+            raise
         self._active = None
         self._heard_s = self._loop.time()
         if exchange.scope.cancel_called:
             self.abort()
+        elif exchange.tls is not None:
+            await self._secure(exchange.tls)
+            return
         elif not exchange.keeps_alive or (self._has_ended and not self._pending):
             self._hang_up(exchange)
         elif self._pending:
             self._begin(self._pending.popleft())
         self.steer_reading()
 
+    def _say_farewell(self, exchange: _Exchange) -> None:
+        """The server ends before this request was answered. There is no time to wait for anything."""
+        response = self._server.farewell()
+        head = response_head(response, keeps_alive=False, is_chunked=False)
+        self.write(head if exchange.request.method == "HEAD" else head + response.content)
+        self._is_deaf = True
+        if self._transport is not None:
+            self._transport.close()
+
+    async def _secure(self, context: ssl.SSLContext) -> None:
+        """The peer has asked for one of our own hosts: it speaks TLS from now on, with another protocol of ours."""
+        transport, self._transport = self._transport, None
+        self._server.closed(self)
+        if transport is None or transport.is_closing():
+            return
+        try:
+            await self._server.secure(transport, context)
+        except (OSError, EOFError) as error:  # ssl.SSLError is one: the peer does not trust us, or is no TLS client
+            _log.debug("no TLS with %s: %s", self._peer, error)
+
     async def _answer(self, exchange: _Exchange) -> None:
         response = exchange.answer or await self._server.handle(exchange.request)
+        try:
+            await self._send(exchange, response)
+        finally:
+            response.close()
+
+    async def _send(self, exchange: _Exchange, response: Response) -> None:
+        if response.tls is not None:
+            exchange.tls = response.tls
+            self.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            await self._drained.wait()
+            return
         await self._drain_body(exchange.body)
         if response.closes or self._server.is_stopping or not exchange.body.is_complete:
             exchange.keeps_alive = False
@@ -283,7 +346,9 @@ class HttpConnection(asyncio.Protocol):
             exchange.keeps_alive = False
         has_content = exchange.request.method != "HEAD" and response.status not in NO_CONTENT
         head = response_head(response, keeps_alive=exchange.keeps_alive, is_chunked=is_chunked)
-        if response.stream is None:
+        if response.file is not None and has_content:
+            await self._send_file(exchange, response.file, head)
+        elif response.stream is None:
             self.write(head + response.content if has_content else head)
         else:
             self.write(head)
@@ -318,6 +383,47 @@ class HttpConnection(asyncio.Protocol):
         if is_chunked:
             self.write(b"0\r\n\r\n")
 
+    async def _send_file(self, exchange: _Exchange, region: FileRegion, head: bytes) -> None:
+        """Head and region. When not all of it can be sent, the connection is cut: the head has said otherwise."""
+        if region.size_bytes <= _FILE_INLINE_BYTES:
+            content = os.pread(region.file.fileno(), region.size_bytes, region.offset)
+            self.write(head + content)
+            is_whole = len(content) == region.size_bytes
+        else:
+            self.write(head)
+            await self._drained.wait()
+            try:
+                is_whole = await self._send_region(region)
+            except ConnectionError:  # the peer has hung up
+                exchange.scope.cancel()
+                return
+        if not is_whole:
+            _log.error("%s %s: the file ends early", exchange.request.method, exchange.request.target[:200])
+            exchange.scope.cancel()
+
+    async def _send_region(self, region: FileRegion) -> bool:
+        """Whether all was sent. Raises ConnectionError."""
+        if self._is_tls:
+            async with aclosing(pieces(region)) as found:
+                async for piece in found:
+                    self.write(piece)
+                    await self._drained.wait()
+                    region = region.after(len(piece))
+            return not region.size_bytes
+        try:
+            while region.size_bytes:
+                if self._transport is None or self._transport.is_closing():
+                    raise ConnectionAbortedError
+                sent = await self._copier.copy(self._transport, region)
+                if not sent:
+                    return False
+                self._writes += 1
+                region = region.after(sent)
+        finally:
+            if self._is_given_up:
+                self.abort()
+        return True
+
     def _refuse(self, refusal: Refusal) -> None:
         """Answer a request that cannot be served once those before it are answered, and hang up."""
         self._is_deaf = True
@@ -340,7 +446,7 @@ class HttpConnection(asyncio.Protocol):
         self._is_deaf = True
         if self._transport is None or self._transport.is_closing():
             return
-        if exchange.body.is_complete or self._has_ended:
+        if exchange.body.is_complete or self._has_ended or not self._transport.can_write_eof():  # TLS cannot
             self._transport.close()
             return
         try:
@@ -384,11 +490,19 @@ class HttpConnection(asyncio.Protocol):
 
     def _is_stuck(self, now_s: float) -> bool:
         """The peer takes nothing of the answer."""
-        waiting = 0 if self._transport is None else self._transport.get_write_buffer_size()
+        waiting = self._waiting_bytes()
         if not waiting or self._unsent != (self._writes, waiting):
             self._unsent = (self._writes, waiting)
             self._taken_s = now_s
         return now_s - self._taken_s > STALL_TIMEOUT_S
+
+    def _waiting_bytes(self) -> int:
+        """What waits for the peer: here, or while the kernel copies a file, with the kernel."""
+        if self._transport is None:
+            return 0
+        if not self._copier.is_under_way:
+            return self._transport.get_write_buffer_size()
+        return unsent_bytes(self._transport)
 
     def _is_silent(self, now_s: float) -> bool:
         """The peer sends nothing of what we wait for."""
@@ -400,6 +514,10 @@ class HttpConnection(asyncio.Protocol):
         return silent_s > STALL_TIMEOUT_S and self._is_reading and self._active.body.is_waited_for
 
     def abort(self) -> None:
-        """Hang up at once."""
-        if self._transport is not None:
+        """Hang up at once. While the kernel copies a file, the copy is given up first: the socket must not be closed
+        under it."""
+        if self._copier.is_under_way and self._active is not None:
+            self._is_given_up = True
+            self._active.scope.cancel()
+        elif self._transport is not None:
             self._transport.abort()

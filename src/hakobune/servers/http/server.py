@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+import ssl
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
@@ -13,10 +15,12 @@ from anyio.abc import TaskGroup, TaskStatus
 from hakobune.core.errors import HakobuneError, Unavailable
 from hakobune.servers.http.messages import Request, Response
 from hakobune.servers.http.protocol import HttpConnection
+from hakobune.servers.http.secured import Secured
 from hakobune.servers.ports import PATIENT_TRIES, listening
 
 _log = logging.getLogger("hakobune.http")
 _BACKLOG = 4096
+_HANDSHAKE_S = 10.0  # ours: for a TLS handshake
 _SWEEP_S = 2.0
 _CONNECTIONS_MAX = 16_384  # ours: an idle one costs about 4 KB
 _FILES_KEPT = 512  # descriptors that the rest of the house needs
@@ -48,6 +52,22 @@ class _Listener:
     async def handle(self, request: Request) -> Response:
         return await self._server.handle(request)
 
+    def farewell(self) -> Response:
+        return self._server.farewell()
+
+    @property
+    def grpc_address(self) -> tuple[str, int] | None:
+        return self._server.grpc_address
+
+    async def secure(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
+        protocol = Secured(self)
+        loop = asyncio.get_running_loop()
+        secured = await loop.start_tls(
+            transport, protocol, context, server_side=True, ssl_handshake_timeout=_HANDSHAKE_S
+        )
+        if secured is not None:
+            protocol.connection_made(secured)
+
 
 class HttpServer:
     """All HTTP of one runtime. `run` is the loop that owns every request's task."""
@@ -57,6 +77,8 @@ class HttpServer:
         self._failed = failed
         self._group: TaskGroup | None = None
         self._servers: list[asyncio.Server] = []
+        self.grpc_address: tuple[str, int] | None = None  # where HTTP/2 goes that comes over TLS
+        self.ending = "The runtime is stopping."  # what the last requests are told
         self.is_stopping = False  # answers end their connections
         self._busy = 0
         self._quiet = anyio.Event()
@@ -65,12 +87,15 @@ class HttpServer:
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Own the requests until cancelled."""
-        async with anyio.create_task_group() as group:
-            self._group = group
-            task_status.started()
-            while True:
-                await anyio.sleep(_SWEEP_S)
-                self.sweep(asyncio.get_running_loop().time())
+        try:
+            async with anyio.create_task_group() as group:
+                self._group = group
+                task_status.started()
+                while True:
+                    await anyio.sleep(_SWEEP_S)
+                    self.sweep(asyncio.get_running_loop().time())
+        finally:
+            self._group = None
 
     def sweep(self, now_s: float) -> None:
         """Hang up on peers that have been silent for too long, at an instant of the loop's clock."""
@@ -91,13 +116,17 @@ class HttpServer:
         """A peer is gone."""
         self._connections.discard(connection)
 
-    async def listen(self, host: str, port: int, *, slot: int | None = None) -> int:
+    async def listen(self, host: str, port: int, *, slot: int | None = None, tls: ssl.SSLContext | None = None) -> int:
         """Listen on `host:port` (0: a free one); returns the port. Raises OSError if it is taken."""
         listener = _Listener(self, slot)
         loop = asyncio.get_running_loop()
         tries = 1 if slot is not None else PATIENT_TRIES
         opened = await listening(host, port, backlog=_BACKLOG, tries=tries)
-        server = await loop.create_server(lambda: HttpConnection(listener), sock=opened, backlog=_BACKLOG)
+        make = partial(HttpConnection if tls is None else Secured, listener)
+        handshake_s = None if tls is None else _HANDSHAKE_S
+        server = await loop.create_server(
+            make, sock=opened, backlog=_BACKLOG, ssl=tls, ssl_handshake_timeout=handshake_s
+        )
         self._servers.append(server)
         bound: int = opened.getsockname()[1]
         return bound
@@ -129,6 +158,10 @@ class HttpServer:
             internal = HakobuneError("Internal error: this is a bug of hakobune; its log has the details.")
             internal.__cause__ = error
             return self._failed(internal)
+
+    def farewell(self) -> Response:
+        """What a request is told that nobody answers any more."""
+        return self._failed(Unavailable(self.ending))
 
     async def stop(self, grace_s: float) -> None:
         """Stop listening, let requests in work end within the grace, hang up."""

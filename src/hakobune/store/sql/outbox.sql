@@ -15,10 +15,17 @@ UPDATE outbox SET owner = :owner, expires_s = :expires_s, epoch = epoch + 1 WHER
 DELETE FROM outbox WHERE id = ? AND epoch = ?
 
 -- name: release
-UPDATE outbox SET expires_s = 0 WHERE owner = :owner
+-- An orderly stop is no sign of anything.
+UPDATE outbox SET expires_s = 0, starts = 0, deaths = 0 WHERE owner = :owner
 
--- name: expire_all
-UPDATE outbox SET expires_s = 0
+-- name: take_over
+UPDATE outbox SET expires_s = 0, starts = starts + 1
+
+-- name: begin_alone
+UPDATE outbox SET deaths = deaths + 1 WHERE id = ? AND epoch = ?
+
+-- name: begun
+UPDATE outbox SET starts = 0, deaths = 0 WHERE id = ?
 
 -- name: depth
 SELECT count(*) FROM outbox

@@ -69,27 +69,20 @@ SELECT id FROM workflow_executions WHERE uid = :uid AND hidden = 0
 -- name: newest_executions
 -- `argument` and `outcome` are read only when they are wanted.
 SELECT id, uid, workflow_uid, project, location, workflow, state, revision, create_s, start_s, end_s, doc,
-iif(:is_full, argument, NULL) AS argument, iif(:is_full, outcome, NULL) AS outcome, id AS place, changed_seq
+iif(:is_full, argument, NULL) AS argument, iif(:is_full, outcome, NULL) AS outcome, create_s AS createTime, changed_seq
 FROM workflow_executions WHERE workflow_uid = :workflow_uid AND hidden = 0 AND id < :after_id
 ORDER BY id DESC LIMIT :limit
 
--- name: executions_rising
+-- name: executions_ordered
+-- The places of the comments are filled in by `execution_orders`: with what comes after a place in the order, and the
+-- order itself. What has no value comes last when it rises.
 SELECT id, uid, workflow_uid, project, location, workflow, state, revision, create_s, start_s, end_s, doc,
-iif(:is_full, argument, NULL) AS argument, iif(:is_full, outcome, NULL) AS outcome, place, changed_seq
-FROM (SELECT *, CASE :field WHEN 'executionId' THEN uid WHEN 'state' THEN state WHEN 'createTime' THEN create_s
-WHEN 'startTime' THEN ifnull(start_s, 1e300) WHEN 'endTime' THEN ifnull(end_s, 1e300)
-WHEN 'duration' THEN ifnull(end_s - start_s, 1e300) ELSE revision END AS place
+iif(:is_full, argument, NULL) AS argument, iif(:is_full, outcome, NULL) AS outcome, changed_seq,
+executionId, createTime, startTime, endTime, duration
+FROM (SELECT *, uid AS executionId, create_s AS createTime, ifnull(start_s, 1e300) AS startTime,
+ifnull(end_s, 1e300) AS endTime, ifnull(end_s - start_s, 1e300) AS duration, revision AS workflowRevisionId
 FROM workflow_executions WHERE workflow_uid = :workflow_uid AND hidden = 0)
-WHERE :after_id < 0 OR (place, id) > (:after_place, :after_id) ORDER BY place, id LIMIT :limit
-
--- name: executions_falling
-SELECT id, uid, workflow_uid, project, location, workflow, state, revision, create_s, start_s, end_s, doc,
-iif(:is_full, argument, NULL) AS argument, iif(:is_full, outcome, NULL) AS outcome, place, changed_seq
-FROM (SELECT *, CASE :field WHEN 'executionId' THEN uid WHEN 'state' THEN state WHEN 'createTime' THEN create_s
-WHEN 'startTime' THEN ifnull(start_s, 1e300) WHEN 'endTime' THEN ifnull(end_s, 1e300)
-WHEN 'duration' THEN ifnull(end_s - start_s, 1e300) ELSE revision END AS place
-FROM workflow_executions WHERE workflow_uid = :workflow_uid AND hidden = 0)
-WHERE :after_id < 0 OR (place, id) < (:after_place, :after_id) ORDER BY place DESC, id DESC LIMIT :limit
+/* AFTER */ ORDER BY /* ORDER */ id LIMIT :limit
 
 -- name: changed_executions
 -- Without what may be large: a page of the feed with the arguments and results of a thousand executions would be a

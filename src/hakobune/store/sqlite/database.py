@@ -106,6 +106,7 @@ class SqliteStore:
         self._readers_guard = threading.Lock()
         self._limiter = anyio.CapacityLimiter(_READERS)
         self._is_closed = False
+        self._under_way = 0
         self._seq = seq
         self._changed = asyncio.Event()
         self._writer = make_writer(self._committed)
@@ -163,9 +164,18 @@ class SqliteStore:
         """Units of work waiting for the writer."""
         return self._writer.depth
 
+    @property
+    def under_way(self) -> int:
+        """Reads and units of work that somebody waits for."""
+        return self._under_way
+
     async def write(self, unit: Callable[[WriteTx], T]) -> T:
         """Run a unit of work; return its value once it is durable."""
-        return await self._writer.run(unit)
+        self._under_way += 1
+        try:
+            return await self._writer.run(unit)
+        finally:
+            self._under_way -= 1
 
     def _committed(self, seq: int) -> None:
         if seq > self._seq:
@@ -178,7 +188,11 @@ class SqliteStore:
         if isinstance(self._writer, InlineWriter):
             await asyncio.sleep(0)
             return unit(SqliteReadTx(self._writer.connection, self._declarations))
-        return await anyio.to_thread.run_sync(self._read, unit, limiter=self._limiter)
+        self._under_way += 1
+        try:
+            return await anyio.to_thread.run_sync(self._read, unit, limiter=self._limiter)
+        finally:
+            self._under_way -= 1
 
     def _read(self, unit: Callable[[ReadTx], T]) -> T:
         try:

@@ -12,10 +12,12 @@ from collections.abc import Mapping
 
 from hakobune.core.errors import OutOfRange
 from hakobune.core.names import ExecutionName
+from hakobune.core.pubsub.names import SubscriptionName, TopicName
 from hakobune.store.api import Change, ChangeKind
 from hakobune.store.queries import queries
 from hakobune.store.sqlite import rows
 from hakobune.store.sqlite.jobs import Declarations
+from hakobune.store.sqlite.object_rows import bucket_name, object_name
 from hakobune.store.sqlite.workflow_rows import execution_from_row, workflow_from_row
 
 TOMBSTONES_KEPT = 10_000
@@ -30,6 +32,10 @@ _ORDER = {
     ChangeKind.TASK: 3,
     ChangeKind.WORKFLOW: 4,
     ChangeKind.WORKFLOW_EXECUTION: 5,
+    ChangeKind.BUCKET: 6,
+    ChangeKind.OBJECT: 7,
+    ChangeKind.TOPIC: 8,
+    ChangeKind.SUBSCRIPTION: 9,
 }
 
 
@@ -88,6 +94,10 @@ class _Reader:
             ChangeKind.TASK: self._tasks,
             ChangeKind.WORKFLOW: self._workflows,
             ChangeKind.WORKFLOW_EXECUTION: self._workflow_executions,
+            ChangeKind.BUCKET: self._buckets,
+            ChangeKind.OBJECT: self._objects,
+            ChangeKind.TOPIC: self._topics,
+            ChangeKind.SUBSCRIPTION: self._subscriptions,
         }
         self._arms = [read for kind, read in by_kind.items() if kind in kinds]
 
@@ -151,3 +161,35 @@ class _Reader:
                 )
             )
         return found
+
+    def _buckets(self, parameters: Mapping[str, object]) -> list[Change]:
+        return [
+            Change(seq=row["changed_seq"], kind=ChangeKind.BUCKET, name=bucket_name(row["bucket"]))
+            for row in self._rows("objects", "changed_buckets", parameters)
+        ]
+
+    def _objects(self, parameters: Mapping[str, object]) -> list[Change]:
+        return [
+            Change(seq=row["changed_seq"], kind=ChangeKind.OBJECT, name=object_name(row["bucket"], row["name"]))
+            for row in self._rows("objects", "changed_objects", parameters)
+        ]
+
+    def _topics(self, parameters: Mapping[str, object]) -> list[Change]:
+        return [
+            Change(
+                seq=row["changed_seq"],
+                kind=ChangeKind.TOPIC,
+                name=str(TopicName(project=row["project"], id=row["topic"])),
+            )
+            for row in self._rows("pubsub", "changed_topics", parameters)
+        ]
+
+    def _subscriptions(self, parameters: Mapping[str, object]) -> list[Change]:
+        return [
+            Change(
+                seq=row["changed_seq"],
+                kind=ChangeKind.SUBSCRIPTION,
+                name=str(SubscriptionName(project=row["project"], id=row["subscription"])),
+            )
+            for row in self._rows("pubsub", "changed_subscriptions", parameters)
+        ]

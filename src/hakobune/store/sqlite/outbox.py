@@ -51,6 +51,8 @@ class SqliteOutbox:
                     kind=row["kind"],
                     payload=row["payload"],
                     epoch=row["epoch"] + 1,
+                    starts=row["starts"],
+                    deaths=row["deaths"],
                 )
             )
         return claimed
@@ -64,8 +66,15 @@ class SqliteOutbox:
     def release(self, owner: str) -> int:
         return self._connection.execute(self._sql["release"], {"owner": owner}).rowcount
 
-    def expire_all(self) -> None:
-        self._connection.execute(self._sql["expire_all"])
+    def take_over(self) -> None:
+        self._connection.execute(self._sql["take_over"])
+
+    def begin_alone(self, command: OutboxCommand) -> None:
+        self._connection.execute(self._sql["begin_alone"], (command.id, command.epoch))
+
+    def begun(self, commands: Sequence[OutboxCommand]) -> None:
+        if commands:
+            self._connection.executemany(self._sql["begun"], [(command.id,) for command in commands])
 
     def depth(self) -> int:
         return int(self._connection.execute(self._sql["depth"]).fetchone()[0])

@@ -18,7 +18,7 @@ from hakobune.core.names import ExecutionName, JobName
 from hakobune.store.api import Page
 from hakobune.store.documents import from_document, to_document
 from hakobune.store.queries import queries
-from hakobune.store.sqlite import rows, workflow_pictures
+from hakobune.store.sqlite import object_pictures, pubsub_pictures, rows, workflow_pictures
 from hakobune.store.sqlite.jobs import SqliteJobsRead
 
 _Row = workflow_pictures.Row
@@ -47,6 +47,10 @@ def digest(connection: sqlite3.Connection, jobs: SqliteJobsRead, project: str) -
         for line in _task_lines(jobs, execution):
             total.update(line.encode())
     for line in workflow_pictures.digest_lines(connection, project):
+        total.update(line.encode())
+    for line in object_pictures.digest_lines(connection, project):
+        total.update(line.encode())
+    for line in pubsub_pictures.digest_lines(connection, project):
         total.update(line.encode())
     for resource, document in _policies(connection, project):
         total.update(f"policy {resource} {document}\n".encode())
@@ -121,6 +125,8 @@ def _parts(connection: sqlite3.Connection, project: str) -> Iterator[_Part]:
             **{table: _rows(connection, query, parameters) for table, query in _CHILDREN.items()},
         }
     yield from workflow_pictures.snapshot_parts(connection, project)
+    yield from object_pictures.snapshot_parts(connection, project)
+    yield from pubsub_pictures.snapshot_parts(connection, project)
 
 
 def _rows(connection: sqlite3.Connection, name: str, parameters: Mapping[str, object]) -> list[_Row]:
@@ -135,7 +141,9 @@ def fork(connection: sqlite3.Connection, name: str, project: str, seq: int) -> N
     if found is None:
         raise NotFound(f"Snapshot '{name}' does not exist.")
     has_jobs = connection.execute(sql["project_jobs"], {"project": project}).fetchone() is not None
-    if has_jobs or workflow_pictures.has_workflows(connection, project):
+    has_workflows = workflow_pictures.has_workflows(connection, project)
+    has_more = object_pictures.has_buckets(connection, project) or pubsub_pictures.has_topics(connection, project)
+    if has_jobs or has_workflows or has_more:
         raise AlreadyExists(f"Project '{project}' is not empty.")
     copy = _Fork(connection, found["project"], project, seq)
     for row in connection.execute(sql["snapshot_parts"], {"snapshot": name}).fetchall():
@@ -150,6 +158,8 @@ class _Fork:
         self._project = project
         self._seq = seq
         self._workflows = workflow_pictures.WorkflowFork(self._insert, original, project, seq)
+        self._objects = object_pictures.ObjectFork(connection, self._insert, original, project, seq)
+        self._pubsub = pubsub_pictures.PubsubFork(connection, self._insert, original, project, seq)
 
     def add(self, part: _Part) -> None:
         """Copy one part: the jobs, a workflow, or one execution with all that belongs to it."""
@@ -162,6 +172,8 @@ class _Fork:
             if execution["completion_s"] is not None:
                 self._execution(execution, part)
         self._workflows.add(part)
+        self._objects.add(part)
+        self._pubsub.add(part)
 
     def _new_uid(self, uid: object) -> str:
         return f"{uid}-{self._seq:x}"

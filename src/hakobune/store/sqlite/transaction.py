@@ -7,10 +7,15 @@ import sqlite3
 from hakobune.store.api import Change, ChangeKind, Effect, Timer
 from hakobune.store.queries import queries
 from hakobune.store.sqlite import feed, pictures
+from hakobune.store.sqlite.identity import SqliteIdentityRead, SqliteIdentityWrite
 from hakobune.store.sqlite.jobs import Declarations, SqliteJobsRead
 from hakobune.store.sqlite.jobs_write import SqliteJobsWrite
+from hakobune.store.sqlite.objects import SqliteObjectsRead
+from hakobune.store.sqlite.objects_write import SqliteObjectsWrite
 from hakobune.store.sqlite.operations import SqliteOperationsRead, SqliteOperationsWrite
 from hakobune.store.sqlite.outbox import SqliteEffects, SqliteOutbox, SqliteTimers
+from hakobune.store.sqlite.pubsub import SqlitePubsubRead, SqlitePubsubWrite
+from hakobune.store.sqlite.pubsub_messages import SqliteMessages
 from hakobune.store.sqlite.workflows import SqliteWorkflowsRead, SqliteWorkflowsWrite
 
 
@@ -43,6 +48,9 @@ class SqliteReadTx(_Facts):
         self._declarations = declarations
         self.jobs = SqliteJobsRead(connection, declarations)
         self.workflows = SqliteWorkflowsRead(connection)
+        self.objects = SqliteObjectsRead(connection)
+        self.pubsub = SqlitePubsubRead(connection)
+        self.identity = SqliteIdentityRead(connection)
         self.operations = SqliteOperationsRead(connection, declarations)
 
     @property
@@ -75,6 +83,10 @@ class SqliteWriteTx(_Facts):
         self.seq = seq
         self.jobs = SqliteJobsWrite(connection, declarations, seq)
         self.workflows = SqliteWorkflowsWrite(connection, seq)
+        self.objects = SqliteObjectsWrite(connection, seq)
+        self.pubsub = SqlitePubsubWrite(connection, seq)
+        self.messages = SqliteMessages(connection)
+        self.identity = SqliteIdentityWrite(connection)
         self.operations = SqliteOperationsWrite(connection, declarations, seq)
         self.outbox = SqliteOutbox(connection, seq)
         self.timers = SqliteTimers(connection)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 
-from hakobune.core.errors import AlreadyExists, CorruptStore, InvalidArgument
+from hakobune.core.errors import AlreadyExists, CorruptStore
 from hakobune.core.names import WorkflowExecutionName, WorkflowName
 from hakobune.core.workflows.model import ExecutionState, Revision, Workflow, WorkflowExecution
 from hakobune.store.api import Page
 from hakobune.store.documents import from_document, to_document
 from hakobune.store.queries import queries
 from hakobune.store.sqlite import feed
+from hakobune.store.sqlite.execution_orders import ID_MAX, OrderedExecutions
 from hakobune.store.sqlite.workflow_rows import (
     execution_from_row,
     fixed_text,
@@ -21,9 +21,7 @@ from hakobune.store.sqlite.workflow_rows import (
     workflow_from_row,
     workflow_text,
 )
-from hakobune.store.workflows_api import ExecutionField, ExecutionOrder, ListedExecution
-
-_NEWEST = 1 << 62  # above every row id and ordinal
+from hakobune.store.workflows_api import ExecutionOrder, ListedExecution
 
 
 class SqliteWorkflowsRead:
@@ -71,7 +69,7 @@ class SqliteWorkflowsRead:
         return None if row is None else from_document(Revision, row[0])
 
     def list_revisions(self, workflow_uid: str, page: Page) -> list[Revision]:
-        before = int(page.after) if page.after else _NEWEST
+        before = int(page.after) if page.after else ID_MAX
         found = self._all("list_revisions", uid=workflow_uid, before=before, limit=page.limit)
         return [from_document(Revision, row[0]) for row in found]
 
@@ -86,29 +84,12 @@ class SqliteWorkflowsRead:
     def list_executions(
         self, workflow_uid: str, order: ExecutionOrder, page: Page, *, is_full: bool
     ) -> list[ListedExecution]:
-        place, row_id = _cursor(page.after)
-        if order.field is ExecutionField.CREATE_TIME and order.is_falling:
-            found = self._all(
-                "newest_executions",
-                workflow_uid=workflow_uid,
-                after_id=_NEWEST if row_id < 0 else row_id,
-                limit=page.limit,
-                is_full=is_full,
-            )
-        else:
-            found = self._all(
-                "executions_falling" if order.is_falling else "executions_rising",
-                workflow_uid=workflow_uid,
-                field=order.field.value,
-                after_place=place,
-                after_id=row_id,
-                limit=page.limit,
-                is_full=is_full,
-            )
-        return [
-            ListedExecution(execution=execution_from_row(row), cursor=json.dumps([row["place"], row["id"]]))
-            for row in found
-        ]
+        # The newest first are found by their ids, without sorting.
+        name = "newest_executions" if order == ExecutionOrder() else "executions_ordered"
+        ordered = OrderedExecutions(self._sql[name], order, page.after)
+        parameters = {"workflow_uid": workflow_uid, "limit": page.limit, "is_full": is_full, "after_id": ID_MAX}
+        found = self._connection.execute(ordered.statement, {**parameters, **ordered.parameters}).fetchall()
+        return [ListedExecution(execution=execution_from_row(row), cursor=ordered.cursor(row)) for row in found]
 
     def journal(self, execution_uid: str) -> list[bytes]:
         row = self._one("execution_id", uid=execution_uid)
@@ -264,17 +245,3 @@ class SqliteWorkflowsWrite(SqliteWorkflowsRead):
             return self._connection.executemany(self._sql["append"], numbered).rowcount == len(entries)
         except sqlite3.IntegrityError as error:
             raise CorruptStore(f"journal entry {seq} of execution {execution_uid} is written already") from error
-
-
-def _cursor(after: str) -> tuple[object, int]:
-    """(value of the ordering field, row id) of the last one seen. Raises InvalidArgument for a cursor of no list."""
-    if not after:
-        return None, -1
-    try:
-        place, row_id = json.loads(after)
-    except (ValueError, TypeError):
-        place, row_id = None, None
-    is_place = isinstance(place, (str, float)) or (isinstance(place, int) and abs(place) <= _NEWEST)
-    if isinstance(row_id, int) and 0 <= row_id < _NEWEST and is_place:
-        return place, row_id
-    raise InvalidArgument("The page token is not one of this list: list again without it.")

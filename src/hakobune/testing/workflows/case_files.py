@@ -21,14 +21,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, TypeVar
 
-from hakobune.core.workflows.build import problem_text
 from hakobune.core.workflows.effects import Trouble
 from hakobune.core.workflows.limits import Strictness
 from hakobune.core.workflows.positions import Position, Problem
+from hakobune.core.workflows.problem_texts import problem_text, source_lines
 from hakobune.core.workflows.source import SourceOptions, read_source
+from hakobune.core.workflows.syntax import Program
 from hakobune.core.workflows.tree import Map, Node, Scalar, SourceTree, kind_of
 from hakobune.core.workflows.tree import Sequence as ListNode
 from hakobune.core.workflows.values import Value
@@ -37,6 +39,7 @@ from hakobune.testing.workflows.expectations import Expectation, ExpectedCall, E
 from hakobune.testing.workflows.functions import FunctionNotFound, load_function
 from hakobune.testing.workflows.mocks import NOTHING, Mock, Nothing, Response, Scripted
 from hakobune.testing.workflows.runs import CallbackCall
+from hakobune.testing.workflows.step_names import StepName, StepNames
 
 _T = TypeVar("_T")
 
@@ -78,13 +81,30 @@ class CaseFile:
     path: Path
     workflow: Path
     cases: Sequence[Case]
+    text: str = ""
+    steps: Sequence[StepName] = ()  # all that are named in it
+
+    def check_steps(self, program: Program) -> None:
+        """Raises CaseFileInvalid where a step is named that the workflow does not have."""
+        known = StepNames(program)
+        problems = [
+            Problem(
+                rule=RULE,
+                message=f"{one.what} names the step '{one.name}', which {self.workflow.name} does not have",
+                position=one.position,
+                remedy=known.remedy(one.name),
+            )
+            for one in known.unknown(self.steps)
+        ]
+        if problems:
+            raise CaseFileInvalid(self.path, problems, self.text)
 
 
 class CaseFileInvalid(Exception):
     """A file of cases that cannot be read; the text tells all that is wrong with it."""
 
     def __init__(self, path: Path, problems: Sequence[Problem], text: str) -> None:
-        lines = text.splitlines()
+        lines = source_lines(text)
         super().__init__("\n".join(problem_text(problem, lines, name=str(path)) for problem in problems))
         self.problems = tuple(problems)
 
@@ -96,7 +116,7 @@ def read_case_file(path: Path) -> CaseFile:
     tree, problems = read_source(data, SourceOptions(limits=Strictness.OFF))
     if tree is None:
         raise CaseFileInvalid(path, problems, text)
-    reader = _Reader(tree, path)
+    reader = _Reader(tree, path, text)
     file = reader.file()
     if reader.problems or file is None:
         raise CaseFileInvalid(path, reader.problems, text)
@@ -106,9 +126,11 @@ def read_case_file(path: Path) -> CaseFile:
 class _Reader:
     """One reading of a file; what is wrong is noted and left out."""
 
-    def __init__(self, tree: SourceTree, path: Path) -> None:
+    def __init__(self, tree: SourceTree, path: Path, text: str) -> None:
         self._tree = tree
         self._path = path
+        self._source = text
+        self._steps: list[StepName] = []
         self.problems: list[Problem] = []
 
     def file(self) -> CaseFile | None:
@@ -127,7 +149,13 @@ class _Reader:
             if names.count(case.name) > 1:
                 self._problem(Position(case.line, 1), f"two cases have the name {case.name!r}", "give each its own")
                 break
-        return CaseFile(path=self._path, workflow=self._path.parent / (workflow or ""), cases=cases)
+        return CaseFile(
+            path=self._path,
+            workflow=self._path.parent / (workflow or ""),
+            cases=cases,
+            text=self._source,
+            steps=self._steps,
+        )
 
     def _case(self, node: Node, number: int, env: Mapping[str, str], shared: Sequence[Mock]) -> Case:
         case = self._map(node, "a case", CASE_KEYS)
@@ -153,7 +181,7 @@ class _Reader:
         method, url = self._text(mock, "method"), self._text(mock, "url")
         if not method and " " in url:
             method, _, url = url.partition(" ")
-        step = self._text(mock, "step")
+        step = self._step(mock, "a mock")
         if not step and not url:
             self._complain(node, "a mock has neither 'step' nor 'url'", "say which requests it answers")
         if mock.get("answers") is None:
@@ -224,9 +252,9 @@ class _Reader:
             calls=self._if_given(expect, "calls", self._calls),
             calls_any_order=self._if_given(expect, "calls_any_order", self._calls),
             calls_include=self._calls(expect, "calls_include"),
-            steps=self._names(expect, "steps"),
-            steps_exactly=self._if_given(expect, "steps_exactly", self._names),
-            steps_not=self._names(expect, "steps_not"),
+            steps=self._step_names(expect, "steps"),
+            steps_exactly=self._if_given(expect, "steps_exactly", self._step_names),
+            steps_not=self._step_names(expect, "steps_not"),
             logs=[self._log(item) for item in self._list(expect, "logs")],
             waits_s=self._if_given(expect, "waits", self._lengths),
             duration_s=self._seconds(expect, "duration"),
@@ -241,7 +269,7 @@ class _Reader:
             tags=self._names(error, "tags"),
             message=self._text(error, "message"),
             code=self._number(error, "code"),
-            step=self._text(error, "step"),
+            step=self._step(error, "'error'"),
             payload=self._value(error, "payload"),
         )
 
@@ -256,7 +284,7 @@ class _Reader:
         return ExpectedCall(
             method=self._text(call, "method"),
             url=self._text(call, "url"),
-            step=self._text(call, "step"),
+            step=self._step(call, "a call"),
             headers=dict(self._texts(call, "headers")),
             query=dict(self._texts(call, "query")),
             body=self._value(call, "json"),
@@ -279,7 +307,9 @@ class _Reader:
             return Map((), node.start, node.end)
         for entry in node.entries:
             if entry.key not in keys:
-                self._complain(entry.key_node, f"unknown key '{entry.key}'", f"the keys are {', '.join(keys)}")
+                near = get_close_matches(entry.key, keys, n=1)
+                remedy = f"did you mean '{near[0]}'?" if near else f"the keys are {', '.join(keys)}"
+                self._complain(entry.key_node, f"unknown key '{entry.key}' of {what}", remedy)
         return node
 
     def _list(self, node: Map, key: str) -> Sequence[Node]:
@@ -316,6 +346,20 @@ class _Reader:
             else:
                 self._complain(item, f"an entry of '{key}' must be text", "write a name")
         return names
+
+    def _step(self, node: Map, what: str) -> str:
+        """The step that a map names under `step`."""
+        found, name = node.get("step"), self._text(node, "step")
+        if found is not None and name:
+            self._steps.append(StepName(name=name, what=what, position=self._tree.position_of(found)))
+        return name
+
+    def _step_names(self, node: Map, key: str) -> list[str]:
+        for item in self._list(node, key):
+            if isinstance(item, Scalar) and isinstance(item.value, str):
+                position = self._tree.position_of(item)
+                self._steps.append(StepName(name=item.value, what=f"'{key}'", position=position))
+        return self._names(node, key)
 
     def _number(self, node: Map, key: str) -> int | None:
         found = node.get(key)

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 _UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_LONG_MS: Final = 120_000  # up to here in seconds alone
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
 
@@ -28,8 +29,15 @@ def seconds(value: object) -> float | None:
 
 
 def length_text(length_s: float) -> str:
-    """A length of time as people say it: `2.5 s`, `90 min`, `30 d`."""
-    for unit, size_s in (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0)):
-        if length_s >= 2 * size_s:
-            return f"{length_s / size_s:.4g} {unit}"
-    return f"{length_s:.4g} s"
+    """A length of time as people say it, to a millisecond: `2.5 s`, `1 h 30 min`, `30 d 5 s`."""
+    left_ms = round(length_s * 1_000)  # the clock moves on by microseconds when it is read: those are nobody's
+    if left_ms < _LONG_MS:
+        return f"{left_ms / 1_000:g} s"
+    told: list[str] = []
+    for unit, size_ms in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000)):
+        count, left_ms = divmod(left_ms, size_ms)
+        if count:
+            told.append(f"{count} {unit}")
+    if left_ms:
+        told.append(f"{left_ms / 1_000:g} s")
+    return " ".join(told)

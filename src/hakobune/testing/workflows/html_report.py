@@ -11,6 +11,7 @@ from typing import Final
 
 from hakobune.core.workflows.graph_builder import graph_of
 from hakobune.core.workflows.graph_svg import to_svg
+from hakobune.core.workflows.problem_texts import source_lines
 from hakobune.testing.workflows.results import Session
 from hakobune.testing.workflows.runs import Workflow
 from hakobune.testing.workflows.terminal_report import percent
@@ -70,7 +71,7 @@ def _page(workflow: Workflow) -> str:
         by_line[point.position.line].append(point)
     rows = "".join(
         _row(number, line, by_line.get(number, []), workflow)
-        for number, line in enumerate(workflow.source.splitlines(), 1)
+        for number, line in enumerate(source_lines(workflow.source), 1)
     )
     summary = "".join(f"<tr><td>{kind.value}</td><td>{_kind_share(workflow, kind)}</td></tr>" for kind in PointKind)
     picture = to_svg(graph_of(workflow.program), title=workflow.name, marks=_marks(workflow))

@@ -35,7 +35,7 @@ def junit_text(results: Sequence[CaseResult]) -> str:
             )
             if not result.is_good:
                 first = result.failures[0].partition("\n")[0]
-                failure = SubElement(case, "failure", {"message": _clean(first)})
+                failure = SubElement(case, "failure", {"message": _clean(first), "type": "CaseFailed"})
                 failure.text = _clean(result.message())
     indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"
@@ -46,6 +46,7 @@ def _counts(results: Sequence[CaseResult]) -> dict[str, str]:
         "tests": str(len(results)),
         "failures": str(sum(not result.is_good for result in results)),
         "errors": "0",
+        "skipped": "0",
         "time": f"{sum(result.took_s for result in results):.6f}",
     }
 

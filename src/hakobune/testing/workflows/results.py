@@ -54,6 +54,17 @@ class Session:
             self.workflows[path] = Workflow.load(path, limits=self.limits)
         return self.workflows[path]
 
+    def check(self, file: CaseFile) -> None:
+        """Raises CaseFileInvalid where the file names steps that its workflow does not have.
+
+        A workflow that cannot be loaded is no mistake of the file: its cases fail and say why.
+        """
+        try:
+            workflow = self.workflow(file.workflow)
+        except (InvalidDefinition, OSError, UnicodeError):
+            return
+        file.check_steps(workflow.program)
+
     def run_file(
         self, file: CaseFile, *, is_chosen: Callable[[Case], bool], tell: Callable[[CaseResult], None]
     ) -> None:

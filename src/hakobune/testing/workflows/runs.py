@@ -1,4 +1,4 @@
-"""A workflow under test, and what came of a run.
+"""A workflow under test, and what came of a run. `id` is what the workflow sees as its own name: that of the file.
 
 workflow = Workflow.load("order.yaml")
 charge = Mock(step="charge", answers=[Response(status=503), Response(json={"ok": True})])
@@ -25,7 +25,8 @@ from hakobune.core.workflows.plan import make_plan
 from hakobune.core.workflows.syntax import Assign, Program
 from hakobune.core.workflows.values import Value, from_json
 from hakobune.testing.workflows.mocks import Exchange, Mock, MockedWorld, NoMock, Response, callback_request
-from hakobune.testing.workflows.virtual_run import ENVIRONMENT, Due, VirtualRun
+from hakobune.testing.workflows.step_names import StepNames
+from hakobune.testing.workflows.virtual_run import ENVIRONMENT, EXECUTION, Due, VirtualRun
 from hakobune.testing.workflows.watching import (
     Place,
     Point,
@@ -38,6 +39,7 @@ from hakobune.testing.workflows.watching import (
     step_functions,
 )
 
+_ID_CHARACTERS = 64  # of a workflow. Source: Workflows API v1, `workflowId`
 _TRACE_LINES = 40  # of a run's trace in a message: the last ones tell what led to the end
 
 
@@ -160,10 +162,12 @@ class Workflow:
         if program is None:
             raise InvalidDefinition(problems, source)
         self.name = name
+        self.id = _id_of(name)
         self.source = source
         self.program = program
         self.coverage = Coverage(points(program))
         self._plan = make_plan(program)
+        self._names = StepNames(program)
         self._functions = step_functions(program)
         self._assignments = _assignments(program)
         self._limits = RunLimits() if limits is Strictness.STRICT else NO_LIMITS
@@ -184,14 +188,18 @@ class Workflow:
         cancel_after_s: float | None = None,
         seed: int = 0,
     ) -> WorkflowRun:
-        """Run it to its end on a virtual clock. What a mock's function raises is raised here."""
+        """Run it to its end on a virtual clock. What a mock's function raises is raised here; ValueError for a mock of
+        a step that the workflow does not have.
+        """
+        self._check_steps(mocks)
         watcher = Watcher()
         world = MockedWorld(mocks, self._functions, watcher.note)
         run = VirtualRun(
             self._plan,
             world,
             argument=argument,
-            environment={**ENVIRONMENT, **(env or {})},
+            environment={**ENVIRONMENT, "GOOGLE_CLOUD_WORKFLOW_ID": self.id, **(env or {})},
+            execution=EXECUTION.format(workflow=self.id),
             limits=self._limits,
             recorder=watcher,
             seed=seed,
@@ -223,10 +231,23 @@ class Workflow:
             elapsed_s=run.elapsed_s,
         )
 
+    def _check_steps(self, mocks: Sequence[Mock]) -> None:
+        """Raises ValueError for a step that is not there: its mock would never answer."""
+        for name in (mock.step for mock in mocks if mock.step):
+            if not self._names.has(name):
+                remedy = self._names.remedy(name)
+                raise ValueError(f"a mock names the step '{name}', which {self.name} does not have: {remedy}")
+
     def _billed(self, counts: StepCounts, watcher: Watcher) -> StepCounts:
         """Each assignment is a billed step, the engine counts the step. Source: Workflows pricing page."""
         more = sum(self._assignments.get(step, 1) - 1 for step in watcher.steps)
         return StepCounts(internal=counts.internal + more, external=counts.external)
+
+
+def _id_of(name: str) -> str:
+    """The id under which a file would be deployed: its name without the ending, and what an id cannot have."""
+    stem = "".join(one for one in Path(name).stem if one.isascii() and (one.isalnum() or one in "_-"))
+    return stem.lstrip("0123456789_-")[:_ID_CHARACTERS].rstrip("_-") or "workflow"
 
 
 def _assignments(program: Program) -> dict[tuple[str, str], int]:

@@ -38,7 +38,9 @@ START_S: Final = 1_767_225_600.0
 """When a run begins unless it is told otherwise: 2026-01-01T00:00:00Z."""
 
 BASE_URL: Final = "http://127.0.0.1:8642"
-EXECUTION: Final = "projects/hakobune-local/locations/us-central1/workflows/workflow/executions/execution"
+EXECUTION: Final = "projects/hakobune-local/locations/us-central1/workflows/{workflow}/executions/execution"
+"""The name of the execution of a workflow."""
+
 ENVIRONMENT: Final[Mapping[str, str]] = {
     "GOOGLE_CLOUD_LOCATION": "us-central1",
     "GOOGLE_CLOUD_PROJECT_ID": "hakobune-local",
@@ -103,6 +105,7 @@ class VirtualRun:
         seed: int = 0,
         recorder: Recorder | None = None,
         expires_after_s: float = EXECUTION_S_MAX,
+        execution: str = EXECUTION.format(workflow="workflow"),
     ) -> None:
         self.machine = Machine(plan, limits=limits, recorder=recorder)
         self.journal: list[Stamped] = []
@@ -112,7 +115,7 @@ class VirtualRun:
         self._world = world
         self._seed = seed
         self._numbers = 0
-        self._started = Started(argument=argument, environment=environment, execution=EXECUTION, base_url=BASE_URL)
+        self._started = Started(argument=argument, environment=environment, execution=execution, base_url=BASE_URL)
         expired: _Entry = (start_s + expires_after_s, _LAST, lambda _: Expired())
         self._due: list[_Entry] = [expired]
 

@@ -133,3 +133,10 @@ def test_await_with_arguments_of_the_wrong_type(arguments: tuple[Value, ...]) ->
 )
 def test_await_with_an_endpoint_that_is_not_one_of_this_execution(url: str) -> None:
     assert not_started("events.await_callback", {"url": url}).startswith("ValueError: events.await_callback: ")
+
+
+def test_given_a_body_that_no_execution_can_hold_then_the_execution_fails() -> None:
+    waiting = started("events.await_callback", {"url": URL})
+    with pytest.raises(Failure, match="lists and maps") as raised:
+        waiting.answer(a_request(body=b"[" + b"[]," * 600_000 + b"1]"))
+    assert not raised.value.is_catchable

@@ -152,3 +152,16 @@ def test_what_cannot_pass_is_not_tried_again(answer: Answer) -> None:
     next_effect(running, None)
     with pytest.raises(Failure):
         running.send(answer)
+
+
+@pytest.mark.parametrize("content_type", ["application/json", ""])
+def test_given_json_that_no_execution_can_hold_then_the_answer_is_an_error_and_no_text(content_type: str) -> None:
+    failed = failed_by(an_answer(200, b"[" + b"[]," * 600_000 + b"1]", content_type))
+    assert not failed.is_catchable
+    assert "lists and maps" in str(failed.value)
+
+
+def test_given_many_brackets_that_are_no_json_then_the_answer_is_a_text() -> None:
+    body = b"[[" * 300_000
+    assert decode_body([("Content-Type", "text/plain")], body) == body.decode()
+    assert decode_body([], b"x" + body) == "x" + body.decode()

@@ -202,6 +202,7 @@ def test_a_result_is_measured_before_it_is_made() -> None:
     with pytest.raises(Failure) as raised:
         check_result("f", CEILING_CHARACTERS + 1)
     assert raised.value.value == {
-        "message": f"ResourceLimitError: f: the result would have {CEILING_CHARACTERS + 1} characters",
+        "message": f"ResourceLimitError: f: the result would have {CEILING_CHARACTERS + 1} characters, "
+        f"the limit is {CEILING_CHARACTERS}",
         "tags": ["ResourceLimitError"],
     }

@@ -32,6 +32,13 @@ from hakobune.core.workflows.expr.nodes import (
     Operator,
     Sign,
 )
+from hakobune.core.workflows.expr.remedies import (
+    behind_item,
+    behind_value,
+    instead_of_colon,
+    instead_of_key,
+    instead_of_value,
+)
 from hakobune.core.workflows.expr.walk import height
 
 __all__ = ["ExpressionError", "parse_expression", "parse_target"]
@@ -125,18 +132,14 @@ class _Reader:
                 "assign parts of it to variables first",
             )
 
-    def _surplus(self, expected: str) -> ExpressionError:
-        """What stands at hand cannot follow a complete value."""
-        token = self.token
-        if self.token.word == "not":
-            remedy = "write not(x in y) for 'x not in y'"
-        elif token.kind is TokenKind.NAME and token.text.lower() in {"and", "or"}:
-            remedy = f"write '{token.text.lower()}' or '{token.text.upper()}'"
-        elif token.kind is TokenKind.NAME and token.text.lower() == "not":
-            remedy = "write not(x in y) for 'x not in y'"
-        else:
-            remedy = ""
-        return ExpressionError(f"expected {expected}, found {token.described()}", token.at, remedy)
+    def _surplus(self, expected: str, closing: str = "", *, is_item: bool = False) -> ExpressionError:
+        """What stands at hand cannot follow a complete value. `closing`: the bracket that is still to come."""
+        remedy = (behind_item if is_item else behind_value)(self._before(self._next), self.token, closing)
+        return ExpressionError(f"expected {expected}, found {self.token.described()}", self.token.at, remedy)
+
+    def _before(self, index: int) -> Token:
+        """The token before that of this index."""
+        return self._tokens[max(index - 1, 0)]
 
     def expression(self, loosest: int = _OR) -> Expression:
         """A value with all operators that bind at least as tight as `loosest`."""
@@ -203,8 +206,9 @@ class _Reader:
         if token.kind is TokenKind.KEYWORD:
             return Token(TokenKind.NAME, token.text, token.at)
         if token.kind is not TokenKind.NAME:
-            remedy = f'write ["{token.text}"]' if token.kind is TokenKind.NUMBER else ""
-            raise ExpressionError(f"expected a name after '.', found {token.described()}", token.at, remedy)
+            raise ExpressionError(
+                f"expected a name after '.', found {token.described()}", token.at, instead_of_key(token)
+            )
         return token
 
     def _primary(self) -> Expression:
@@ -226,18 +230,17 @@ class _Reader:
                 return self._no_value(token)
 
     def _no_value(self, token: Token) -> Expression:
-        remedy = ""
-        if token.word == "." and self.token.kind is TokenKind.NUMBER:
-            remedy = f"write 0.{self.token.text}"
-        elif token.word == "in" and self.token.word == "(":
-            remedy = "write x in y: 'in' is an operator, not a function"
-        raise ExpressionError(f"expected a value, found {token.described()}", token.at, remedy)
+        index = self._next if token.kind is TokenKind.END else self._next - 1
+        before = self._before(index) if index > 0 else None
+        raise ExpressionError(
+            f"expected a value, found {token.described()}", token.at, instead_of_value(before, token, self.token)
+        )
 
     def enclosed(self, closing: str) -> Expression:
         """An expression, and the bracket that closes it."""
         value = self.expression()
         if not self.skip(closing):
-            raise self._surplus(f"an operator or '{closing}'")
+            raise self._surplus(f"an operator or '{closing}'", closing)
         return value
 
     def _arguments(self) -> tuple[Expression, ...]:
@@ -248,7 +251,7 @@ class _Reader:
             while self.skip(","):
                 found.append(self.expression())
         if not self.skip(")"):
-            raise self._surplus("',' or ')'")
+            raise self._surplus("',' or ')'", ")", is_item=True)
         return tuple(found)
 
     def _list(self, at: int) -> Expression:
@@ -256,7 +259,7 @@ class _Reader:
         while self.token.word != "]":
             items.append(self.expression())
             if not self.skip(",") and self.token.word != "]":
-                raise self._surplus("',' or ']'")
+                raise self._surplus("',' or ']'", "]", is_item=True)
         self.take()
         return ListOf(tuple(items), at)
 
@@ -266,11 +269,13 @@ class _Reader:
             key = self._map_key()
             if not self.skip(":"):
                 raise ExpressionError(
-                    f"expected ':' after the key '{key}', found {self.token.described()}", self.token.at
+                    f"expected ':' after the key '{key}', found {self.token.described()}",
+                    self.token.at,
+                    instead_of_colon(key, self.token),
                 )
             entries.append((key, self.expression()))
             if not self.skip(",") and self.token.word != "}":
-                raise self._surplus("',' or '}'")
+                raise self._surplus("',' or '}'", "}", is_item=True)
         self.take()
         return MapOf(tuple(entries), at)
 

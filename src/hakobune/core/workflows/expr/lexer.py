@@ -50,8 +50,13 @@ class Token(NamedTuple):
         if self.kind is TokenKind.END:
             return "the end of the expression"
         if self.kind is TokenKind.TEXT:
-            return f"the string {self.text if len(self.text) <= _SHOWN else self.text[:_SHOWN] + '…'}"
+            return f"the string {self.shown}"
         return f"'{self.text}'"
+
+    @property
+    def shown(self) -> str:
+        """Its text for people, cut if it is long."""
+        return self.text if len(self.text) <= _SHOWN else self.text[:_SHOWN] + "…"
 
 
 _SHOWN: Final = 24  # characters of a string literal in a message
@@ -86,12 +91,25 @@ _FOREIGN: Final = {
     "&": "write 'and'",
     "|": "write 'or'",
     "!": "write 'not', or '!=' to compare",
-    "=": "write '==' to compare",
+    "=": "write '==' to compare; variables are set in 'assign', and arguments are given in their order",
     "?": "write if(condition, value, other value)",
     "$": "leave out '${' and '}' inside an expression",
     "`": "write strings in double quotes",
     "#": "leave out the comment",
+    ";": "write one value; another one is a step of its own",
+    "^": "there is no such operator; for powers, multiply",
+    "~": "there is no such operator; text.match_regex tells whether a text matches",
+    "@": "write a text in double quotes",
+    "\\": "write a text in double quotes, and leave out backslashes outside of it",
+    **dict.fromkeys("\u201c\u201d\u2018\u2019\u201e\u00ab\u00bb", 'write strings in straight quotes: "text"'),
 }
+_RUNS: Final = {
+    "===": "write '=='",
+    "=>": "write '>='",
+    "=~": "write text.match_regex(text, pattern)",
+    "??": "write default(value, other value)",
+}
+_CHANGES: Final = frozenset("+-*/%")
 
 
 def tokens(text: str) -> list[Token]:
@@ -108,7 +126,11 @@ def tokens(text: str) -> list[Token]:
             found.append(_token(group or "", match.group(), at))
         at = match.end()
         if group in _NUMBERS and _NAME_START.match(text, at):
-            raise ExpressionError(f"a name begins with a letter, found '{match.group()}{text[at]}'", match.start())
+            raise ExpressionError(
+                f"a name begins with a letter, found '{match.group()}{text[at]}'",
+                match.start(),
+                "write the digits of a number together, and a text in double quotes",
+            )
     found.append(Token(TokenKind.END, "", len(text)))
     return found
 
@@ -147,7 +169,7 @@ def integer_too_large(at: int) -> ExpressionError:
 def _double(text: str, at: int) -> float:
     value = float(text)
     if value == float("inf"):
-        raise ExpressionError("number is too large for a double", at)
+        raise ExpressionError("number is too large for a double", at, "the largest one is about 1.8e308")
     return value
 
 
@@ -168,7 +190,7 @@ def _unescaped(text: str, at: int) -> str:
                     f"unknown escape '{escape}' in a string", place, "write '\\\\' for a backslash"
                 ) from None
         if escape == "\\u":
-            raise ExpressionError("'\\u' needs four hexadecimal digits", place)
+            raise ExpressionError("'\\u' needs four hexadecimal digits", place, "write it as \\u00e9")
         return _characters(escape, place)
 
     return _ESCAPE.sub(replaced, body)
@@ -181,11 +203,30 @@ def _characters(escape: str, at: int) -> str:
     try:
         return raw.decode("utf-16-be")
     except UnicodeDecodeError:
-        raise ExpressionError(f"'{escape}' is half of a surrogate pair", at) from None
+        raise ExpressionError(
+            f"'{escape}' is half of a surrogate pair", at, "write the character itself, or both halves"
+        ) from None
 
 
 def _no_token(text: str, at: int) -> ExpressionError:
     character = text[at]
     if character in "\"'":
         return ExpressionError("string without an end", at, f"close it with {character}")
-    return ExpressionError(f"unexpected character '{character}'", at, _FOREIGN.get(character, ""))
+    name = f"'{character}'" if character.isprintable() else f"U+{ord(character):04X}"
+    return ExpressionError(f"unexpected character {name}", at, _remedy_of(text, at))
+
+
+def _remedy_of(text: str, at: int) -> str:
+    character = text[at]
+    for run, remedy in _RUNS.items():
+        if any(text.startswith(run, start) for start in range(max(at - len(run) + 1, 0), at + 1)):
+            return remedy
+    if character == "=" and text[at - 1 : at] and text[at - 1] in _CHANGES:
+        return f"write x {text[at - 1]} y: an expression changes no variable, 'assign' does"
+    if character.isalpha():
+        return (
+            "names have the letters a to z, digits and '_'; write m[\"…\"] for other keys, and texts in double quotes"
+        )
+    if not character.isprintable():
+        return "write an ordinary space, or remove it"
+    return _FOREIGN.get(character, "")

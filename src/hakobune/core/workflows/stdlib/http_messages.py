@@ -53,7 +53,8 @@ def is_json(media: str) -> bool:
 
 def decode_body(headers: Iterable[tuple[str, str]], body: bytes) -> Value:
     """The value of a body. JSON: what it says (null when empty, a string when it is no JSON). Text: a string.
-    Another type: bytes. No type: JSON if it is JSON, else a string if it is UTF-8, else bytes.
+    Another type: bytes. No type: JSON if it is JSON, else a string if it is UTF-8, else bytes. Raises Failure
+    (ResourceLimitError) for JSON that no execution can hold.
     """
     content_type = header(headers, "Content-Type")
     media = media_type(content_type)
@@ -70,8 +71,10 @@ def decode_body(headers: Iterable[tuple[str, str]], body: bytes) -> Value:
 def _json_or_text(body: bytes) -> Value:
     try:
         return from_json(body)
-    except Failure:  # not JSON: then it is taken as it is
-        return _text(body, "utf-8")
+    except Failure as failed:
+        if not failed.is_catchable:
+            raise
+        return _text(body, "utf-8")  # not JSON: then it is taken as it is
 
 
 def _text(body: bytes, codec_name: str) -> Value:

@@ -4,9 +4,10 @@ Source: https://cloud.google.com/workflows/docs/reference/stdlib/text/find_all_r
 …/text/replace_all_regex; the syntax: https://github.com/google/re2/wiki/Syntax. An empty match right after another
 match does not count, as in RE2's own GlobalReplace. Why the library: docs/decisions/0015-re2-and-aiohttp.md.
 
-RE2 looks for one match in linear time, and no faster than that: where a pattern repeats something without end, each
-match may look at the whole rest of the text. How far it looked is not told; so the most it may have looked at is
-charged, and a call that may take too long ends with an error.
+RE2 looks for one match in linear time, and no faster than that: of some patterns that repeat something without end,
+each match may look at the whole rest of the text. How far it looked is not told. `pattern_shapes.py` knows the patterns
+of which it cannot be far; for the others the most it may have looked at is charged, and a call that may take too long
+ends with an error. The compiling has no bound in RE2: `pattern_bounds.py` tells what it may cost before it is done.
 """
 
 from __future__ import annotations
@@ -18,23 +19,32 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Protocol, cast
 
-from hakobune.core.workflows.failures import value_error
+from hakobune.core.workflows.failures import Failure, resource_limit, value_error
 from hakobune.core.workflows.meter import Meter
 from hakobune.core.workflows.stdlib.arguments import text
 from hakobune.core.workflows.stdlib.charsets import utf8
+from hakobune.core.workflows.stdlib.pattern_bounds import (
+    PATTERN_BYTES,
+    BoundedPattern,
+    PatternError,
+    bounded,
+)
+from hakobune.core.workflows.stdlib.pattern_shapes import PatternShape, shape_of
 from hakobune.core.workflows.stdlib.registry import Kind, LibraryFunction, LibraryParameter
 from hakobune.core.workflows.stdlib.sizes import check_elements, check_result
-from hakobune.core.workflows.values import Value
+from hakobune.core.workflows.values import Value, utf8_length
 
-_CACHED_PATTERNS = 32  # each may hold a few megabytes of automaton
+_CACHED_PATTERNS = 8  # each may hold ten megabytes
+_PATTERN_MEMORY = 8 * 1_048_576  # bytes that RE2 may hold for one: its program and its automaton; the default of RE2
 
 # Work, in nominal nanoseconds, as measured.
-_COMPILE_NS = 300  # for each instruction of the pattern
-_MATCH_NS = 5_000  # for each match, beside the looking
+_READ_NS = 2_000  # for each byte of the pattern, to read it here and in RE2
+_MATCH_NS = 4_000  # for each match, beside the looking
 _LOOK_NS = 2  # for each byte that a small pattern looks at: it always has an automaton without choices
-_SMALL = 40  # instructions; with more, there may be too many states for that automaton
+_SMALL = 40  # instructions; with more, there may be too many states for that automaton,
+_SMALL_CHARACTERS = 8  # unless they are those of a few characters: \p{L} alone has hundreds
+_BYTES_MAX = 4  # of a character
 _CHOICE_NS = 4  # for each byte and instruction of a larger pattern, at the worst
-_ENDLESS = re.compile(r"[*+]|\{[0-9]+,\}")  # what repeats without end, or looks like it
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,51 +95,90 @@ def _matches(meter: Meter, function: str, source: Value, regexp: Value) -> tuple
     pattern_text = text(function, "regexp", regexp)
     utf8(function, content)
     utf8(function, pattern_text)
-    pattern = _compiled(function, pattern_text)
-    meter.spend(pattern.programsize * _COMPILE_NS)
-    return content, _spans(meter, pattern, content, is_endless=_ENDLESS.search(pattern_text) is not None)
+    pattern = _compiled(meter, function, pattern_text)
+    return content, _spans(meter, pattern, content, _shape(pattern_text))
 
 
-def _spans(meter: Meter, pattern: _Pattern, content: str, *, is_endless: bool) -> Iterator[_Span]:
+def _spans(meter: Meter, pattern: _Pattern, content: str, shape: PatternShape | None) -> Iterator[_Span]:
     """The matches, one after the other. The looking is charged before it is done: all of the text for the first match;
-    for each one after it what was looked at twice, at the most."""
+    for those after it what is looked at twice, at the most."""
     size = pattern.programsize
-    look_ns = _LOOK_NS if size <= _SMALL else size * _CHOICE_NS
-    wide = 1 if content.isascii() else 4  # bytes of a character
-    meter.spend(len(content) * wide * look_ns)
+    is_small = size <= _SMALL or (shape is not None and shape.characters <= _SMALL_CHARACTERS)
+    look_ns = _LOOK_NS if is_small else size * _CHOICE_NS
+    wide = 1 if content.isascii() else _BYTES_MAX
+    whole_ns = utf8_length(content) * look_ns
+    meter.spend(whole_ns)
     end = -1
     for match in pattern.finditer(content):
-        rest = len(content) - match.end()
-        again = rest if is_endless else min(rest, size)  # without endless repetition, each instruction takes one byte
-        meter.spend(_MATCH_NS + again * wide * look_ns)
+        meter.spend(_MATCH_NS)
         span = _Span(*match.span())
         if span.end > span.start or span.start != end:
             yield span
+        if end < 0 and shape is not None and shape.is_linear:
+            meter.spend(whole_ns)
+        again = len(content) - span.end
+        if shape is not None and shape.is_linear:
+            again = min(again, shape.overrun)
+        meter.spend(again * wide * look_ns)
         end = span.end
 
 
-def _compiled(function: str, pattern_text: str) -> _Pattern:
+def _compiled(meter: Meter, function: str, pattern_text: str) -> _Pattern:
+    """The pattern, ready to look with. What it costs is charged before it is done, cached or not."""
+    size = utf8_length(pattern_text)
+    if size > PATTERN_BYTES:
+        raise resource_limit(f"{function}: the regular expression has {size} bytes, the limit is {PATTERN_BYTES}")
+    meter.spend(size * _READ_NS)
     try:
-        return _compile(pattern_text)
+        pattern = _bounded(pattern_text)
+    except PatternError as error:
+        raise _invalid(function, str(error)) from error
+    if not pattern.is_affordable:
+        raise resource_limit(
+            f"{function}: the regular expression is too large once its repetitions are written out: "
+            "repeat less, or use fewer classes of characters"
+        )
+    meter.spend(pattern.compile_ns)
+    try:
+        return _compile(pattern.text)
     except _library().error as error:
         reason = error.args[0] if error.args else ""
-        detail = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
-        raise value_error(f"{function}: invalid regular expression: {detail}") from error
+        raise _invalid(
+            function, reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+        ) from error
+
+
+def _invalid(function: str, detail: str) -> Failure:
+    return value_error(f"{function}: invalid regular expression: {detail}")
+
+
+@lru_cache(maxsize=_CACHED_PATTERNS)
+def _bounded(pattern_text: str) -> BoundedPattern:
+    return bounded(pattern_text)
+
+
+@lru_cache(maxsize=_CACHED_PATTERNS)
+def _shape(pattern_text: str) -> PatternShape | None:
+    return shape_of(pattern_text)
 
 
 @lru_cache(maxsize=_CACHED_PATTERNS)
 def _compile(pattern_text: str) -> _Pattern:
     options = _library().Options()
     options.longest_match = True
+    options.never_capture = True  # only whole matches are asked for: groups take memory and time
+    options.max_mem = _PATTERN_MEMORY
     options.log_errors = False
     return _library().compile(pattern_text, options)
 
 
 class _Options(Protocol):
-    """The two options of RE2 that are set here."""
+    """The options of RE2 that are set here."""
 
     longest_match: bool
     log_errors: bool
+    max_mem: int
+    never_capture: bool
 
 
 class _Pattern(Protocol):

@@ -14,10 +14,13 @@ _ELEMENT_CHARACTERS: Final = 8
 def check_result(function: str, characters: int) -> None:
     """Refuse a result that cannot be afforded, before it is built. Raises Failure (ResourceLimitError)."""
     if characters > CEILING_CHARACTERS:
-        raise resource_limit(f"{function}: the result would have {characters} characters")
+        raise resource_limit(
+            f"{function}: the result would have {characters} characters, the limit is {CEILING_CHARACTERS}"
+        )
 
 
 def check_elements(function: str, elements: int) -> None:
     """Refuse a list that cannot be afforded, before it is built. Raises Failure (ResourceLimitError)."""
     if elements * _ELEMENT_CHARACTERS > CEILING_CHARACTERS:
-        raise resource_limit(f"{function}: the result would have {elements} elements or more")
+        most = CEILING_CHARACTERS // _ELEMENT_CHARACTERS
+        raise resource_limit(f"{function}: the result would have {elements} elements or more, the limit is {most}")

@@ -1,0 +1,1 @@
+"""`hakobune iam`: service accounts and their keys, as gcloud's."""

@@ -1,0 +1,1 @@
+"""`hakobune secrets`: secrets and their versions, as gcloud's."""

@@ -1,0 +1,1 @@
+"""`hakobune storage …`: buckets and objects, as `gcloud storage`. One chapter per subject."""

@@ -1,0 +1,1 @@
+"""What objects are: buckets, versions, checksums, conditions, lists. Pure."""

@@ -1,0 +1,1 @@
+"""Messages: topics, subscriptions, snapshots, schemas, and every decision about them."""

@@ -1,0 +1,79 @@
+"""Publishes, pulls and acknowledges through the messages room, and marks what is promised. Runs under the recorder.
+
+Argument: the recorded directory, the durability.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from marks import mark
+
+from hakobune.core.pubsub.messages import new_message
+from hakobune.core.pubsub.model import Subscription, Topic
+from hakobune.core.pubsub.names import SubscriptionName, TopicName
+from hakobune.core.workflows.effects import HttpRequest, HttpResponse, NoResponse
+from hakobune.runtime.clock import RandomIdentifiers, SystemClock
+from hakobune.runtime.pubsub import PubsubRoom
+from hakobune.runtime.pubsub_push import Outlet
+from hakobune.runtime.threads import WorkerThreads
+from hakobune.runtime.wheel import Wheel
+from hakobune.store.api import Durability
+from hakobune.store.sqlite import database
+
+ROUNDS = 10
+TOPIC = TopicName(project="p", id="topic")
+SUBSCRIPTIONS = [SubscriptionName(project="p", id=name) for name in ("plain", "ordered")]
+
+
+class NoOutlet:
+    """Nothing is pushed."""
+
+    async def send(self, request: HttpRequest) -> HttpResponse | NoResponse:
+        raise AssertionError(request)
+
+    async def id_token(self, account: str, audience: str) -> str:
+        raise AssertionError((account, audience))
+
+
+async def publish(room: PubsubRoom, key: str) -> None:
+    """Batches of a key; the ids are marked when they are told."""
+    for number in range(ROUNDS):
+        messages = [new_message(f"{key}-{number}-{n}-{'x' * 200}".encode(), {}, key) for n in range(3)]
+        for message_id in await room.publish(TOPIC, messages):
+            mark(f"published {message_id}")
+
+
+async def consume(room: PubsubRoom, name: SubscriptionName) -> None:
+    """Acknowledge what comes, but for every fifth message."""
+    while found := await room.pull(name, 4, wait_s=0.3):
+        chosen = [delivery for delivery in found if delivery.message_id % 5]
+        for delivery in chosen:
+            mark(f"acking {name.id} {delivery.message_id}")
+        if chosen:
+            await room.acknowledge(name, [delivery.ack_id for delivery in chosen])
+        for delivery in chosen:
+            mark(f"acked {name.id} {delivery.message_id}")
+
+
+async def main(directory: Path, durability: Durability) -> None:
+    database._CHECKPOINT_PAGES = 40  # several checkpoints in a short recording
+    store = await database.SqliteStore.open(directory / "data", durability=durability)
+    identifiers = RandomIdentifiers()
+    wheel = Wheel(store, SystemClock(), owner=identifiers.uid())
+    room = PubsubRoom(wheel, identifiers, WorkerThreads(), Outlet(sender=NoOutlet(), tokens=NoOutlet()))
+    await room.topics.create(Topic(name=TOPIC))
+    for name in SUBSCRIPTIONS:
+        is_ordered = name.id == "ordered"
+        await room.subscriptions.create(Subscription(name=name, topic=TOPIC, enable_message_ordering=is_ordered))
+    mark("ready")
+    publishers = [publish(room, f"key{n}") for n in range(3)]
+    await asyncio.gather(*publishers, *(consume(room, name) for name in SUBSCRIPTIONS))
+    await room.cleaning.clean()
+    # No orderly end: the log is left as it is.
+    sys.stdout.flush()
+
+
+asyncio.run(main(Path(sys.argv[1]), Durability(sys.argv[2])))

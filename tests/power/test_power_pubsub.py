@@ -1,0 +1,80 @@
+"""Power cuts under messages: what was accepted is there until it is acknowledged, and never after."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from disk import Kind
+from recording import Cut, Recording, check_complete, cuts, each, record
+
+SUBSCRIPTIONS = ("plain", "ordered")
+
+
+@pytest.fixture(scope="module")
+def recording(recorder: Path, tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    return record(recorder, tmp_path_factory.mktemp("pubsub"), "drive_pubsub.py", "power")
+
+
+def deliverable(connection: sqlite3.Connection, subscription: str) -> set[int]:
+    """The messages that a subscription has still to deliver, with their bodies."""
+    row = connection.execute(
+        "SELECT lane, frontier FROM pubsub_subscriptions WHERE subscription = ?", (subscription,)
+    ).fetchone()
+    if row is None:
+        return set()
+    found = connection.execute(
+        "SELECT m.id FROM pubsub_messages m WHERE m.id >= :frontier OR m.id IN "
+        "(SELECT message_id FROM pubsub_deliveries WHERE lane = :lane)",
+        {"lane": row[0], "frontier": row[1]},
+    ).fetchall()
+    return {number for (number,) in found}
+
+
+def wrong(cut: Cut) -> list[str]:
+    """Promises that the reopened store does not keep. Raises if it is damaged."""
+    path = cut.directory / "data" / "state.sqlite3"
+    if not path.exists():
+        return [mark for mark in cut.marks if mark]
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        has_tables = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'pubsub_messages'").fetchone()
+        if has_tables is None:
+            return [mark for mark in cut.marks if mark]
+        here = {name: deliverable(connection, name) for name in SUBSCRIPTIONS}
+    words = [mark.split() for mark in cut.marks]
+    published = {int(word[1]) for word in words if word[0] == "published"}
+    problems: list[str] = []
+    for name in SUBSCRIPTIONS:
+        begun = {int(word[2]) for word in words if word[:2] == ["acking", name]}
+        acked = {int(word[2]) for word in words if word[:2] == ["acked", name]}
+        problems += [f"{name}: {number} is lost" for number in sorted(published - begun - here[name])]
+        problems += [f"{name}: {number} would come again" for number in sorted(acked & here[name])]
+    return problems
+
+
+def test_given_the_recorder_when_messages_pass_under_it_then_it_sees_every_change(
+    recording: Recording, tmp_path: Path
+) -> None:
+    check_complete(recording, tmp_path)
+    assert recording.count(Kind.MARK) > 150
+    assert recording.count(Kind.SYNC) > 20
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_given_messages_when_power_is_cut_at_any_instant_then_none_is_lost_and_none_comes_after_its_ack(
+    recording: Recording, seed: int
+) -> None:
+    def check(cut: Cut) -> None:
+        assert wrong(cut) == []
+
+    each(recording, seed, check)
+
+
+def test_given_a_store_that_does_not_sync_when_power_is_cut_then_this_test_sees_it(
+    recorder: Path, tmp_path: Path
+) -> None:
+    weaker = record(recorder, tmp_path, "drive_pubsub.py", "process")
+    assert [cut.story for cut in cuts(weaker, 1) if wrong(cut)]
