@@ -24,9 +24,9 @@ if [ ! -x $venv/bin/python ]; then
     "$python" -m venv $venv
 fi
 case $what in
-core) extras=grpc ;;
+core) extras=grpc,schemas ;;
 dev) extras=grpc,telop,dev ;;
-demo) extras=grpc,telop ;;
+demo) extras=grpc,schemas,telop ;;
 *) echo "setup.sh core|dev|demo" >&2; exit 2 ;;
 esac
 $venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=24'

@@ -415,7 +415,8 @@ def test_given_exactly_once_when_an_ack_id_is_not_the_newest_then_the_client_hea
         subscriber.acknowledge(subscription=subscription, ack_ids=[old.ack_id, new.ack_id])
     info = caught.value.details[0]
     assert info.metadata[old.ack_id] == "PERMANENT_FAILURE_INVALID_ACK_ID"
-    assert not info.metadata.get(new.ack_id, "").startswith("PERMANENT")
+    assert info.metadata[new.ack_id].startswith("TRANSIENT_")  # the client sends it again
+    assert "EXACTLY_ONCE" in info.reason  # gcloud looks for it
 
 
 # -- seek, snapshots, schemas -------------------------------------------------------------------------------------

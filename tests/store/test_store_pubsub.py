@@ -172,7 +172,7 @@ def test_given_exactly_once_when_an_old_ack_id_is_used_then_it_fails_and_nothing
     failed = desk.ack([old[0], new[1]]).failures
     assert failed == {
         old[0].ack_id: "PERMANENT_FAILURE_INVALID_ACK_ID",
-        new[1].ack_id: "TRANSIENT_FAILURE_NOTHING_DONE",
+        new[1].ack_id: "TRANSIENT_TEMPORARY_FAILURE",
     }
     assert desk.ack([new[1]]).failures == {}
     assert desk.ack([new[1]]).failures == {new[1].ack_id: "PERMANENT_FAILURE_INVALID_ACK_ID"}

@@ -50,6 +50,7 @@ class StorageAccess:
         self._objects = runtime.objects
         self._store = runtime.store
         self._wheel = runtime.wheel
+        self._guard = runtime.guard
 
     def routes(self, router: Router) -> None:
         """Register the paths of buckets; those of objects come through `StorageObjects`."""
@@ -79,17 +80,20 @@ class StorageAccess:
             if wanted["etag"] and wanted["etag"] != old.get("etag"):
                 raise ConditionNotMet("The policy was changed since it was read (its etag differs): read it again.")
             policy = {"version": wanted["version"], "bindings": wanted["bindings"]}
-            digest = hashlib.sha256(f"{turn.tx.seq} {json.dumps(policy, sort_keys=True)}".encode()).digest()
-            policy["etag"] = base64.b64encode(digest[:9]).decode()
+            digest = hashlib.sha256(f"{turn.tx.seq} {json.dumps(policy, sort_keys=True)}".encode()).hexdigest()
+            # An etag is bytes, and gcloud sends it back in the other alphabet: texts look the same in both.
+            policy["etag"] = base64.b64encode(digest[:12].encode()).decode()
             turn.tx.set_policy(_resource(name), json.dumps(policy))
             return policy
 
         return answer(request, policy_to_json(await self._wheel.turn(unit), name))
 
     async def test_permissions(self, request: Request) -> Response:
-        """Which permissions the caller has: all."""
-        await self._objects.buckets.get(request.parameters["bucket"])
-        return answer(request, tested_to_json(request.query_values("permissions")))
+        """Which of these permissions the caller has."""
+        bucket = await self._objects.buckets.get(request.parameters["bucket"])
+        permissions = request.query_values("permissions")
+        found = await self._guard.held(request.account, permissions, _resource(bucket.name), bucket.project)
+        return answer(request, tested_to_json(found))
 
     async def object_policy(self, request: Request) -> Response:
         """Objects have no policies of their own here."""

@@ -18,6 +18,7 @@ _RUN_TYPES = {
     Execution: "type.googleapis.com/google.cloud.run.v2.Execution",
 }
 _RUN_DELETES = frozenset({OperationKind.DELETE_JOB, OperationKind.DELETE_EXECUTION})
+_REST_ONLY = frozenset({"client", "clientVersion"})
 _EMPTY = "type.googleapis.com/google.protobuf.Empty"
 
 
@@ -48,7 +49,10 @@ def _run_picture(operation: Operation) -> Json:
     if operation.kind in _RUN_DELETES:
         # Nothing of a deleted resource can be had back here, so it expires when it is deleted.
         tree["deleteTime"] = tree["expireTime"] = timestamp_to_text(operation.create_time_s)
-    return {"@type": _RUN_TYPES[type(resource)], **tree}
+    # The template's client is a field of the REST resource only (discovery document, v2). Google's clients read what is
+    # within an operation by the protobuf message, and refuse a field that is not there.
+    template = {name: value for name, value in tree.get("template", {}).items() if name not in _REST_ONLY}
+    return {"@type": _RUN_TYPES[type(resource)], **tree, "template": template}
 
 
 def workflow_operation_to_json(operation: WorkflowOperation, version: str = "v1") -> Json:

@@ -21,7 +21,9 @@ from hakobune.store.sqlite.pubsub_seeks import SqliteSeeks
 # What clients look for in the details of a failed acknowledgement.
 # Source: google-cloud-pubsub, subscriber/_protocol/streaming_pull_manager.py.
 INVALID_ACK_ID = "PERMANENT_FAILURE_INVALID_ACK_ID"
-NOTHING_DONE = "TRANSIENT_FAILURE_NOTHING_DONE"  # ours: another ack id of the request was refused; try again without it
+# Ours: another ack id of the request was refused; try again without it. Google's libraries look for TRANSIENT_ at the
+# start, gcloud 528 for TEMPORARY_FAILURE.
+NOTHING_DONE = "TRANSIENT_TEMPORARY_FAILURE"
 
 
 class SqliteMessages(SqliteSeeks, SqlitePubsubCleaning):

@@ -15,7 +15,6 @@ from hakobune.store.documents import to_document
 from hakobune.store.sqlite.pubsub_counters import next_lane, next_message
 from hakobune.store.sqlite.pubsub_lanes import Lanes
 
-
 _HALF_A_MICROSECOND = 5e-7  # instants are whole microseconds, and floats a little off
 
 
