@@ -128,6 +128,13 @@ async def test_given_a_large_body_when_sent_then_it_arrives_whole(transport: Aio
     assert len(server.bodies[0]) == 5_000_000
 
 
+async def test_given_hundreds_of_headers_when_received_then_all_are_there(transport: AiohttpTransport) -> None:
+    async with serving(plain(b"", "200 OK", *(f"X-{n}: {n}" for n in range(500)))) as server:
+        answer = await transport.send(ask(server.url))
+    assert isinstance(answer, HttpResponse)
+    assert dict(answer.headers)["X-499"] == "499"
+
+
 async def test_given_headers_in_any_case_when_received_then_they_are_canonical_and_repeated_ones_joined(
     transport: AiohttpTransport,
 ) -> None:

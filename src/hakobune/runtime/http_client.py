@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import io
 import os
 import socket
 import ssl
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin, urlsplit
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _KEEP_ALIVE_S = 4.0  # servers close idle connections after 5 s and more: ours go first
 _CONNECTIONS_MAX = 2_000  # at once; more wait for one
+_HEADERS_MAX = 2_000  # of a response: ours; some servers answer with hundreds
 _CHUNK_BYTES = 65_536
 _CERTIFICATES_KEPT = 32
 _GZIP_WINDOW = 31  # zlib: a gzip header, and the largest window
@@ -265,7 +267,7 @@ def _session(allowed: tuple[str, ...], *, keeps_alive: bool = True) -> aiohttp.C
         async def close(self) -> None:
             await self._real.close()
 
-    return aiohttp.ClientSession(
+    return _session_class()(
         connector=aiohttp.TCPConnector(
             limit=_CONNECTIONS_MAX,
             keepalive_timeout=_KEEP_ALIVE_S if keeps_alive else None,
@@ -281,6 +283,15 @@ def _session(allowed: tuple[str, ...], *, keeps_alive: bool = True) -> aiohttp.C
         max_line_size=65_536,
         max_field_size=65_536,
     )
+
+
+def _session_class() -> Callable[..., aiohttp.ClientSession]:
+    """Newer clients take 128 headers of a response by default, older ones have no bound but that of the bytes."""
+    import aiohttp
+
+    if "max_headers" in inspect.signature(aiohttp.ClientSession).parameters:
+        return partial(aiohttp.ClientSession, max_headers=_HEADERS_MAX)
+    return aiohttp.ClientSession
 
 
 def _encoded(url: str) -> URL:

@@ -158,7 +158,7 @@ def test_given_a_jump_anywhere_when_its_target_is_missing_then_it_is_told_and_wh
     ("target", "remedy"),
     [
         ("sub", "'sub' is a subworkflow: write 'call: sub' in a step"),
-        ("brake", "did you mean 'break'?"),
+        ("brake", "name a step of routine 'main', or 'end'"),  # `break` means nothing without a loop
         ("elsewhere", "name a step of routine 'main', or 'end'"),
     ],
 )
@@ -168,6 +168,12 @@ def test_given_a_target_that_is_no_step_of_the_routine_when_it_is_checked_then_i
     text = f"main: {{steps: [{{a: {{next: {target}}}}}]}}\nsub: {{steps: [{{elsewhere: {{return: 1}}}}]}}"
     problem = the_problem(text)
     assert (problem.rule, problem.remedy) == ("unknown-target", remedy)
+
+
+def test_given_a_misspelt_break_in_a_routine_with_a_loop_when_it_is_checked_then_break_is_suggested() -> None:
+    text = "- l: {for: {value: v, in: [1], steps: [{a: {next: brake}}]}}"
+    problem = the_problem(text)
+    assert (problem.rule, problem.remedy) == ("unknown-target", "did you mean 'break'?")
 
 
 def test_given_the_name_of_a_branch_when_a_jump_names_it_then_it_is_told_where_to_go() -> None:

@@ -474,6 +474,12 @@ def test_given_nesting_when_it_is_deeper_than_the_bound_then_it_is_refused(text,
         assert problem_of(text(depth)).rule == "bound"
 
 
+def test_given_nesting_that_is_too_deep_for_the_reader_when_it_is_read_then_the_remedy_speaks_of_depth() -> None:
+    problem = problem_of("- r: {return: " + "[" * 3000 + "]" * 3000 + "}")
+    assert problem.message.startswith("maps and lists stand too deep in one another")
+    assert problem.remedy == "move inner steps to a subworkflow, or inner data to a variable"
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -130,6 +130,11 @@ class Jumps:
         """The blocks that have variables of their own, each with its region, in the order of the text."""
         return self._blocks
 
+    @property
+    def has_loop(self) -> bool:
+        """Whether there is a loop that `break` or `continue` could mean."""
+        return any(region.kind in (RegionKind.LOOP, RegionKind.ITERATION) for region in self._blocks.values())
+
     def refused(self) -> list[RefusedJump]:
         """All jumps that are not allowed, in the order of the text."""
         found = (self._check(leap) for leap in self._leaps)

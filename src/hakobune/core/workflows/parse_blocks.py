@@ -344,7 +344,11 @@ class BlockParser:
         value = node.value if isinstance(node, Scalar) else None
         if isinstance(value, bool) or not isinstance(value, int if is_integer else int | float):
             kind = "a whole number" if is_integer else "a number"
-            self._reading.complain("retry", f"{owner} must be {kind} or an expression, it is {kind_of(node)}", node)
+            remedy = f"write '{owner}: 5', or '{owner}: ${{name}}' for a variable" + (
+                "" if is_integer else "; seconds have no unit: 1.5, not 1.5s"
+            )
+            detail = f"{owner} must be {kind} or an expression, it is {kind_of(node)}"
+            self._reading.complain("retry", detail, node, remedy=remedy)
 
     def _except(self, entry: Entry) -> Except | None:
         reading = self._reading

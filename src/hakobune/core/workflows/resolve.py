@@ -137,7 +137,8 @@ class _RoutineCheck:
         return self._findings.is_lost(target) or self._findings.gaps.is_step_twice(self._routine.name, target)
 
     def _meant(self, target: str) -> str:
-        near = self._findings.guess(target, [*self._jumps.steps, "end", "break", "continue"])
+        loop_jumps = sorted(_LOOP_JUMPS) if self._jumps.has_loop else ()
+        near = self._findings.guess(target, [*self._jumps.steps, "end", *loop_jumps])
         if near:
             return f"did you mean '{near}'?"
         if target in self._routines:

@@ -125,6 +125,11 @@ _MISTAKES: Final = (
         "quote a text that begins with '&' or '*'",
     ),
     _Mistake(
+        "maximum nesting depth",
+        "maps and lists stand too deep in one another",
+        "move inner steps to a subworkflow, or inner data to a variable",
+    ),
+    _Mistake(
         "node content",
         "a ']', '}' or ',' stands where a value must be",
         "remove it, or quote a text that begins with it",
