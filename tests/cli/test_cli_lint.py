@@ -122,3 +122,10 @@ def test_cases_among_the_files_are_left_out(hakobune: Call, flow: Path) -> None:
     (flow / "good_test.yaml").write_text("workflow: good.yaml\ncases: [{name: a}]")
     outcome = hakobune("lint", "good.yaml", "good_test.yaml", "good.yaml")
     assert (outcome.code, outcome.err) == (0, "good_test.yaml: skipped, cases of a test\nnothing found\n")
+
+
+def test_a_file_that_cannot_be_read_hides_nothing_of_the_others(hakobune: Call, flow: Path) -> None:
+    (flow / "bad.yaml").write_text(REFUSED)
+    outcome = hakobune("lint", "bad.yaml", "nofile.yaml", "--output", "json")
+    assert (outcome.code, "nofile.yaml" in outcome.err) == (2, True)
+    assert [found["rule"] for found in json.loads(outcome.out)] == ["unknown-symbol"]

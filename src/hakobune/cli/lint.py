@@ -21,8 +21,17 @@ def _run(session: Session, arguments: Arguments) -> None:
 
     select, ignore = arguments.words("select"), arguments.words("ignore")
     _check_rules([*select, *ignore])
-    files = [_checked(name, arguments) for name in _names(session, arguments.positionals["file"])]
-    _print(session, files, arguments.text("output") or "text")
+    files: list[CheckedFile] = []
+    unreadable: list[str] = []
+    for name in _names(session, arguments.positionals["file"]):
+        try:
+            files.append(_checked(name, arguments))
+        except CommandError as error:
+            unreadable.append(str(error))
+    if files or not unreadable:
+        _print(session, files, arguments.text("output") or "text")
+    if unreadable:  # what could be read is told all the same
+        raise CommandError("\n".join(unreadable), exit_code=_EXIT_UNREADABLE)
     refused = {Level.ERROR, Level.WARNING} if arguments.switch("strict") else {Level.ERROR}
     if any(finding.level in refused for file in files for finding in file.findings):
         raise CommandError("")
@@ -57,14 +66,12 @@ def _check_rules(names: Sequence[str]) -> None:
 
 
 def _checked(name: str, arguments: Arguments) -> CheckedFile:
+    """A file with its findings. Raises CommandError: it cannot be read."""
     from hakobune.core.workflows.limits import Strictness
     from hakobune.core.workflows.lint import lint_source
     from hakobune.core.workflows.lint_reports import CheckedFile
 
-    try:
-        source = read_source(name)
-    except CommandError as error:
-        raise CommandError(str(error), exit_code=_EXIT_UNREADABLE) from error
+    source = read_source(name)
     findings = lint_source(
         source,
         select=arguments.words("select"),
