@@ -16,6 +16,7 @@ from hakobune.core.workflows.events import Answered, Command
 from hakobune.core.workflows.model import ExecutionState, WorkflowExecution
 from hakobune.runtime.clock import RandomIdentifiers, SystemClock
 from hakobune.runtime.settings import Settings
+from hakobune.runtime.threads import WorkerThreads
 from hakobune.runtime.wheel import Wheel
 from hakobune.runtime.workflow_driver import ROOM, Calls
 from hakobune.runtime.workflow_executions import Observer, WorkflowExecutions
@@ -114,9 +115,10 @@ async def workflows_bench(directory: Path, calls: Calls, settings: Settings) -> 
     commits, identifiers = Commits(), RandomIdentifiers()
     store = await SqliteStore.open(directory, durability=settings.durability, interceptor=commits)
     wheel = Wheel(store, SystemClock(), owner=identifiers.uid())
-    plans = Plans(settings.limits)
+    threads = WorkerThreads()
+    plans = Plans(settings.limits, threads)
     driven = WorkflowExecutions(wheel, settings, identifiers, plans, calls)
-    room = WorkflowsRoom(wheel, identifiers, plans, driven)
+    room = WorkflowsRoom(wheel, identifiers, plans, driven, threads)
     wheel.add_room(ROOM, driven)
     try:
         async with anyio.create_task_group() as group:
