@@ -24,7 +24,7 @@ from hakobune.runtime.objects import ObjectsRoom
 from hakobune.runtime.threads import WorkerThreads
 from hakobune.runtime.wheel import Wheel
 from hakobune.store.api import WriteTx
-from hakobune.store.blobs import Blobs
+from hakobune.store.blobs_files import FileBlobs
 from hakobune.store.sqlite.database import SqliteStore
 
 PIECE = os.urandom(64 * 1024)  # what one read of a socket brings at most
@@ -154,7 +154,7 @@ def measure(directory: Path, *, is_quick: bool) -> Report:
 async def _measure(report: Report, directory: Path, *, is_quick: bool) -> None:
     store = await SqliteStore.open(directory / "data")
     wheel = Wheel(store, SystemClock(), owner="bench")
-    room = ObjectsRoom(wheel, RandomIdentifiers(), Blobs(directory / "data" / "objects"), WorkerThreads(16))
+    room = ObjectsRoom(wheel, RandomIdentifiers(), FileBlobs(directory / "data" / "objects"), WorkerThreads(16))
     await room.buckets.create("bench", BUCKET, BucketSettings())
     await big(report, room, directory / "scratch", BIG_BYTES // (8 if is_quick else 1), 2 if is_quick else 7)
     report.figure("most memory", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "MiB")

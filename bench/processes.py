@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
@@ -39,6 +40,38 @@ def cost(argv: Sequence[str], *, env: Mapping[str, str] | None = None, feed: byt
 def own_cpu_s(pid: int) -> float:
     """CPU seconds of a process alone, of threads that ended too."""
     return time.clock_gettime(~pid << 3 | 2)  # the clock of another process: CPUCLOCK_SCHED of clock_getcpuclockid(3)
+
+
+class ThreadTime(NamedTuple):
+    """Of one thread, in seconds."""
+
+    cpu_s: float
+    waiting_s: float  # it could have run, and no processor was free
+
+
+def thread_times(pid: int) -> dict[str, ThreadTime]:
+    """The threads of a process by their numbers; those that have ended are left out.
+    Source: /proc/PID/task/TID/schedstat, Documentation/scheduler/sched-stats.rst of Linux."""
+    found: dict[str, ThreadTime] = {}
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{thread}/schedstat") as file:
+                cpu_ns, waiting_ns, _ = file.read().split()
+        except FileNotFoundError:
+            continue
+        found[thread] = ThreadTime(int(cpu_ns) / 1e9, int(waiting_ns) / 1e9)
+    return found
+
+
+def busiest_since(before: Mapping[str, ThreadTime], now: Mapping[str, ThreadTime]) -> ThreadTime:
+    """What the thread that worked most since then has used, and waited."""
+    nothing = ThreadTime(0.0, 0.0)
+    times = [
+        ThreadTime(used.cpu_s - start.cpu_s, used.waiting_s - start.waiting_s)
+        for thread, used in now.items()
+        for start in (before.get(thread, nothing),)
+    ]
+    return max(times)
 
 
 def tree_cpu_s(root: int) -> float:

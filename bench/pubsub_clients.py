@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 PAYLOAD = b"x" * 1_000
 TOPIC = "projects/bench-project/topics/bench"
@@ -103,23 +103,31 @@ def client(kind: str, address: str) -> Client:
     return KINDS[kind](address)
 
 
-def publish_for(kind: str, address: str, count: int, seconds: float) -> tuple[int, float]:
-    """Publish batches for a while: (messages, seconds)."""
+class Done(NamedTuple):
+    """What a client did."""
+
+    messages: int
+    wall_s: float
+    cpu_s: float  # of the client
+
+
+def publish_for(kind: str, address: str, count: int, seconds: float) -> Done:
+    """Publish batches for a while."""
     one = client(kind, address)
-    done, started_s = 0, time.perf_counter()
+    done, started_s, started_cpu_s = 0, time.perf_counter(), time.process_time()
     while time.perf_counter() < started_s + seconds:
         one.publish(count)
         done += count
-    return done, time.perf_counter() - started_s
+    return Done(done, time.perf_counter() - started_s, time.process_time() - started_cpu_s)
 
 
-def take_for(kind: str, address: str, count: int, seconds: float) -> tuple[int, float]:
-    """Pull and acknowledge for a while, or until nothing is left: (messages, seconds)."""
+def take_for(kind: str, address: str, count: int, seconds: float) -> Done:
+    """Pull and acknowledge for a while, or until nothing is left."""
     one = client(kind, address)
-    done, started_s = 0, time.perf_counter()
+    done, started_s, started_cpu_s = 0, time.perf_counter(), time.process_time()
     while time.perf_counter() < started_s + seconds:
         found = one.take(count)
         if not found:
             break
         done += found
-    return done, time.perf_counter() - started_s
+    return Done(done, time.perf_counter() - started_s, time.process_time() - started_cpu_s)

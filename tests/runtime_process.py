@@ -50,6 +50,8 @@ class RuntimeProcess:
     grpc_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     environ: dict[str, str] = field(default_factory=dict)
+    program: tuple[str, ...] = (HAKOBUNE,)
+    headers: dict[str, str] = field(default_factory=dict)  # of all that `call` sends
 
     @property
     def url(self) -> str:
@@ -64,7 +66,7 @@ class RuntimeProcess:
         with open(self.directory.parent / f"{self.directory.name}.log", "ab") as log:
             self.process = subprocess.Popen(
                 [
-                    HAKOBUNE,
+                    *self.program,
                     "up",
                     "--data",
                     str(self.directory),
@@ -121,7 +123,7 @@ class RuntimeProcess:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
             data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-            connection.request(method, path, body=data, headers=headers or {})
+            connection.request(method, path, body=data, headers={**self.headers, **(headers or {})})
             answer = connection.getresponse()
             return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
         finally:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from hakobune.core.jobs.states import (
     EXECUTION_TRANSITIONS,
@@ -24,6 +26,10 @@ from hakobune.core.workflows.states import TRANSITIONS as WORKFLOW_TRANSITIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
+CLIENT_TABLES = (
+    "clients", "grpc-services", "methods-storage", "methods-storage-xml", "methods-pubsub", "methods-iam",
+    "methods-iam-credentials", "methods-secrets", "methods-tokens", "methods-metadata",
+)  # fmt: skip
 _PLACE = re.compile(r"(<!-- drawn: ([\w-]+) -->\n).*?(<!-- /drawn -->)", re.DOTALL)
 
 
@@ -49,12 +55,22 @@ def _workflow_states() -> str:
     return _machine(WorkflowState.QUEUED.value, table, sorted(state.value for state in FINAL_STATES))
 
 
+def _of_tests(folder: str, module: str) -> Any:
+    """A module that draws tables from a folder of tests."""
+    path = str(ROOT / "tests" / folder)
+    if path not in sys.path:
+        sys.path.insert(0, path)
+    return importlib.import_module(module)
+
+
 def _language(table: str) -> str:
     """A table of the language cases."""
-    folder = str(ROOT / "tests" / "language")
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    return str(getattr(importlib.import_module("rule_tables"), table)())
+    return str(getattr(_of_tests("language", "rule_tables"), table)())
+
+
+def _clients(table: str) -> str:
+    """A table of what the checks of the clients call."""
+    return str(_of_tests("clients", "method_tables").TABLES[table]())
 
 
 DRAWINGS = {
@@ -63,6 +79,7 @@ DRAWINGS = {
     "workflow-execution-states": _workflow_states,
     "language-chapters": lambda: _language("chapters_table"),
     "language-decisions": lambda: _language("decisions_list"),
+    **{name: partial(_clients, name) for name in CLIENT_TABLES},
 }
 
 

@@ -4,8 +4,10 @@ from hakobune.cli import auth, environment, graph, lint, logging_read, logs, sta
 from hakobune.cli.format.yaml_writer import _Dumper
 from hakobune.cli.iam import accounts as iam_accounts
 from hakobune.cli.iam import keys as iam_keys
+from hakobune.cli.iam import policy as iam_policy
 from hakobune.cli.jobs import deploy, execute, executions, jobs, policy, replace, tasks
 from hakobune.cli.pubsub import messages, schemas, subscriptions, topics
+from hakobune.cli.pubsub import policy as pubsub_policy
 from hakobune.cli.secrets import secrets, versions
 from hakobune.cli.storage import buckets, copying, listing, reading, removal, rsync, signing
 from hakobune.cli.storage import objects as storage_objects
@@ -28,6 +30,11 @@ environment.ENV, lint.LINT, logging_read.READ, start.UP, test.TEST, execute.EXEC
 deploy.DEPLOY, deploy.CREATE, deploy.UPDATE
 executions.LIST, executions.DESCRIBE_LATEST, executions.DELETE, jobs.LIST, jobs.DELETE, tasks.LIST
 policy.GET, policy.SET, policy.ADD, policy.REMOVE
+pubsub_policy.GET_TOPIC, pubsub_policy.SET_TOPIC, pubsub_policy.ADD_TOPIC, pubsub_policy.REMOVE_TOPIC
+pubsub_policy.GET_SUBSCRIPTION, pubsub_policy.SET_SUBSCRIPTION
+pubsub_policy.ADD_SUBSCRIPTION, pubsub_policy.REMOVE_SUBSCRIPTION
+iam_policy.GET_ACCOUNT, iam_policy.SET_ACCOUNT, iam_policy.ADD_ACCOUNT, iam_policy.REMOVE_ACCOUNT
+iam_policy.GET_PROJECT, iam_policy.SET_PROJECT, iam_policy.ADD_PROJECT, iam_policy.REMOVE_PROJECT
 graph.GRAPH, workflows.REVISIONS, history.STEPS, history.CALLBACKS, history.SEND
 workflow_executions.DESCRIBE_LAST, workflow_executions.WAIT_LAST
 auth.PRINT_ACCESS_TOKEN, auth.PRINT_IDENTITY_TOKEN, auth.ROTATE

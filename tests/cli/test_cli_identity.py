@@ -161,3 +161,51 @@ def test_keys_are_rotated_and_older_tokens_hold(cli: Call, runtime: RuntimeProce
     headers = {"Authorization": f"Bearer {old}"}
     assert runtime.call("GET", f"/v1/projects/{PROJECT}/secrets", headers=headers).status == 200
     assert good(cli("auth", "print-access-token")).out.strip() != old
+
+
+def test_given_secrets_when_columns_are_asked_for_then_names_are_short_as_gclouds(
+    cli: Call, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "value").write_bytes(b"hello")
+    good(cli("secrets", "create", name, "--data-file=value"))
+    assert name in good(cli("secrets", "list", "--format=value(name)")).lines
+    assert good(cli("secrets", "versions", "list", name, "--format=value(name,state)")).out == "1\tenabled\n"
+    whole = json.loads(good(cli("secrets", "versions", "list", name, "--format=json")).out)[0]
+    assert whole["name"] == f"projects/{PROJECT}/secrets/{name}/versions/1"
+    assert whole["state"] == "ENABLED"
+
+
+@pytest.mark.parametrize(
+    ("made", "group", "noun", "role"),
+    [
+        (("pubsub", "topics", "create"), "pubsub topics", "topic", "roles/pubsub.publisher"),
+        (None, "pubsub subscriptions", "subscription", "roles/pubsub.subscriber"),
+        (("secrets", "create"), "secrets", "secret", "roles/secretmanager.secretAccessor"),
+        (("iam", "service-accounts", "create"), "iam service-accounts", "serviceAccount", "roles/iam.serviceAccountUser"),
+        (None, "projects", "project", "roles/viewer"),
+    ],
+)  # fmt: skip
+def test_given_what_has_a_policy_when_a_binding_is_added_and_removed_then_it_follows(
+    cli: Call, name: str, tmp_path: Path, made: tuple[str, ...] | None, group: str, noun: str, role: str
+) -> None:
+    if made:
+        good(cli(*made, name))
+    if noun == "subscription":
+        good(cli("pubsub", "topics", "create", name))
+        good(cli("pubsub", "subscriptions", "create", name, "--topic", name))
+    target = {"serviceAccount": f"{name}@{PROJECT}.iam.gserviceaccount.com", "project": name}.get(noun, name)
+    words, binding = group.split(), ("--member=user:a@example.com", f"--role={role}")
+    added = good(cli(*words, "add-iam-policy-binding", target, *binding))
+    assert added.err == f"Updated IAM policy for {noun} [{target}].\n"
+    held = json.loads(good(cli(*words, "get-iam-policy", target, "--format=json")).out)
+    assert held["bindings"] == [{"members": ["user:a@example.com"], "role": role}]
+    again = good(cli(*words, "add-iam-policy-binding", target, *binding, "--format=json"))
+    assert json.loads(again.out)["bindings"] == held["bindings"]
+    good(cli(*words, "remove-iam-policy-binding", target, *binding))
+    assert "bindings" not in json.loads(good(cli(*words, "get-iam-policy", target, "--format=json")).out)
+    missing = cli(*words, "remove-iam-policy-binding", target, *binding)
+    assert (missing.code, "not found!" in missing.err) == (1, True)
+    (tmp_path / "policy.json").write_text(json.dumps({"bindings": held["bindings"]}))
+    good(cli(*words, "set-iam-policy", target, "policy.json"))
+    assert json.loads(good(cli(*words, "get-iam-policy", target, "--format=json")).out)["bindings"] == held["bindings"]
+    assert cli(*words, "add-iam-policy-binding", target, "--member=nobody", f"--role={role}").code == 2

@@ -92,7 +92,8 @@ def test_a_folder_means_the_workflows_below_it_and_the_rest_is_named(hakobune: C
     (folder / "build.yaml").write_text("steps:\n  - name: build\n")
     (folder / "list.json").write_text("[1]")
     (folder / "odd.yaml").write_text("- {a: {return: 1}, b: {return: 2}}\n")
-    (folder / "raw.yaml").write_bytes(b"\xff\xfe")
+    (folder / "raw.yaml").write_bytes(b"# caf\xc3\xa9\nname: caf\xe9\n")
+    (folder / "void.yaml").write_bytes(b" \n")
     (folder / "text.yaml").write_text("name: x\nversion: 1\n")
     outcome = hakobune("lint", "flows", "--output", "json")
     assert outcome.code == 1
@@ -107,9 +108,18 @@ def test_a_folder_means_the_workflows_below_it_and_the_rest_is_named(hakobune: C
         "flows/build.yaml: skipped, no workflow",
         "flows/list.json: skipped, no workflow",
         "flows/odd.yaml: skipped, no workflow",
-        "flows/raw.yaml: skipped, no workflow",
+        "flows/raw.yaml: skipped, no workflow as far as it can be read: line 2 is not UTF-8 text",
         "flows/text.yaml: skipped, no workflow",
+        "flows/void.yaml: skipped, it is empty",
     ]
+
+
+@pytest.mark.parametrize("source", ["main:\n  steps:\n    - a: {return: 'caf\xe9'}\n", "- a: {return: 'caf\xe9'}\n"])
+def test_a_workflow_of_a_folder_that_is_not_utf_8_is_no_success(hakobune: Call, flow: Path, source: str) -> None:
+    (flow / "flows").mkdir()
+    (flow / "flows" / "a.yaml").write_bytes(source.encode("latin-1"))
+    outcome = hakobune("lint", "flows")
+    assert (outcome.code, "[flows/a.yaml]: line" in outcome.err, "is not UTF-8 text" in outcome.err) == (2, True, True)
 
 
 def test_a_folder_without_a_workflow_is_told(hakobune: Call, flow: Path) -> None:

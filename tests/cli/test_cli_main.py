@@ -60,6 +60,12 @@ def test_given_no_words_then_the_help_page_is_printed(hakobune: Call) -> None:
         (["run", "jobs", "execut", "x"], 2, "Maybe you meant:\n  hakobune run jobs execute"),
         (["graph", "a.yaml"], 2, "Invalid choice: 'graph'. Maybe you meant:\n  hakobune workflows graph\n"),
         (["workflow", "list"], 2, "Invalid choice: 'workflow'. Maybe you meant:\n  hakobune workflows\n"),
+        (
+            ["storage", "objects", "delete"],
+            2,
+            ("Invalid choice: 'delete'. Maybe you meant:\n  hakobune storage buckets delete\n"
+             "  hakobune storage buckets notifications delete\nTo"),
+        ),
         (["compute"], 2, "ERROR: (hakobune) Invalid choice: 'compute'. What may follow: alpha, auth, beta, doctor, env"),
         (["run", "jobs", "list", "--region=Mars"], 2, "argument --region: [Mars] is not a region."),
         (["run", "jobs", "describe", "x", "--location=9"], 2, "argument --location: [9] is not a region."),

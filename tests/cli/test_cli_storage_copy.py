@@ -163,6 +163,11 @@ def test_given_what_cannot_be_copied_when_it_is_tried_then_the_reason_is_gclouds
     assert f"ERROR: (hakobune.storage.cp) {expected.format(b=bucket)}" in done.err
 
 
+def test_given_no_such_bucket_when_it_is_copied_to_then_it_is_named(storage: Call, tree: Path) -> None:
+    done = storage("cp", "hello.txt", "gs://no-such-bucket-of-ours/")
+    assert (done.code, done.err.splitlines()[-1]) == (1, "ERROR: gs://no-such-bucket-of-ours not found: 404.")
+
+
 def test_given_a_folder_when_it_is_copied_without_recursion_then_it_is_named_and_left_out(
     storage: Call, bucket: str, tree: Path
 ) -> None:

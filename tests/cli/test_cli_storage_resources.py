@@ -89,6 +89,26 @@ def test_given_settings_when_a_bucket_is_updated_then_only_those_change(storage:
     assert "lifecycle_config" not in found
 
 
+def test_given_settings_that_are_kept_when_a_bucket_is_updated_then_they_are_shown_and_can_go(
+    storage: Call, bucket: str
+) -> None:
+    flags = [
+        "--requester-pays",
+        "--default-event-based-hold",
+        "--web-main-page-suffix=i.html",
+        "--web-error-page=e.html",
+    ]
+    assert storage("buckets", "update", bucket, *flags).code == 0
+    found = bucket_document(storage, bucket)
+    assert (found["requester_pays"], found["default_event_based_hold"]) == (True, True)
+    assert found["website_config"] == {"mainPageSuffix": "i.html", "notFoundPage": "e.html"}
+    flags = ["--no-requester-pays", "--no-default-event-based-hold", "--clear-web-main-page-suffix"]
+    assert storage("buckets", "update", bucket, *flags, "--clear-retention-period").code == 0
+    found = bucket_document(storage, bucket)
+    assert (found.get("requester_pays", False), found.get("default_event_based_hold", False)) == (False, False)
+    assert found["website_config"] == {"notFoundPage": "e.html"}
+
+
 def _effective(found: dict[str, object]) -> dict[str, object]:
     policy = found["soft_delete_policy"]
     assert isinstance(policy, dict)
@@ -279,6 +299,18 @@ def test_given_a_bucket_when_a_folder_is_made_like_it_then_it_is(storage: Call, 
 def test_given_what_cannot_be_synchronized_when_it_is_tried_then_it_is_named(storage: Call, bucket: str) -> None:
     for words in (["none", bucket], [f"{bucket}/*", "."], [".", "."], ["--exclude=(", ".", bucket]):
         assert storage("rsync", *words).code in (1, 2), words
+
+
+def test_given_a_folder_that_is_not_there_when_a_copy_is_made_exact_then_nothing_is_removed(
+    storage: Call, bucket: str, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "precious").write_text("1")
+    done = storage("rsync", "-r", "--delete-unmatched-destination-objects", f"{bucket}/slip", "kept")
+    assert done.code == 1
+    assert f"Did not find existing container at: {bucket}/slip" in done.err
+    assert (kept / "precious").exists()
 
 
 # -- sign-url -------------------------------------------------------------------------------------------------------

@@ -43,6 +43,18 @@ def test_given_a_file_that_cannot_be_read_as_a_workflow_when_it_is_drawn_then_it
     assert err.startswith("ERROR: (hakobune.workflows.graph) [odd.yaml] cannot be read as a workflow.\nodd.yaml:3:")
 
 
+def test_given_warnings_beside_errors_when_a_file_is_drawn_then_each_says_what_it_is(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "odd.yaml").write_text("main:\n  steps:\n    - a: {return: 'see ${x}'}\n    - b: {nonsense: 1}\n")
+    assert main(["workflows", "graph", "odd.yaml"]) == 1
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("odd.yaml:")]
+    assert [line.split(": ")[1:3] for line in told] == [
+        ["warning", "in step a"],
+        *[["error", "in step b"]] * 2,  # a key that is not known, and that there is no other
+    ]
+
+
 def test_given_a_place_that_cannot_be_written_when_a_file_is_drawn_then_it_is_named(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -49,6 +49,7 @@ class Service:
     def __init__(self) -> None:
         self.seen: list[tuple[str, str, dict[str, str]]] = []
         self.failures = 0  # so many answers are 503
+        self.said: object = None  # the body of those
         self.port = 0
 
 
@@ -63,7 +64,8 @@ def service() -> Iterator[Service]:
         def do_GET(self) -> None:
             found.seen.append(("GET", self.path, {key.lower(): value for key, value in self.headers.items()}))
             found.failures, fails = max(0, found.failures - 1), found.failures > 0
-            body = json.dumps({"path": self.path}).encode()
+            said = found.said if fails and found.said is not None else {"path": self.path}
+            body = json.dumps(said).encode()
             self.send_response(503 if fails else 200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
@@ -137,6 +139,34 @@ def test_given_an_error_nobody_handles_when_a_file_runs_then_its_line_is_shown_a
     ]
     done = run(files.FAILS, "--format=value(state)")
     assert (done.code, done.out) == (1, "FAILED\n")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            {"error": {"code": 503, "message": "the stock is being counted"}},
+            ["The server said: the stock is being counted"],
+        ),
+        ("come back later\n", ["The server said: come back later"]),
+        ({"error": {"message": "a" * 600}}, ["The server said: " + "a" * 500 + "…"]),
+        ({"error": "odd"}, []),
+        ([1], []),
+    ],
+)
+@pytest.mark.parametrize("is_in_branch", [False, True])
+def test_given_a_server_that_refuses_when_nobody_handles_it_then_what_it_said_is_told(
+    run: Run, service: Service, said: object, told: list[str], is_in_branch: bool
+) -> None:
+    service.failures, service.said = 1, said
+    call = f"call: http.get, args: {{url: 'http://127.0.0.1:{service.port}/'}}"
+    if is_in_branch:
+        source = f"- b: {{parallel: {{branches: [{{a: {{steps: [{{g: {{{call}}}}}]}}}}]}}}}\n"
+    else:
+        source = f"- g: {{{call}}}\n"
+    done = run(source, "--verbosity=error")
+    assert done.code == 1
+    assert [line.strip() for line in done.err.splitlines() if "server said" in line] == told
 
 
 def test_given_an_error_in_a_branch_when_a_file_runs_then_the_branch_is_named(run: Run) -> None:

@@ -100,6 +100,38 @@ print(json.dumps([claims["email"], credentials.valid]))
     assert run(environ, script) == [DEVELOPER, True]
 
 
+def test_given_a_metadata_server_then_the_library_finds_it_and_reads_it(environ: dict[str, str]) -> None:
+    script = """
+from google.auth.compute_engine import _metadata
+request = Request()
+info = _metadata.get_service_account_info(request)
+token, _ = _metadata.get_service_account_token(request, "default", ["https://www.googleapis.com/auth/pubsub"])
+print(json.dumps([_metadata.ping(request), info["aliases"], info["email"], _metadata.get_project_id(request),
+    _metadata.get_universe_domain(request), token.count(".")]))
+"""
+    assert run(environ, script) == [True, ["default"], DEVELOPER, PROJECT, "googleapis.com", 2]
+
+
+def test_given_an_account_when_it_impersonates_then_it_signs_and_gets_id_tokens(environ: dict[str, str]) -> None:
+    script = f"""
+import time
+source, _ = google.auth.default()
+target = "robot@other.iam.gserviceaccount.com"
+base = URL + "/v1/projects/-/serviceAccounts/" + target
+credentials = impersonated_credentials.Credentials(
+    source_credentials=source, target_principal=target, target_scopes=[SCOPE],
+    iam_endpoint_override=base + ":generateAccessToken")
+session = AuthorizedSession(credentials)
+token = session.post(base + ":generateIdToken", json={{"audience": "https://svc.example", "includeEmail": True}})
+claims = id_token.verify_token(token.json()["token"], Request(), audience="https://svc.example", certs_url={CERTS})
+payload = json.dumps({{"sub": "x", "aud": "y", "exp": int(time.time()) + 600}})
+signed = session.post(base + ":signJwt", json={{"payload": payload}}).json()
+keys = session.get(URL + "/robot/v1/metadata/x509/" + target).json()
+print(json.dumps([claims["email"], signed["keyId"] in keys, jwt.decode(signed["signedJwt"], certs=keys, verify=False)["sub"]]))
+"""
+    assert run(environ, script) == ["robot@other.iam.gserviceaccount.com", True, "x"]
+
+
 def test_given_a_key_file_then_its_credentials_get_access_and_id_tokens(
     environ: dict[str, str], key_file: Path
 ) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import http.server
+import json
+import queue
 import threading
 import time
 import uuid
@@ -13,8 +17,10 @@ from typing import Any
 import grpc
 import pytest
 from google.api_core import exceptions
+from google.auth.transport.requests import Request
 from google.cloud import pubsub_v1
 from google.cloud.pubsub_v1.subscriber import exceptions as subscriber_exceptions
+from google.oauth2 import id_token
 from google.pubsub_v1 import SchemaServiceClient
 from google.pubsub_v1.types import Encoding, Schema
 
@@ -449,6 +455,10 @@ def test_given_a_snapshot_when_it_is_sought_to_then_what_was_not_acknowledged_co
     assert texts(pulled(subscriber, subscription, 1)) == ["one"]
     assert snapshot in [found.name for found in subscriber.list_snapshots(project=BASE)]
     assert list(publisher.list_topic_snapshots(request={"topic": topic})) == [snapshot]
+    changed = subscriber.update_snapshot(
+        snapshot={"name": snapshot, "labels": {"a": "b"}}, update_mask={"paths": ["labels"]}
+    )
+    assert dict(changed.labels) == {"a": "b"}
     subscriber.delete_snapshot(snapshot=snapshot)
     with pytest.raises(exceptions.NotFound):
         subscriber.get_snapshot(snapshot=snapshot)
@@ -483,6 +493,83 @@ def test_given_a_schema_then_its_topic_takes_only_what_keeps_to_it(
         "googclient_schemaencoding": "JSON",
         "googclient_schemarevisionid": schema.revision_id,
     }
+
+
+PROTO = 'syntax = "proto3"; message A { string k = 1; int32 n = 2; }'
+
+
+@pytest.mark.parametrize(
+    ("definition", "kind", "encoding", "good", "bad"),
+    [
+        (AVRO, "AVRO", "BINARY", b"\x02v", b"\x09"),
+        (PROTO, "PROTOCOL_BUFFER", "JSON", b'{"k": "v", "n": 5}', b'{"n": "five"}'),
+        (PROTO, "PROTOCOL_BUFFER", "BINARY", b"\x0a\x01v\x10\x05", b"\x0a\x09v"),
+    ],
+    ids=["avro-binary", "proto-json", "proto-binary"],
+)
+def test_given_a_language_and_an_encoding_then_messages_are_held_to_both(
+    publisher: Any, schemas: Any, definition: str, kind: str, encoding: str, good: bytes, bad: bytes
+) -> None:
+    schema_id = f"e-{uuid.uuid4().hex[:8]}"
+    schema = schemas.create_schema(parent=BASE, schema_id=schema_id, schema={"type_": kind, "definition": definition})
+    topic = f"{BASE}/topics/{schema_id}"
+    publisher.create_topic(request={"name": topic, "schema_settings": {"schema": schema.name, "encoding": encoding}})
+    assert publisher.publish(topic, good).result(WITHIN_S)
+    with pytest.raises(exceptions.InvalidArgument):
+        publisher.publish(topic, bad).result(WITHIN_S)
+
+
+def test_given_an_endpoint_then_messages_are_pushed_with_a_token_that_google_s_library_verifies(
+    runtime: RuntimeProcess, publisher: Any, subscriber: Any, topic: str
+) -> None:
+    received: queue.Queue[tuple[str, Any]] = queue.Queue()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            received.put((self.headers["Authorization"], body))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    account = f"pusher@{PROJECT}.iam.gserviceaccount.com"
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            token = {"service_account_email": account, "audience": "https://svc.example"}
+            url = f"http://127.0.0.1:{server.server_address[1]}/hook"
+            subscription = subscribed(subscriber, topic, push_config={"push_endpoint": url, "oidc_token": token})
+            publish(publisher, topic, "pushed", kind="a")
+            authorization, body = received.get(timeout=WITHIN_S)
+        finally:
+            server.shutdown()
+    claims = id_token.verify_token(
+        authorization.removeprefix("Bearer "), Request(), audience="https://svc.example",
+        certs_url=f"{runtime.url}/oauth2/v1/certs",
+    )  # fmt: skip
+    assert (claims["email"], claims["iss"]) == (account, "https://accounts.google.com")
+    assert (body["subscription"], body["message"]["attributes"]) == (subscription, {"kind": "a"})
+    assert base64.b64decode(body["message"]["data"]) == b"pushed"
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"bigquery_config": {"table": "p.d.t"}}, "BigQuery"),
+        ({"cloud_storage_config": {"bucket": "b"}}, "Cloud Storage"),
+        (
+            {"message_transforms": [{"javascript_udf": {"function_name": "f", "code": "function f(m) {}"}}]},
+            "transforms",
+        ),
+    ],
+)
+def test_given_what_is_not_offered_then_it_is_refused_by_name(
+    subscriber: Any, topic: str, fields: dict[str, Any], name: str
+) -> None:
+    with pytest.raises(exceptions.MethodNotImplemented, match=name):
+        subscribed(subscriber, topic, **fields)
 
 
 def test_given_a_schema_when_it_is_revised_then_its_revisions_are_kept_and_can_be_gone_back_to(schemas: Any) -> None:

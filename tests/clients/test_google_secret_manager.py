@@ -108,6 +108,15 @@ def test_a_secret_is_changed_listed_and_deleted(secrets: Any, secret: str) -> No
         secrets.access_secret_version(name=f"{secret}/versions/latest")
 
 
+def test_a_secret_has_a_policy(secrets: Any, secret: str) -> None:
+    binding = {"role": "roles/secretmanager.secretAccessor", "members": ["user:me@example.com"]}
+    secrets.set_iam_policy(request={"resource": secret, "policy": {"bindings": [binding]}})
+    found = secrets.get_iam_policy(request={"resource": secret})
+    assert [(bound.role, list(bound.members)) for bound in found.bindings] == [(binding["role"], binding["members"])]
+    asked = {"resource": secret, "permissions": ["secretmanager.versions.access"]}
+    assert list(secrets.test_iam_permissions(request=asked).permissions) == asked["permissions"]
+
+
 def test_a_second_secret_of_a_name_is_refused(secrets: Any, secret: str) -> None:
     with pytest.raises(exceptions.Conflict):
         secrets.create_secret(

@@ -9,10 +9,11 @@ import io
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 import requests
 from google.api_core import exceptions
@@ -503,6 +504,67 @@ def test_signed_urls(runtime: RuntimeProcess, client: storage.Client, bucket: An
     assert requests.put(answer.headers["Location"], data=b"third", timeout=10).status_code == 200
 
 
+# -- what is kept, and what is refused -------------------------------------------------------------------------------
+
+
+def test_the_other_ways_to_ask_for_what_is_there(client: storage.Client, bucket: Any, tmp_path: Path) -> None:
+    blob = put(bucket, "x", b"hello")
+    target = io.BytesIO()
+    client.download_blob_to_file(f"gs://{bucket.name}/x", target)
+    assert target.getvalue() == b"hello"
+    assert storage.Blob.from_uri(f"gs://{bucket.name}/x", client=client).exists()
+    assert blob.self_link.endswith(f"/storage/v1/b/{bucket.name}/o/x")
+    assert bucket.get_blob("none") is None
+    assert blob.public_url.endswith(f"/{bucket.name}/x")
+    assert bucket.test_iam_permissions(["storage.buckets.get"]) == ["storage.buckets.get"]
+
+
+def test_default_access_lists(bucket: Any) -> None:
+    bucket.default_object_acl.all().grant_read()
+    bucket.default_object_acl.save()
+    bucket.default_object_acl.reload()
+    assert "allUsers" in [entry["entity"] for entry in bucket.default_object_acl]
+    bucket.make_public()
+    bucket.make_private()
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda client, bucket: list(client.list_hmac_keys()), "hmacKeys"),
+        (lambda client, bucket: client.create_hmac_key(f"a@{PROJECT}.iam.gserviceaccount.com"), "hmacKeys"),
+        (lambda client, bucket: list(client.list_blobs(bucket, filter_='contexts."a":*')), "filter"),
+    ],
+)
+def test_what_is_not_offered_is_refused_by_name(
+    client: storage.Client, bucket: Any, call: Callable[[Any, Any], object], name: str
+) -> None:
+    with pytest.raises(exceptions.MethodNotImplemented, match=name):
+        call(client, bucket)
+
+
+def test_a_retention_policy_is_kept_and_its_lock_refused(bucket: Any) -> None:
+    bucket.retention_period = 60
+    bucket.patch()
+    assert bucket.retention_period == 60
+    with pytest.raises(exceptions.MethodNotImplemented, match="lockRetentionPolicy"):
+        bucket.lock_retention_policy()
+
+
+def test_the_grpc_api_of_storage_is_refused_by_name(runtime: RuntimeProcess) -> None:
+    with grpc.insecure_channel(f"127.0.0.1:{runtime.grpc_port}") as channel:
+        for service, method in (
+            ("storage.v2.Storage", "GetObject"),
+            ("storage.v2.Storage", "BidiWriteObject"),
+            ("storage.control.v2.StorageControl", "GetStorageLayout"),
+        ):
+            path = f"/google.{service}/{method}"
+            with pytest.raises(grpc.RpcError) as caught:
+                channel.unary_unary(path, None, None)(b"", timeout=10)
+            assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+            assert path in caught.value.details()
+
+
 # -- transfer manager -----------------------------------------------------------------------------------------------
 
 
@@ -532,6 +594,18 @@ def test_many_at_once(bucket: Any, tmp_path: Path) -> None:
         worker_type=transfer_manager.THREAD,
     )
     assert [type(result) for result in again] == [exceptions.PreconditionFailed] * 10
+
+
+def test_many_of_what_is_open_already(bucket: Any) -> None:
+    blobs = [bucket.blob(f"{number}") for number in range(5)]
+    pairs = [(io.BytesIO(blob.name.encode()), blob) for blob in blobs]
+    assert transfer_manager.upload_many(pairs, worker_type=transfer_manager.THREAD) == [None] * 5
+    targets = [io.BytesIO() for _ in blobs]
+    done = transfer_manager.download_many(
+        list(zip(blobs, targets, strict=True)), worker_type=transfer_manager.THREAD, raise_exception=True
+    )
+    assert done == [None] * 5
+    assert [target.getvalue() for target in targets] == [b"0", b"1", b"2", b"3", b"4"]
 
 
 @pytest.mark.parametrize("worker", [transfer_manager.THREAD, transfer_manager.PROCESS])

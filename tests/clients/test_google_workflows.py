@@ -234,6 +234,14 @@ def test_the_beta_clients_work(channel: grpc.Channel, name: str) -> None:
     executions = executions_v1beta.ExecutionsClient(transport=other(channel=channel))
     begun = executions.create_execution(parent=made.name, execution={"argument": '{"n": 1}'})
     assert ended(executions, begun.name).result == "2"
+    assert begun.name in [found.name for found in executions.list_executions(parent=made.name)]
+    with pytest.raises(exceptions.FailedPrecondition):
+        executions.cancel_execution(name=begun.name)
+    assert made.name in [found.name for found in workflows.list_workflows(parent=PARENT)]
+    changed = workflows_v1beta.Workflow(name=made.name, description="twice", source_contents=DOUBLE)
+    workflows.update_workflow(workflow=changed, update_mask={"paths": ["description"]}).result(timeout=30)
+    assert workflows.get_workflow(name=made.name).description == "twice"
+    workflows.delete_workflow(name=made.name).result(timeout=30)
 
 
 def test_operations_and_policies_have_services_of_their_own(workflows: Any, channel: grpc.Channel, name: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime_process import BASE, RuntimeProcess
+from runtime_process import BASE, PROJECT, RuntimeProcess
 
 SIZE_MIB = 24
 
@@ -76,5 +76,35 @@ def test_a_full_disk_refuses_work_and_goes_on_when_there_is_room_again(small_dis
         assert {f"{BASE[4:]}/jobs/more-{n}" for n in range(number)} <= names
         assert f"{BASE[4:]}/jobs/more-{number}" not in names
         assert runtime.create("after", ["/bin/true"]).status == 200
+    finally:
+        runtime.stop()
+
+
+def test_a_disk_full_of_objects_has_room_to_remove_them(small_disk: Path) -> None:
+    runtime = RuntimeProcess(small_disk / "data").start()
+    try:
+        assert runtime.call("POST", f"/storage/v1/b?project={PROJECT}", {"name": "full"}).status == 200
+        topic, subscription = f"/v1/projects/{PROJECT}/topics/full", f"/v1/projects/{PROJECT}/subscriptions/full"
+        assert runtime.call("PUT", topic, {}).status == 200
+        assert runtime.call("PUT", subscription, {"topic": topic[4:]}).status == 200
+        kept: list[str] = []
+        while True:
+            answer = runtime.call("PUT", f"/full/o{len(kept)}", bytes([len(kept)]) * 300_000)
+            if answer.status != 200:
+                break
+            kept.append(f"o{len(kept)}")
+            assert len(kept) < 100
+        assert answer.status == 429
+        assert b"disk" in answer.body
+        assert runtime.call("GET", f"/storage/v1/b/full/o/o{len(kept)}").status == 404
+        published = runtime.call("POST", f"{topic}:publish", {"messages": [{"attributes": {"a": "b"}}]})
+        assert published.status == 200, published.body
+        pulled = runtime.call("POST", f"{subscription}:pull", {"maxMessages": 1}).json["receivedMessages"]
+        acked = runtime.call("POST", f"{subscription}:acknowledge", {"ackIds": [pulled[0]["ackId"]]})
+        assert acked.status == 200, acked.body
+        for place, name in enumerate(kept):
+            assert runtime.call("GET", f"/full/{name}").body == bytes([place]) * 300_000
+            assert runtime.call("DELETE", f"/storage/v1/b/full/o/{name}").status == 204
+        assert runtime.call("PUT", "/full/after", b"x" * 5_000_000).status == 200
     finally:
         runtime.stop()

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from bucket_behind import put_behind
 from runtime_process import PROJECT, Answer, RuntimeProcess
 
 KILLS = 110 if os.environ.get("HAKOBUNE_SOAK") else 5
@@ -365,9 +366,13 @@ def prepare(runtime: RuntimeProcess) -> None:
 
 
 @pytest.mark.timeout(1800)
+@pytest.mark.parametrize("place", ["files", "bucket"])
 def test_given_uploads_and_messages_when_the_runtime_is_killed_again_and_again_then_what_was_answered_holds(
-    own_runtime: RuntimeProcess,
+    own_runtime: RuntimeProcess, request: pytest.FixtureRequest, place: str
 ) -> None:
+    """Also when the contents are in a bucket elsewhere."""
+    if place == "bucket":
+        put_behind(own_runtime, request.getfixturevalue("runtime"))
     seed = int(os.environ.get("HAKOBUNE_KILL_SEED", random.randrange(1_000_000)))
     print(f"HAKOBUNE_KILL_SEED={seed}")
     rng = random.Random(seed)

@@ -27,8 +27,8 @@ from hakobune.runtime.clock import RandomIdentifiers, SystemClock
 from hakobune.runtime.objects import ObjectsRoom
 from hakobune.runtime.threads import WorkerThreads
 from hakobune.runtime.wheel import Wheel
-from hakobune.store import blobs as blobs_module
-from hakobune.store.blobs import Blobs
+from hakobune.store import blobs_files as blobs_module
+from hakobune.store.blobs_files import FileBlobs
 from hakobune.store.sqlite.database import SqliteStore
 
 BUCKET = "bucket"
@@ -93,12 +93,12 @@ class Driver:
 
 async def main(directory: Path) -> None:
     if "forget_content" in sys.argv:
-        blobs_module.ContentWriter.sync = lambda self: None
+        blobs_module.FileWriter.sync = lambda self: None
     if "forget_names" in sys.argv:
         blobs_module._sync_directory = lambda place: None
     store = await SqliteStore.open(directory / "data")
     wheel = Wheel(store, SystemClock(), owner="driver")
-    room = ObjectsRoom(wheel, RandomIdentifiers(), Blobs(directory / "data" / "objects"), WorkerThreads(8))
+    room = ObjectsRoom(wheel, RandomIdentifiers(), FileBlobs(directory / "data" / "objects"), WorkerThreads(8))
     await room.buckets.create("p", BUCKET, BucketSettings())
     mark("bucket")
     driver = Driver(room)

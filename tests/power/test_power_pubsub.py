@@ -10,6 +10,8 @@ import pytest
 from disk import Kind
 from recording import Cut, Recording, check_complete, cuts, each, record
 
+from hakobune.store.sqlite.pubsub_blocks import Block
+
 SUBSCRIPTIONS = ("plain", "ordered")
 
 
@@ -25,12 +27,11 @@ def deliverable(connection: sqlite3.Connection, subscription: str) -> set[int]:
     ).fetchone()
     if row is None:
         return set()
-    found = connection.execute(
-        "SELECT m.id FROM pubsub_messages m WHERE m.id >= :frontier OR m.id IN "
-        "(SELECT message_id FROM pubsub_deliveries WHERE lane = :lane)",
-        {"lane": row[0], "frontier": row[1]},
-    ).fetchall()
-    return {number for (number,) in found}
+    lane, frontier = row
+    delivered = connection.execute("SELECT message_id FROM pubsub_deliveries WHERE lane = ?", (lane,)).fetchall()
+    blocks = connection.execute("SELECT id, last_id, publish_s, heads, bodies FROM pubsub_blocks").fetchall()
+    here = {number for block in blocks for number in Block.from_row(block).ids}
+    return {number for number in here if number >= frontier} | {number for (number,) in delivered if number in here}
 
 
 def wrong(cut: Cut) -> list[str]:
@@ -40,7 +41,7 @@ def wrong(cut: Cut) -> list[str]:
         return [mark for mark in cut.marks if mark]
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        has_tables = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'pubsub_messages'").fetchone()
+        has_tables = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'pubsub_blocks'").fetchone()
         if has_tables is None:
             return [mark for mark in cut.marks if mark]
         here = {name: deliverable(connection, name) for name in SUBSCRIPTIONS}

@@ -29,7 +29,7 @@ from hakobune.runtime.objects import ObjectsRoom
 from hakobune.runtime.threads import WorkerThreads
 from hakobune.runtime.wheel import Wheel
 from hakobune.store.api import CommitInterceptor
-from hakobune.store.blobs import Blobs
+from hakobune.store.blobs_files import FileBlobs
 from hakobune.store.sqlite.database import SqliteStore
 
 B = "bucket-1"
@@ -83,7 +83,7 @@ class World:
         self.store = store
         self.clock = clock
         self.wheel = Wheel(store, clock, owner="test")
-        self.blobs = Blobs(directory / "objects")
+        self.blobs = FileBlobs(directory / "objects")
         self.room = ObjectsRoom(self.wheel, RandomIdentifiers(), self.blobs, WorkerThreads(8))
         self.topics = Topics()
         self.room.notices.connect(told, self.topics)
@@ -115,8 +115,7 @@ class World:
     async def content(self, name: str, generation: int | None = None, *, bucket: str = B) -> bytes:
         """Download."""
         with await self.room.questions.open(SourceVersion(bucket=bucket, name=name, generation=generation)) as found:
-            found.file.seek(found.offset)
-            return found.file.read(found.size_bytes)
+            return b"".join(found.pieces(0, found.size_bytes))
 
     async def get(self, name: str, generation: int | None = None, **conditions: int) -> ObjectVersion:
         """Metadata."""

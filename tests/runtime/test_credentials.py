@@ -271,6 +271,7 @@ async def test_given_another_issuer_when_its_token_is_signed_with_our_key_then_i
         {"exp": True},
         {"exp": None},
         {"iat": NOW_S + 3_600},
+        {"nbf": NOW_S + 3_600},
         {"aud": ["https://www.googleapis.com/"]},
         {"email": 5},
     ]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import anyio
 import pytest
-from workflow_world import OK, Nth, World, a_flow, a_get, a_sleep
+from workflow_world import NAME, OK, Nth, World, a_flow, a_get, a_sleep
 
 from hakobune.core.workflows.effects import HttpRequest, HttpResponse
-from hakobune.core.workflows.events import Stamped, Started
+from hakobune.core.workflows.events import Answered, Stamped, Started
 from hakobune.core.workflows.machine import Machine
 from hakobune.core.workflows.model import ExecutionState, WorkflowExecution
 from hakobune.runtime.workflow_driver import ROOM
@@ -18,6 +19,8 @@ from hakobune.testing.faults import Crash
 
 pytestmark = pytest.mark.anyio
 
+_POISON = "poison"
+_SOUND = replace(NAME, workflow="sound")
 SLEEPER = a_flow(a_sleep(50), a_get("http://a"), "return: ok")
 
 
@@ -32,6 +35,7 @@ class Reaper:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.deadly = ""
         self.loaded: list[str] = []
+        self.poisoned = 0  # answers that ended a life
         self.life = Nth(lambda commit: "")
         real = Machine.feed
 
@@ -42,6 +46,10 @@ class Reaper:
                 if uid == self.deadly:
                     self.life.is_over = True
                     raise Crash("out of memory")
+            if isinstance(stamped.event, Answered) and _POISON in str(stamped.event.answer):
+                self.poisoned += 1
+                self.life.is_over = True
+                raise Crash("out of memory")
             real(machine, stamped)
 
         monkeypatch.setattr(Machine, "feed", feed)
@@ -93,6 +101,99 @@ async def test_given_an_execution_that_kills_the_runtime_when_loaded_then_it_fai
     assert error.context.startswith("ResourceLimitError: the runtime has died 5 times while it loaded this execution")
     # It died once while it ran, once at the next start, and five times with nobody else to blame.
     assert (lives, reaper.loaded.count(reaper.deadly)) == (8, 1 + 7)
+
+
+PARALLEL = """
+main:
+  steps:
+    - both:
+        parallel:
+          branches:
+            - bad: {steps: [{get_bad: {call: http.get, args: {url: "http://bad"}}}]}
+            - good:
+                steps:
+                  - rounds:
+                      for:
+                        value: n
+                        range: [1, 200]
+                        steps: [{get: {call: http.get, args: {url: '${"http://good/" + string(n)}'}}}]
+    - done: {return: ok}
+"""
+
+
+async def test_given_an_answer_that_kills_the_runtime_when_worked_on_then_its_execution_fails_and_others_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where the execution itself goes on in each life, before it ends the runtime."""
+    world, reaper = World(), Reaper(monkeypatch)
+    executions: list[WorkflowExecution] = []
+    is_deadly = False
+
+    async def answer(request: HttpRequest, times: int) -> HttpResponse:
+        if request.url.startswith("http://bad"):
+            await anyio.sleep(1)
+            return HttpResponse(code=200, headers=(), body=_POISON.encode()) if is_deadly else OK
+        await anyio.sleep(0.3 if is_deadly else 100)
+        return OK
+
+    world.calls.answer = answer
+
+    async def begin() -> None:
+        await world.deploy(PARALLEL)
+        await world.deploy(a_flow(*[a_get(f"http://good/{number}") for number in range(60)], "return: ok"), _SOUND)
+        executions.append(await world.run())
+        executions.extend([await world.run(name=_SOUND) for _ in range(5)])
+        await anyio.sleep(0.5)
+
+    async def end() -> None:
+        for execution in executions:
+            await world.ended(execution, within_s=200)
+
+    is_deadly = True
+    lives = 0
+    assert await reaper.live(world, begin)
+    while not await reaper.live(world, end):
+        lives += 1
+        assert lives < 20
+    async with world.up():
+        found = [await world.look(execution) for execution in executions]
+    assert [execution.state for execution in found] == [ExecutionState.FAILED, *[ExecutionState.SUCCEEDED] * 5]
+    error = found[0].error
+    assert error is not None
+    assert "died 5 times while it loaded this execution, or worked on an answer for it" in error.context
+    assert reaper.poisoned == lives == 1 + 5  # at the first start nobody is watched yet
+
+
+async def test_given_a_runtime_that_is_killed_again_and_again_when_a_call_is_answered_then_nothing_is_held_against_it() -> (
+    None
+):
+    world = World()
+    is_open = False
+
+    async def answer(request: HttpRequest, times: int) -> HttpResponse:
+        while not is_open:  # noqa: ASYNC110 - virtual time
+            await anyio.sleep(1)
+        if request.url.endswith("/2"):
+            await anyio.sleep_forever()
+        return OK
+
+    world.calls.answer = answer
+    async with world.up(interceptor=Nth(lambda commit: "")):
+        await world.deploy(a_flow(a_get("http://a/1"), a_get("http://a/2"), "return: ok"))
+        await world.run()
+        await anyio.sleep(2)
+    for _ in range(3):
+        async with world.up(interceptor=Nth(lambda commit: "")):
+            await anyio.sleep(2)
+    is_open = True
+    async with world.up(interceptor=Nth(lambda commit: "")):
+        await anyio.sleep(5)
+        [command] = world.wheel.unperformed(ROOM, "drive")
+        assert (command.crashes, command.deaths) == (4, 0)
+    world.begin()
+    await world.wheel.recover()
+    [command] = world.wheel.unperformed(ROOM, "drive")
+    assert (command.crashes, command.deaths) == (1, 0)
 
 
 async def test_given_a_runtime_that_is_killed_again_and_again_when_nothing_was_being_loaded_then_nobody_is_to_blame(

@@ -71,4 +71,5 @@ async def test_given_trouble_when_asked_then_it_is_named_with_its_remedy(
         "images": "error",
     }
     assert "5001" in found["attempt listeners"]["message"]
+    assert "gRPC" in found["attempt listeners"]["message"]
     assert str(tmp_path / "gone") in found["images"]["message"]

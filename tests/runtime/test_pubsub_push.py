@@ -13,6 +13,7 @@ from pubsub_world import ENDPOINT, SUB, World, answered
 from hakobune.core.pubsub.limits import PUSHED_AT_ONCE
 from hakobune.core.pubsub.model import OidcToken, PushConfig, RetryPolicy
 from hakobune.core.workflows.effects import HttpRequest, HttpResponse, NoResponse, Trouble
+from hakobune.runtime.pubsub_push import plain_endpoint
 
 pytestmark = pytest.mark.anyio
 
@@ -39,6 +40,12 @@ async def test_given_an_answer_that_acknowledges_when_pushed_then_the_message_is
         request = world.endpoint.requests[0][1]
         assert (request.method, request.url, text_of(request)) == ("POST", ENDPOINT, "a")
         assert world.rows("deliveries") == 0
+
+
+def test_given_an_endpoint_with_secrets_when_a_log_names_it_then_they_are_left_out() -> None:
+    assert plain_endpoint("https://a:b@x.example:1/p/q?token=secret#c") == "https://x.example:1/p/q"
+    assert plain_endpoint("https://x.example/p") == "https://x.example/p"
+    assert len(plain_endpoint("https://x.example/" + "p" * 1_000)) == 200
 
 
 FAILURES: list[HttpResponse | NoResponse] = [

@@ -14,8 +14,10 @@ from house import a_house
 grpc_aio = pytest.importorskip("grpc.aio")
 pubsub_v1 = pytest.importorskip("google.pubsub_v1")
 
+from hakobune.servers.grpc.callers import Callers  # noqa: E402
 from hakobune.servers.grpc.calls import Calls  # noqa: E402
 from hakobune.servers.grpc.pubsub import PubsubCalls  # noqa: E402
+from hakobune.servers.http.relays import Relays  # noqa: E402
 
 pytestmark = pytest.mark.anyio
 SUBSCRIPTION = "projects/p/subscriptions/worker"
@@ -32,7 +34,7 @@ async def a_port(directory: Path, *, stream_life_s: float) -> AsyncIterator[tupl
     async with a_house(directory) as house, anyio.create_task_group() as group:
         await house.ok("PUT", "/v1/projects/p/topics/topic", {})
         await house.ok("PUT", f"/v1/{SUBSCRIPTION}", {"topic": "projects/p/topics/topic"})
-        calls = PubsubCalls(house.front, Calls(group), stream_life_s=stream_life_s)
+        calls = PubsubCalls(house.front, Callers(house.front, Relays()), Calls(group), stream_life_s=stream_life_s)
         server = grpc_aio.server(handlers=[calls])
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()

@@ -26,7 +26,7 @@ def anyio_backend(virtual_backend: Any) -> Any:
 
 async def test_given_a_clock_when_something_is_stored_then_it_bears_the_time_of_that_clock(tmp_path: Path) -> None:
     async with a_house(tmp_path) as house:
-        house.clock.offset_s = 2_000_000_000.0
+        house.clock.jump(2_000_000_000.0 - house.clock.now_s())
         await house.ok("POST", f"{JOBS}?jobId=one", declared())
         found = await house.ok("GET", f"{JOBS}/one")
         assert found["createTime"].startswith(timestamp_to_text(house.clock.now_s())[:16])

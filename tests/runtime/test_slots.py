@@ -76,15 +76,50 @@ class World:
         return Slots(self.wheel, self.engine, lambda port: {"PORT": str(port)})
 
 
+def wide(width: int, lane: str = "lane") -> tuple[str, int, list[str]]:
+    """So many attempts of a lane, all at once."""
+    return lane, width, [f"{lane}.{index}.0" for index in range(width)]
+
+
 async def test_given_a_width_when_slots_are_ensured_then_as_many_are_open_and_offered_at_most_the_bound() -> None:
     async with anyio.create_task_group() as group:
         world, ports = World(group), Ports()
         slots = world.slots()
         await slots.bind(ports.listen)
-        await slots.ensure(3)
+        await slots.ensure(*wide(3))
         assert world.engine.offered == [5001, 5002, 5003]
-        await slots.ensure(10_000)
+        await slots.ensure(*wide(10_000))
         assert len(world.engine.offered) == SLOTS_MAX
+
+
+async def test_given_several_executions_at_once_then_each_of_their_attempts_could_have_a_slot() -> None:
+    async with anyio.create_task_group() as group:
+        world, ports = World(group), Ports()
+        slots = world.slots()
+        await slots.bind(ports.listen)
+        await slots.ensure(*wide(1, "one"))
+        assert len(world.engine.offered) == 1
+        await slots.ensure(*wide(1, "one"))  # a command that is performed again
+        assert len(world.engine.offered) == 1
+        await slots.ensure(*wide(2, "two"))
+        assert len(world.engine.offered) == 3
+        for lane, uid in (("one", "one.0.0"), ("two", "two.0.0"), ("two", "two.1.0")):
+            slots.ended(Ended(attempt_uid=uid, lane_uid=lane, at_s=1, kind=EndKind.EXITED, exit_code=0))
+        await slots.ensure(*wide(3, "three"))
+        assert len(world.engine.offered) == 3
+        slots.opened([Known(uid="one.0.0", slot=0), Known(uid="two.0.0", slot=1)])
+        await slots.ensure(*wide(2, "three"))
+        assert len(world.engine.offered) == 6  # twice as many: growing is a commit that attempts wait for
+
+
+async def test_given_many_attempts_of_which_few_run_at_once_then_as_many_slots_are_open() -> None:
+    async with anyio.create_task_group() as group:
+        world = World(group)
+        slots = world.slots()
+        await slots.bind(Ports().listen)
+        lane, _, uids = wide(100)
+        await slots.ensure(lane, 2, uids)
+        assert len(world.engine.offered) == 2
 
 
 async def test_given_stored_ports_when_the_runtime_starts_again_then_they_are_bound_and_offered_again() -> None:
@@ -92,12 +127,12 @@ async def test_given_stored_ports_when_the_runtime_starts_again_then_they_are_bo
         world = World(group)
         first = world.slots()
         await first.bind(Ports().listen)
-        await first.ensure(4)
+        await first.ensure(*wide(4))
         world.engine.offered = []
         again, ports = world.slots(), Ports(9000)
         await again.bind(ports.listen)
         assert list(ports.listening.values()) == [5001, 5002, 5003, 5004]
-        await again.ensure(1)
+        await again.ensure(*wide(1))
         assert world.engine.offered == [5001, 5002, 5003, 5004]
 
 
@@ -106,7 +141,7 @@ async def test_given_a_stored_port_that_is_taken_when_bound_then_another_is_used
         world = World(group)
         first = world.slots()
         await first.bind(Ports().listen)
-        await first.ensure(2)
+        await first.ensure(*wide(2))
         again, ports = world.slots(), Ports(9000)
         ports.taken = {5001}
         await again.bind(ports.listen)
@@ -120,7 +155,7 @@ async def test_given_no_more_listeners_when_ensured_then_the_attempts_run_with_t
         ports.open_max = 2
         slots = world.slots()
         await slots.bind(ports.listen)
-        await slots.ensure(8)
+        await slots.ensure(*wide(8))
         assert len(world.engine.offered) == 2
 
 
@@ -131,9 +166,9 @@ async def test_given_an_offer_that_was_lost_when_ensured_again_then_it_is_made_a
         await slots.bind(Ports().listen)
         world.engine.is_lost = True
         with pytest.raises(Unavailable):
-            await slots.ensure(2)
+            await slots.ensure(*wide(2))
         world.engine.is_lost = False
-        await slots.ensure(2)
+        await slots.ensure(*wide(2))
         assert len(world.engine.offered) == 2
 
 
@@ -155,5 +190,5 @@ async def test_given_a_slot_that_changed_hands_when_asked_then_the_engine_knows_
 async def test_given_no_listeners_when_a_runtime_has_none_then_nothing_is_offered() -> None:
     async with anyio.create_task_group() as group:
         world = World(group)
-        await world.slots().ensure(5)
+        await world.slots().ensure(*wide(5))
         assert world.engine.offered == []

@@ -179,8 +179,9 @@ async def test_given_a_redirect_when_followed_then_the_transport_is_told_that_on
 async def test_given_redirects_without_end_when_followed_then_ten_are(tmp_path: Path) -> None:
     outside = Sent({"http://a.example/": to("/")})
     answer = await House(tmp_path, outside, Sent()).ask("http://a.example/")
-    assert isinstance(answer, NoResponse)
-    assert answer.trouble is Trouble.CONNECTION
+    assert answer == NoResponse(
+        trouble=Trouble.INVALID, detail="more than 10 redirects, the last to http://a.example/"
+    )  # which no predicate of the library tries again
     assert len(outside.urls) == 11
     assert {headers(request)["Idempotency-Key"] for request in outside.requests} == {KEY}
 

@@ -190,7 +190,7 @@ parallel:
         await world.deploy(source)
         await world.run()
         await anyio.sleep(1)
-        world.clock.offset_s += 3600.0
+        world.clock.jump(3600.0)
         await anyio.sleep(31)
         assert world.calls.texts == ["woke"]
         await anyio.sleep(700)
@@ -203,7 +203,7 @@ async def test_given_a_clock_that_is_set_back_when_events_come_then_instants_of_
         await world.deploy(a_flow(a_get("http://a"), a_sleep(2), a_get("http://b"), "return: ok"))
 
         async def answer(request: HttpRequest, times: int) -> HttpResponse:
-            world.clock.offset_s -= 3600.0
+            world.clock.jump(-3600.0)
             return OK
 
         world.calls.answer = answer
@@ -1000,7 +1000,7 @@ async def test_given_a_clock_that_is_set_back_when_an_execution_ends_then_its_en
     world = World()
 
     async def answer(request: HttpRequest, times: int) -> HttpResponse:
-        world.clock.offset_s -= 3_600
+        world.clock.jump(-3_600)
         return OK
 
     world.calls.answer = answer

@@ -19,6 +19,7 @@ run_v2 = pytest.importorskip("google.cloud.run_v2")
 executions_v1beta = pytest.importorskip("google.cloud.workflows.executions_v1beta")
 secretmanager_v1 = pytest.importorskip("google.cloud.secretmanager_v1")
 iam_credentials_v1 = pytest.importorskip("google.cloud.iam_credentials_v1")
+iam_admin_v1 = pytest.importorskip("google.cloud.iam_admin_v1")
 pubsub_v1 = pytest.importorskip("google.pubsub_v1")
 iam_policy_pb2 = pytest.importorskip("google.iam.v1.iam_policy_pb2")
 policy_pb2 = pytest.importorskip("google.iam.v1.policy_pb2")
@@ -46,11 +47,20 @@ LIBRARIES = {
     "google.cloud.workflows.executions.v1beta": executions_v1beta,
     "google.cloud.secretmanager.v1": secretmanager_v1,
     "google.iam.credentials.v1": iam_credentials_v1,
+    "google.iam.admin.v1": iam_admin_v1,
     "google.pubsub.v1": pubsub_v1,
 }
 # Services whose later methods are not here: UNIMPLEMENTED names them.
 S = "/google.cloud.secretmanager.v1.SecretManagerService/"
-ABSENT = {S + "EnableManagedRotation", S + "RotateSecret"}
+A = "/google.iam.admin.v1.IAM/"
+ABSENT = {S + "EnableManagedRotation", S + "RotateSecret"} | {
+    A + name
+    for name in (
+        *(f"{verb}Role" for verb in ("Create", "Delete", "Get", "Undelete", "Update")),
+        "LintPolicy", "ListRoles", "QueryAuditableServices", "QueryGrantableRoles", "QueryTestablePermissions",
+        "SignBlob", "SignJwt", "UndeleteServiceAccount", "UploadServiceAccountKey",
+    )
+}  # fmt: skip
 # Methods that messages pass through are no REST calls.
 P = "/google.pubsub.v1."
 HOT = {P + "Publisher/Publish"} | {

@@ -18,7 +18,7 @@ from http_world import Raw, World, get
 from hakobune.core.errors import InvalidArgument
 from hakobune.core.workflows.effects import HttpRequest, HttpResponse, NoResponse
 from hakobune.core.workflows.limits import HTTP_RESPONSE_BYTES
-from hakobune.servers.http import protocol
+from hakobune.servers.http import outflow
 from hakobune.servers.http.messages import FileRegion, Request, Response
 from hakobune.servers.inside import InsideDoor
 
@@ -174,7 +174,7 @@ def test_given_a_peer_that_takes_nothing_then_it_is_cut_off_after_its_time(serve
         served.after(1)
         assert served.connections == 1
         for round_ in range(1, 5):  # the kernel may still be filling its buffers at the first looks
-            served.after(round_ * (protocol.STALL_TIMEOUT_S + 5))
+            served.after(round_ * (outflow.STALL_TIMEOUT_S + 5))
         served.eventually_alone()
     assert files.all_closed()
 
@@ -187,7 +187,7 @@ def test_given_a_peer_that_is_slow_then_it_gets_all(served: World, files: Files,
         for round_ in range(1, 6):
             for _ in range(40):
                 found += raw.take_some()
-            served.after(round_ * (protocol.STALL_TIMEOUT_S - 20))
+            served.after(round_ * (outflow.STALL_TIMEOUT_S - 20))
         while len(found) < LARGE:
             found += raw.take_some()
     assert found == content[1]

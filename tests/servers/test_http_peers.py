@@ -10,7 +10,7 @@ import pytest
 from http_handlers import HANDLERS
 from http_world import Raw, World, get
 
-from hakobune.servers.http import protocol
+from hakobune.servers.http import outflow, protocol
 
 
 def test_given_a_peer_that_never_reads_then_the_answer_waits_in_bounds_and_the_peer_is_cut_off(world: World) -> None:
@@ -19,7 +19,7 @@ def test_given_a_peer_that_never_reads_then_the_answer_waits_in_bounds_and_the_p
         assert raw.head()[0] == 200
         world.after(1)
         assert world.connections == 1
-        world.after(protocol.STALL_TIMEOUT_S + 5)
+        world.after(outflow.STALL_TIMEOUT_S + 5)
         world.eventually_alone()
 
 
@@ -50,7 +50,7 @@ def test_given_a_body_that_stops_then_its_sender_is_cut_off(world: World) -> Non
         raw.send(get("/echo", "Content-Length: 10", method="POST"), b"12345")
         while ("POST", "/echo") not in world.seen:
             time.sleep(0.01)
-        world.after(protocol.STALL_TIMEOUT_S + 5)
+        world.after(outflow.STALL_TIMEOUT_S + 5)
         assert raw.ends()
     world.eventually_alone()
 

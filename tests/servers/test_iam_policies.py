@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -204,3 +205,59 @@ def test_given_enforcement_without_tokens_then_it_does_not_start(tmp_path: Any) 
     )
     assert done.returncode == 2
     assert "add --auth=token" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("root", "words"),
+    [
+        ("https://run.googleapis.com", "401"),
+        ("https://storage.googleapis.com", "401"),
+        ("http://127.0.0.1:{port}", "is the metadata server"),
+        ("http://localhost:{port}", "is the metadata server"),
+        ("http://[::ffff:127.0.0.1]:{port}", "is the metadata server"),
+    ],
+)
+def test_given_enforcement_then_a_workflow_gets_no_token_of_the_owner(
+    enforced: RuntimeProcess, root: str, words: str
+) -> None:
+    owner = Caller(enforced)
+    path = "/computeMetadata/v1/instance/service-accounts/default/token"
+    url = root.format(port=enforced.port) + path
+    source = f"""
+main:
+  steps:
+    - take:
+        call: http.get
+        args: {{url: "{url}", headers: {{Metadata-Flavor: Google}}}}
+        result: got
+    - done: {{return: "${{got.body}}"}}
+"""
+    name = f"thief-{uuid.uuid4().hex[:8]}"
+    workflows = f"{V1}/locations/{LOCATION}/workflows"
+    owner.ok("POST", f"{workflows}?workflowId={name}", {"sourceContents": source})
+    found = owner.ok("POST", f"{workflows}/{name}/executions", {})
+    deadline_s = time.monotonic() + 30
+    while found["state"] in ("ACTIVE", "QUEUED") and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+        found = owner.ok("GET", f"/v1/{found['name']}")
+    assert found["state"] == "FAILED", found
+    assert words in str(found["error"])
+
+
+@pytest.mark.parametrize("is_v1", [False, True])
+def test_given_enforcement_then_who_may_run_a_job_may_not_make_another_of_it(
+    enforced: RuntimeProcess, is_v1: bool
+) -> None:
+    owner, ann = Caller(enforced), Caller(enforced, ANN)
+    name = f"iam-{uuid.uuid4().hex[:8]}"
+    job = make(owner, name)["job"]
+    path = f"/apis/run.googleapis.com/v1/namespaces/{PROJECT}/jobs/{name}" if is_v1 else job
+    changed = {"overrides": {"containerOverrides": [{"env": [{"name": "LD_PRELOAD", "value": "/tmp/x"}]}]}}
+    ann.headers["Host"] = f"{LOCATION}-run.googleapis.com"
+    owner.bind(job, "roles/run.invoker", f"serviceAccount:{ANN}")
+    assert ann("POST", f"{path}:run", {}).status == 200
+    refused = ann("POST", f"{path}:run", changed)
+    assert refused.status == 403
+    assert "run.jobs.runWithOverrides" in refused.json["error"]["message"]
+    owner.bind(job, "roles/run.jobsExecutorWithOverrides", f"serviceAccount:{ANN}")
+    assert ann("POST", f"{path}:run", changed).status == 200

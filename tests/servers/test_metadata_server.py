@@ -17,6 +17,7 @@ ACCOUNT = "instance/service-accounts/default/"
 def get(runtime: RuntimeProcess, path: str, **headers: str) -> Answer:
     answer = runtime.call("GET", f"/computeMetadata/v1/{path}", headers={**FLAVOR, **headers})
     assert answer.headers["metadata-flavor"] == "Google"
+    assert answer.headers["server"] == "Metadata Server for VM"
     return answer
 
 

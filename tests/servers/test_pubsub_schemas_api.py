@@ -14,7 +14,8 @@ from runtime_process import RuntimeProcess
 fastavro = pytest.importorskip("fastavro")
 pytest.importorskip("grpc_tools")
 
-AVRO = {"type": "record", "name": "A", "fields": [{"name": "text", "type": "string"}]}
+FIELDS = [{"name": "text", "type": "string"}]
+AVRO = {"type": "record", "name": "A", "fields": FIELDS}
 AVRO_2 = {"type": "record", "name": "A", "fields": [{"name": "text", "type": "string"}, {"name": "n", "type": "int"}]}
 PROTO = 'syntax = "proto3"; message M { string text = 1; }'
 
@@ -98,6 +99,32 @@ def test_given_what_avro_could_use_against_us_when_made_then_it_is_refused_by_na
         assert pubsub.refused("POST", "schemas:validate", body)[:2] == (501, "UNIMPLEMENTED")
 
 
+def test_given_an_avro_definition_that_stands_for_very_much_when_made_then_it_is_refused(pubsub: Pubsub) -> None:
+    doubled: list[dict[str, object]] = [{"name": "x", "type": {"type": "record", "name": "D0", "fields": []}}]
+    chain = list(doubled)
+    for level in range(1, 1_000):
+        twice = [{"name": name, "type": f"D{level - 1}"} for name in ("a", "b")]
+        doubled.append({"name": f"x{level}", "type": {"type": "record", "name": f"D{level}", "fields": twice}})
+        once = {"type": "record", "name": f"D{level}", "fields": twice[:1]}
+        chain.append({"name": f"x{level}", "type": once})
+    for fields, words in ((doubled[:40], "more than"), (chain, "nested deeper")):
+        definition = json.dumps({"type": "record", "name": "A", "fields": fields})
+        body = {"schema": {"type": "AVRO", "definition": definition}, "encoding": "BINARY", "message": ""}
+        status, _, message = pubsub.refused("POST", "schemas:validateMessage", body)
+        assert status == 400
+        assert words in message
+
+
+def test_given_a_list_of_nothing_in_avro_when_a_message_says_it_is_endless_then_it_is_refused(pubsub: Pubsub) -> None:
+    nothing: dict[str, object] = {"type": "record", "name": "N", "fields": []}
+    fields = [{"name": "x", "type": nothing}, {"name": "y", "type": {"type": "array", "items": "N"}}]
+    definition = json.dumps({"type": "record", "name": "A", "fields": fields})
+    message = b64(b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00")
+    body = {"schema": {"type": "AVRO", "definition": definition}, "encoding": "BINARY", "message": message}
+    assert pubsub.refused("POST", "schemas:validateMessage", body)[0] == 400
+
+
+AVRO_DEFAULT = json.dumps({**AVRO, "fields": [*FIELDS, {"name": "n", "type": "int", "default": 3}]})
 CASES = [
     ("AVRO", json.dumps(AVRO), "BINARY", in_avro({"text": "é"}), True),
     ("AVRO", json.dumps(AVRO), "BINARY", in_avro({"text": "x"}) + b"!", False),
@@ -105,11 +132,16 @@ CASES = [
     ("AVRO", json.dumps(AVRO), "JSON", b'{\n"text": "x"\n}', True),
     ("AVRO", json.dumps(AVRO), "JSON", b'{"text": 5}', False),
     ("AVRO", json.dumps(AVRO), "JSON", b"nope", False),
+    ("AVRO", AVRO_DEFAULT, "JSON", b'{"text": "x"}', False),  # as Avro's own reader
+    ("AVRO", AVRO_DEFAULT, "JSON", b'{"text": "x", "n": 1}', True),
     ("PROTOCOL_BUFFER", PROTO, "BINARY", b"\x0a\x01x", True),
     ("PROTOCOL_BUFFER", PROTO, "BINARY", b"\x0a\x05x", False),
     ("PROTOCOL_BUFFER", PROTO, "JSON", b'{"text": "x"}', True),
     ("PROTOCOL_BUFFER", PROTO, "JSON", b'{"nope": "x"}', False),
     ("PROTOCOL_BUFFER", PROTO, "JSON", b"[]", False),
+    ("PROTOCOL_BUFFER", "message M { required int32 a = 1; }", "BINARY", b"", False),
+    ("PROTOCOL_BUFFER", "message M { required int32 a = 1; }", "JSON", b"{}", False),
+    ("PROTOCOL_BUFFER", "message M { required int32 a = 1; }", "BINARY", b"\x08\x01", True),
 ]
 
 

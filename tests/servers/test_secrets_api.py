@@ -342,3 +342,91 @@ def test_given_an_override_with_a_secret_then_it_is_resolved_too(runtime: Runtim
     override = {"overrides": {"containerOverrides": [{"env": reference(full, "1")}]}}
     assert runtime.wait(runtime.run(job, override))["succeededCount"] == 1
     assert runtime.call("GET", f"{BASE}/jobs/{job}").status == 200
+
+
+SHOW = """
+import os, stat, sys
+for path in sys.argv[1:]:
+    mode = stat.S_IMODE(os.stat(path).st_mode)
+    print(f"{path} {mode:o}", len(open(path, "rb").read()))
+print("says", open(sys.argv[1]).read().strip())
+try:
+    open(os.path.dirname(sys.argv[1]) + "/other", "w")
+except OSError as error:
+    print("refused", error.errno)
+print("left", sum(name.startswith("HAKOBUNE_MOUNTED_") for name in os.environ))
+"""
+
+
+def mounted(*places: tuple[str, dict[str, object]]) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """Secret volumes and where they are mounted."""
+    volumes: list[dict[str, object]] = [{"name": f"v{n}", "secret": source} for n, (_, source) in enumerate(places)]
+    mounts: list[dict[str, object]] = [{"name": f"v{n}", "mountPath": place} for n, (place, _) in enumerate(places)]
+    return volumes, mounts
+
+
+def declared(argv: list[str], volumes: object, mounts: object, **task: object) -> dict[str, object]:
+    container = {"image": "local", "command": argv, "volumeMounts": mounts}
+    return {"template": {"template": {"containers": [container], "volumes": volumes, "maxRetries": 0, **task}}}
+
+
+def test_given_a_secret_as_files_then_an_attempt_alone_sees_them_and_no_log_shows_them(
+    runtime: RuntimeProcess,
+) -> None:
+    path = create(runtime)
+    name = path.rpartition("/")[2]
+    add(runtime, path, b"first-value")
+    add(runtime, path, b"\xff\xfe second \0")
+    place = f"/secrets-{uuid.uuid4().hex[:8]}/deep"
+    volumes, mounts = mounted(
+        (place, {"secret": name, "items": [{"path": "a/key", "version": "1"}, {"path": "k", "mode": 0o600}]}),
+        (f"/etc/{name}", {"secret": name, "defaultMode": 0o440}),
+    )
+    argv = [sys.executable, "-c", SHOW, f"{place}/a/key", f"{place}/k", f"/etc/{name}/{name}"]
+    job = f"files-{uuid.uuid4().hex[:8]}"
+    answer = runtime.call("POST", f"{BASE}/jobs?jobId={job}", declared(argv, volumes, mounts))
+    assert answer.status == 200, answer.body
+    assert runtime.wait(runtime.run(job))["succeededCount"] == 1
+    entries = runtime.entries(f'resource.labels.job_name="{job}" AND textPayload:""')
+    texts = [entry["textPayload"] for entry in entries]
+    assert texts[:6] == [
+        f"{place}/a/key 444 11",
+        f"{place}/k 400 11",
+        f"/etc/{name}/{name} 440 11",
+        "says ***",
+        "refused 30",
+        "left 0",
+    ]
+    assert not Path(place).parent.exists()
+    assert not Path(f"/etc/{name}").exists()
+    assert b"first-value" not in contents(runtime.directory)
+
+
+def test_given_a_file_of_no_secret_then_the_execution_fails_and_says_which(runtime: RuntimeProcess) -> None:
+    job = f"files-{uuid.uuid4().hex[:8]}"
+    volumes, mounts = mounted(("/secrets/", {"secret": "nobody", "items": [{"path": "key", "version": "3"}]}))
+    assert runtime.call("POST", f"{BASE}/jobs?jobId={job}", declared(["/bin/true"], volumes, mounts)).status == 200
+    message = completed(runtime.wait(runtime.run(job)))["message"]
+    assert "File /secrets/key: " in message
+    assert "not found" in message
+
+
+@pytest.mark.parametrize("place", ["/", "/proc", "/dev/shm/x", "/a/../b"])
+def test_given_a_place_where_nothing_can_be_mounted_then_the_job_is_refused(
+    runtime: RuntimeProcess, place: str
+) -> None:
+    volumes, mounts = mounted((place, {"secret": "any"}))
+    answer = runtime.call("POST", f"{BASE}/jobs?jobId=refused", declared(["/bin/true"], volumes, mounts))
+    assert answer.status == 400
+    assert "volumeMounts" in answer.json["error"]["message"]
+
+
+def test_given_files_and_a_program_that_is_not_there_then_the_execution_fails(runtime: RuntimeProcess) -> None:
+    path = create(runtime)
+    add(runtime, path, b"value")
+    job = f"files-{uuid.uuid4().hex[:8]}"
+    volumes, mounts = mounted(("/secrets", {"secret": path.rpartition("/")[2]}))
+    body = declared(["no-such-program"], volumes, mounts)
+    assert runtime.call("POST", f"{BASE}/jobs?jobId={job}", body).status == 200
+    assert runtime.wait(runtime.run(job))["failedCount"] == 1
+    assert runtime.entries(f'resource.labels.job_name="{job}" AND textPayload:"was not found on PATH"')

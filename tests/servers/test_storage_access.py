@@ -141,3 +141,19 @@ def test_notification_configs_that_cannot_be_are_refused(bucket: Storage, body: 
     answer = bucket.call("POST", f"{bucket.root}/notificationConfigs", body)
     assert answer.status == 400, answer.body
     reason(answer)
+
+
+def test_given_ten_configs_that_tell_of_an_event_then_no_other_is_taken(bucket: Storage) -> None:
+    path = f"{bucket.root}/notificationConfigs"
+
+    def made(*events: str) -> int:
+        body = {"topic": TOPIC, "payload_format": "NONE", "event_types": list(events)}
+        return bucket.call("POST", path, body).status
+
+    assert [made("OBJECT_DELETE") for _ in range(10)] == [200] * 10
+    answer = bucket.call("POST", path, {"topic": TOPIC, "payload_format": "NONE"})
+    assert (answer.status, "OBJECT_DELETE" in answer.body.decode()) == (400, True), "no event named means all"
+    assert made("OBJECT_FINALIZE", "OBJECT_DELETE") == 400
+    assert made("OBJECT_FINALIZE") == 200
+    assert bucket.call("DELETE", f"{path}/{bucket.call('GET', path).json['items'][0]['id']}").status == 204
+    assert made() == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import gzip
 import json
 from email.message import Message
 
@@ -136,3 +137,14 @@ def test_a_batch_that_is_too_large_is_refused(bucket: Storage) -> None:
     headers = {"Content-Type": f"multipart/mixed; boundary={EDGE}"}
     answer = bucket.runtime.call("POST", "/batch", b"x" * (10 * 1024 * 1024 + 1), headers)
     assert (answer.status, reason(answer)) == (413, "uploadTooLarge")
+
+
+@pytest.mark.parametrize(
+    "path", ["{root}/o/packed?alt=m%65dia", "{root}/o/packed?alt=MEDIA", "/storage/v1/download{b}"]
+)
+def test_no_content_comes_in_a_batch_however_it_is_asked_for(bucket: Storage, path: str) -> None:
+    bucket.put("packed", gzip.compress(b"x" * 1_000_000), contentEncoding="gzip")
+    target = path.format(root=bucket.root, b=f"/b/{bucket.bucket}/o/packed")
+    answer = send(bucket, [part("GET", target), part("GET", bucket.root)])
+    assert [status for status, _, _ in answers(answer)] == [400, 200]
+    assert len(answer.body) < 10_000

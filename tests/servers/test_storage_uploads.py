@@ -334,6 +334,17 @@ def test_the_hash_of_the_last_request_is_checked(bucket: Storage, name: str) -> 
     assert is_absent(bucket, name)
 
 
+@pytest.mark.parametrize("said", ["crc32c=!!", "crc32c=AAAA", "md5=x"])
+def test_a_checksum_that_cannot_be_read_leaves_nothing_in_a_session(bucket: Storage, name: str, said: str) -> None:
+    session = bucket.start(name)
+    for content_range in ("bytes 0-4/5", ""):
+        assert bucket.send(session, b"hello", content_range, x_goog_hash=said).status == 400
+    answer = bucket.send(session, b"", "bytes */*")
+    assert (answer.status, answer.headers.get("range")) == (308, None)
+    assert bucket.call("GET", bucket.path(name)).status == 404
+    assert bucket.send(session, b"hello", "bytes 0-4/5").status == 200
+
+
 def test_checksums_of_the_metadata_are_checked(bucket: Storage, name: str) -> None:
     path = f"/upload/storage/v1/b/{bucket.bucket}/o?uploadType=resumable"
     answer = bucket.call("POST", path, {"name": name, "md5Hash": md5(b"other"), "metadata": {"k": "v"}})

@@ -307,3 +307,65 @@ def test_a_resumable_upload_that_begins_over_xml(own: Storage) -> None:
     session = answer.headers["location"].removeprefix(own.runtime.url)
     assert own.send(session, b"hello").json["contentType"] == "a/b"
     assert xml(own, "POST", "x", b"", x_goog_resumable="stop").status == 400
+
+
+def test_a_session_that_begins_on_a_buckets_host_goes_on_beside_it(own: Storage) -> None:
+    host = {"Host": f"{own.bucket}.storage.googleapis.com"}
+    answer = own.runtime.call("POST", "/dir/x", b"", {**host, "x-goog-resumable": "start"})
+    assert answer.status == 201
+    root = "http://storage.googleapis.com"
+    assert answer.headers["location"].startswith(f"{root}/upload/storage/v1/b/{own.bucket}/o?")
+    session = answer.headers["location"].removeprefix(root)
+    assert own.runtime.call("PUT", session, b"hello", {"Host": "storage.googleapis.com"}).status == 200
+    assert own.get("dir/x")["size"] == "5"
+
+
+def test_many_objects_are_removed_by_one_request(own: Storage) -> None:
+    own.call("PATCH", own.root, {"versioning": {"enabled": True}})
+    old = own.put("a & b")
+    own.put("a & b")
+    held = own.put("held")
+    own.call("PATCH", own.path("held"), {"temporaryHold": True})
+    for name in ("x", "y"):
+        own.put(name)
+    keys = ["a &amp; b", "x", "missing", "held"]
+    body = "".join(f"<Object><Key>{key}</Key></Object>" for key in keys)
+    body += f"<Object><Key>a &amp; b</Key><VersionId>{old['generation']}</VersionId></Object>"
+    answer = xml(own, "POST", "", f"<Delete>{body}</Delete>".encode(), "delete")
+    assert answer.status == 200
+    said = answer.body.decode()
+    for key in keys[:3]:
+        assert f"<Deleted><Key>{key}</Key></Deleted>" in said
+    assert f"<Deleted><Key>a &amp; b</Key><VersionId>{old['generation']}</VersionId></Deleted>" in said
+    assert said.count("<Error>") == 1
+    assert "<Error><Key>held</Key><Code>AccessDenied</Code><Message>" in said
+    assert own.names() == ["held", "y"]
+    assert own.get("held")["generation"] == held["generation"]
+    quiet = "<Delete><Quiet>true</Quiet><Object><Key>y</Key></Object><Object><Key>held</Key></Object></Delete>"
+    said = xml(own, "POST", "", quiet.encode(), "delete").body.decode()
+    assert ("<Deleted>" in said, said.count("<Error>")) == (False, 1)
+    assert own.names() == ["held"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<Delete/>",
+        b"<Delete><Object/></Delete>",
+        b"<Delete><Object><Key>x</Key><VersionId>v1</VersionId></Object></Delete>",
+        b"<Other><Object><Key>x</Key></Object></Other>",
+        b"<Delete>" + b"<Object><Key>x</Key></Object>" * 1_001 + b"</Delete>",
+    ],
+)
+def test_a_list_of_removals_that_cannot_be_read_is_refused(bucket: Storage, body: bytes) -> None:
+    bucket.put("x")
+    answer = xml(bucket, "POST", "", body, "delete")
+    assert (answer.status, b"<Code>MalformedXML</Code>" in answer.body) == (400, True)
+    assert bucket.get("x")
+
+
+def test_many_removals_from_no_bucket_are_refused(bucket: Storage) -> None:
+    body = b"<Delete><Object><Key>x</Key></Object></Delete>"
+    answer = bucket.runtime.call("POST", "/?delete", body, {"Host": "no-such-bucket.storage.googleapis.com"})
+    assert (answer.status, b"NoSuchBucket" in answer.body) == (404, True)

@@ -21,7 +21,7 @@ FOUND_WITH_JOBS = {
 
 @pytest.mark.parametrize("seed", sorted(FOUND_WITH_JOBS))
 def test_a_seed_with_jobs_that_found_a_bug_holds(seed: int) -> None:
-    run_seed(seed)
+    run_seed(seed, part=Part.RUNS)
 
 
 @pytest.mark.parametrize("seed", sorted(FOUND))
@@ -37,7 +37,7 @@ def test_twenty_seeds_hold(first: int) -> None:
 
 def test_jobs_and_workflows_together_hold() -> None:
     for seed in range(30_000, 30_010):
-        run_seed(seed)
+        run_seed(seed, part=Part.RUNS)
 
 
 def test_a_seed_repeats_to_the_last_digit() -> None:

@@ -100,7 +100,18 @@ class Desk:
                     lambda tx, topic_id=topic_id, place=place: tx.messages.clean_topic(topic_id, place, self.now_s)
                 )
 
+    def join(self) -> None:
+        """Put what waits together."""
+        for topic_id in self.unit(lambda tx: tx.messages.topics_with_messages()):
+            place, may_have_more = 0, True
+            while may_have_more:
+                place, may_have_more = self.unit(
+                    lambda tx, topic_id=topic_id, place=place: tx.messages.join_messages(topic_id, place)
+                )
+
     def count(self, table: str) -> int:
+        if table == "messages":
+            return int(self.connection.execute("SELECT coalesce(sum(messages), 0) FROM pubsub_blocks").fetchone()[0])
         return int(self.connection.execute(f"SELECT count(*) FROM pubsub_{table}").fetchone()[0])
 
 

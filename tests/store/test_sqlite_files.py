@@ -20,7 +20,7 @@ from hakobune.core.errors import CorruptStore, DataDirectoryInUse, FailedPrecond
 from hakobune.core.jobs.states import TaskState
 from hakobune.store.api import Durability, Page, WriteTx
 from hakobune.store.queries import migrations
-from hakobune.store.sqlite.database import SqliteStore
+from hakobune.store.sqlite.database import SqliteStore, connect_writer
 from hakobune.store.sqlite.schema import migrate, statements
 
 pytestmark = pytest.mark.anyio
@@ -194,6 +194,14 @@ def test_given_every_version_when_migrated_to_the_newest_then_the_schema_is_that
         migrate(old)
         migrate(old)
         assert schema(old) == expected
+
+
+def test_given_any_build_of_sqlite_when_something_is_deleted_then_no_page_more_is_written_for_it(
+    tmp_path: Path,
+) -> None:
+    connection = connect_writer(tmp_path / "state.sqlite3", Durability.POWER)
+    assert connection.execute("PRAGMA secure_delete").fetchone()[0] == 2  # FAST
+    connection.close()
 
 
 async def test_given_a_file_of_version_1_with_data_when_opened_then_all_of_it_is_there_and_goes_on(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from store_factories import Stores
 
-from hakobune.core.errors import AlreadyExists
+from hakobune.core.errors import AlreadyExists, NotFound
 from hakobune.core.objects.failures import Conflicts, NothingFound
 from hakobune.core.objects.model import (
     Bucket,
@@ -182,6 +183,7 @@ async def test_given_a_bucket_with_all_that_belongs_to_it_when_it_is_removed_the
     received = replace(session, received_bytes=7)
     await store.write(lambda tx: tx.objects.save_session(received))
     assert await store.read(lambda tx: tx.objects.find_session("s1")) == received
+    assert await store.read(lambda tx: tx.objects.unfinished_contents()) == {"cs"}
     assert await store.read(lambda tx: tx.objects.expired_sessions(NOW_S + 9, 9)) == [received]
     assert await store.read(lambda tx: tx.objects.expired_multiparts(NOW_S + 8, 9)) == []
     assert await store.read(lambda tx: tx.objects.find_multipart("m1")) == upload
@@ -211,7 +213,10 @@ async def test_given_a_session_that_is_done_when_it_is_removed_then_its_object_k
         tx.objects.save_session(done)
         tx.objects.drop_content("c")
 
+    assert not await store.read(lambda tx: tx.objects.has_contents())
     await store.write(unit)
+    assert await store.read(lambda tx: tx.objects.has_contents())
+    assert await store.read(lambda tx: tx.objects.unfinished_contents()) == set()
     assert await store.read(lambda tx: tx.objects.find_session("s1")) == done
     await store.write(lambda tx: tx.objects.remove_session(done))
     assert await store.read(lambda tx: tx.objects.unused_contents(9)) == []
@@ -280,6 +285,76 @@ async def test_given_a_project_with_objects_when_it_is_forked_then_rows_are_copi
     await store.write(lambda tx: tx.objects.add_bucket(a_bucket("bucket-third", project="q")))
     with pytest.raises(AlreadyExists, match="bucket-third"):
         await store.write(lambda tx: tx.fork("s", "third"))
+
+
+def a_project(tx: WriteTx) -> None:
+    """A bucket with all that a picture shows."""
+    fill(tx)
+    tx.objects.add_version(a_version("a", 0, state=ObjectState.NONCURRENT, delete_s=NOW_S))
+    tx.objects.add_config("bucket", NotificationConfig(id="", topic="projects/p/topics/t"))
+    tx.set_policy("buckets/bucket", '{"bindings": []}')
+
+
+CHANGES: dict[str, Callable[[WriteTx], object]] = {
+    "an object comes": lambda tx: tx.objects.add_version(a_version("new")),
+    "an object goes": lambda tx: tx.objects.remove_version(a_version("a")),
+    "a version goes": lambda tx: tx.objects.remove_version(a_version("a", 0, state=ObjectState.NONCURRENT)),
+    "an object is archived": lambda tx: tx.objects.replace_version(a_version("b/1", state=ObjectState.NONCURRENT)),
+    "an object is soft-deleted": lambda tx: tx.objects.replace_version(
+        a_version("b/1", state=ObjectState.SOFT_DELETED)
+    ),
+    "metadata": lambda tx: tx.objects.replace_version(a_version("a", metadata=ObjectMetadata(content_type="x/y"))),
+    "content": lambda tx: (
+        tx.objects.remove_version(a_version("a")),
+        tx.objects.add_version(a_version("a", 2, checksums=Checksums(crc32c=2, md5="ab"))),
+    ),
+    "settings": lambda tx: tx.objects.replace_bucket(a_bucket(is_versioned=True)),
+    "a bucket": lambda tx: tx.objects.add_bucket(a_bucket("other")),
+    "a notification": lambda tx: tx.objects.add_config(
+        "bucket", NotificationConfig(id="", topic="projects/p/topics/t")
+    ),
+    "no notification": lambda tx: tx.objects.remove_config("bucket", "1"),
+    "a policy": lambda tx: tx.set_policy("buckets/bucket", '{"bindings": [1]}'),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+async def test_given_a_change_that_users_see_when_digested_then_it_shows_and_a_fork_does_not_have_it(
+    store: Store, what: str
+) -> None:
+    await store.write(a_project)
+    before = await store.read(lambda tx: tx.digest("p"))
+    await store.write(lambda tx: tx.snapshot("s", "p", NOW_S))
+    await store.write(CHANGES[what])
+    assert await store.read(lambda tx: tx.digest("p")) != before
+    await store.write(lambda tx: tx.fork("s", "copy"))
+    assert await store.read(lambda tx: tx.digest("copy")) == before
+
+
+async def unused(store: Store) -> list[str]:
+    return await store.read(lambda tx: tx.objects.unused_contents(9))
+
+
+async def test_given_a_snapshot_when_it_is_forgotten_then_contents_that_nothing_else_names_are_garbage(
+    store: Store,
+) -> None:
+    await store.write(a_project)
+    await store.write(lambda tx: tx.snapshot("s", "p", NOW_S))
+    await store.write(lambda tx: tx.snapshot("s2", "p", NOW_S))
+    await store.write(lambda tx: tx.fork("s", "copy"))
+    for version in (a_version("a"), a_version("a", 0, state=ObjectState.NONCURRENT), a_version("b/1")):
+        await store.write(lambda tx, version=version: tx.objects.remove_version(version))
+    gone = replace(a_version("a"), bucket="bucket-copy")
+    await store.write(lambda tx: tx.objects.remove_version(gone))
+    await store.write(lambda tx: tx.forget_snapshot("s"))
+    assert await unused(store) == []
+    await store.write(lambda tx: tx.forget_snapshot("s2"))
+    assert await unused(store) == ["content-a-1"]  # the fork has the others
+    with pytest.raises(NotFound, match="s2"):
+        await store.write(lambda tx: tx.forget_snapshot("s2"))
+    with pytest.raises(NotFound, match="s2"):
+        await store.write(lambda tx: tx.fork("s2", "again"))
+    await store.write(lambda tx: tx.snapshot("s", "copy", NOW_S))  # the name is free
 
 
 @pytest.mark.parametrize("delimiter", ["", "/"])

@@ -97,6 +97,34 @@ async def test_given_commands_when_starts_take_them_over_then_they_are_counted_u
     assert [(command.starts, command.deaths) for command in await start()] == [(1, 0)] * 3
 
 
+async def test_given_commands_under_way_when_starts_take_them_over_then_crashes_and_deaths_are_counted(
+    store: Store,
+) -> None:
+    await store.write(lambda tx: [add(tx, "a"), add(tx, "b")])
+
+    async def start() -> list[tuple[int, int]]:
+        def unit(tx: WriteTx) -> list[OutboxCommand]:
+            tx.outbox.take_over()
+            found = tx.outbox.claim("me", now_s=0.0, expires_s=NOW_S, limit=10)
+            tx.outbox.begun(found)
+            tx.outbox.begin_alone(found[0])
+            return found
+
+        commands[:] = await store.write(unit)
+        return [(command.crashes, command.deaths) for command in commands]
+
+    commands: list[OutboxCommand] = []
+    assert [await start() for _ in range(3)] == [[(1, 0), (1, 0)], [(2, 1), (2, 0)], [(3, 2), (3, 0)]]
+    await store.write(lambda tx: tx.outbox.outlived(commands[0]))
+    await store.write(lambda tx: tx.outbox.unsuspected(commands[1]))
+    assert await start() == [(4, 2), (1, 0)]
+    await store.write(lambda tx: tx.outbox.unsuspected(commands[0]))
+    await store.write(lambda tx: tx.outbox.outlived(commands[0]))
+    assert await start() == [(1, 0), (2, 0)]
+    await store.write(lambda tx: tx.outbox.release("me"))
+    assert await start() == [(1, 0), (1, 0)]
+
+
 @given(
     steps=st.lists(
         st.tuples(st.sampled_from(["add", "claim", "complete", "late"]), st.sampled_from("ab"), st.integers(0, 3)),

@@ -455,7 +455,8 @@ def test_given_an_ordered_subscription_when_sought_back_then_keys_come_in_order(
 
 def test_given_a_snapshot_when_sought_to_then_what_was_not_acknowledged_then_is_not_now() -> None:
     desk = Desk()
-    desk.publish("a", "b", "c")
+    for text in ("a", "b", "c"):
+        desk.publish(text)
     found = desk.pull(2)
     desk.ack(found[:1])
     desk.snapshot(snapshot_name())

@@ -205,6 +205,22 @@ cases:
     assert "Traceback" in session.results[1].message()
 
 
+def test_given_a_function_that_raises_then_its_own_lines_are_told_and_none_of_the_kit(tmp_path: Path) -> None:
+    (tmp_path / "answers.py").write_text("def bad(request):\n    return deeper()\n\ndef deeper():\n    return 1 / 0\n")
+    workflow = "- get: {call: http.get, args: {url: 'https://x.example'}}"
+    text = "workflow: flow.yaml\ncases: [{name: a, mocks: [{step: get, python: 'answers.py:bad'}]}]\n"
+    message = run(a_file(tmp_path, text, workflow)).results[0].message()
+    assert message.count('File "') == message.count("answers.py") == 2
+    assert "ZeroDivisionError" in message
+
+
+def test_given_a_request_without_a_mock_then_what_to_write_is_told_once(tmp_path: Path) -> None:
+    workflow = "- get: {call: http.get, args: {url: 'https://x.example'}}"
+    (result,) = run(a_file(tmp_path, "workflow: flow.yaml\ncases: [{name: a}]\n", workflow)).results
+    assert result.message().count("add one:") == 1
+    assert "main.get" in result.message()
+
+
 def test_given_a_workflow_that_cannot_be_deployed_then_its_cases_fail_with_its_problems(tmp_path: Path) -> None:
     (result,) = run(a_file(tmp_path, CASE, "- a: {return: '${nobody}'}")).results
     assert "symbol 'nobody'" in result.message()

@@ -82,7 +82,18 @@ def test_given_a_run_as_expected_then_nothing_is_told(expected: Expectation) -> 
         (Expectation(calls_include=[ExpectedCall(method="PUT")]), ["did not come: PUT", "these came: POST"]),
         (Expectation(steps=["get", "post"]), ["expected post after get", "got:   start, post, nap, get, check, done"]),
         (Expectation(steps=["nobody"]), ["expected nobody\n"]),
-        (Expectation(steps_exactly=["start"]), ["expected exactly start"]),
+        (
+            Expectation(steps_exactly=["start"]),
+            ["expected exactly start", "first difference: step 2, expected the end, got post"],
+        ),
+        (
+            Expectation(steps_exactly=["start", "post", "get", "get", "check", "done"]),
+            ["first difference: step 3, expected get, got nap"],
+        ),
+        (
+            Expectation(steps_exactly=["start", "post", "nap", "get", "check", "done", "again"]),
+            ["first difference: step 7, expected again, got the end"],
+        ),
         (Expectation(steps_not=["get", "bad"]), ["did not expect get\n"]),
         (Expectation(logs=[ExpectedLog(severity="ERROR", text="x")]), ["expected ERROR 'x'", "NOTICE"]),
         (Expectation(logs=[ExpectedLog(json={"n": 2})]), ['expected {"n":2}']),

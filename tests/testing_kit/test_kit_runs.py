@@ -263,6 +263,32 @@ def test_the_story_has_steps_requests_waits_and_errors_with_their_instants() -> 
     assert "  … 8 lines before" in run.story(2)
 
 
+def test_the_story_has_steps_that_repeat_at_the_same_instant() -> None:
+    source = """
+- loop: {for: {value: v, range: [1, 3], steps: [{turn: {call: http.get, args: {url: "https://a.example"}}}]}}
+- spin: {for: {value: v, in: [1, 2], steps: [{same: {assign: [{x: 1}]}}]}}
+"""
+    run = a_workflow(source).run(mocks=[Mock(step="turn", answers=[Response()])])
+    told = [line.split(" s  ", 1)[1].strip() for line in run.story().splitlines()[1:]]
+    assert told == ["main.loop", *["main.turn", "GET https://a.example/ → 200"] * 3, "main.spin", *["main.same"] * 2]
+
+
+def test_the_story_has_an_error_that_passes_several_blocks_once_and_equal_errors_each() -> None:
+    source = """
+- both:
+    parallel:
+      branches:
+        - a: {steps: [{fail_a: {raise: "broken"}}]}
+        - b: {steps: [{fail_b: {raise: "broken"}}]}
+"""
+    trace = [line.text for line in a_workflow(source).run().trace]
+    assert trace.count('error: RuntimeError: "broken"') == 2
+    nested = "- a: {try: {steps: [{b: {try: {raise: x}, retry: {predicate: '${nobody}', max_retries: 1, backoff: {initial_delay: 1, max_delay: 1, multiplier: 1}}}}]}, except: {as: e, steps: [{c: {return: 1}}]}}\nnobody"
+    source = f"main:\n  steps:\n    {nested}: {{params: [e], steps: [{{n: {{return: false}}}}]}}"
+    trace = [line.text for line in a_workflow(source).run().trace]
+    assert trace.count('error: RuntimeError: "x"') == 1
+
+
 def test_given_a_run_that_failed_when_its_result_is_read_then_the_message_has_the_error_and_the_trace() -> None:
     run = a_workflow("- bad: {raise: 'broken'}").run()
     with pytest.raises(AssertionError, match=r"(?s)RuntimeError: \"broken\".*trace:.*main\.bad"):

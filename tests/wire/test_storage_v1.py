@@ -362,7 +362,8 @@ def test_a_notice_without_a_payload() -> None:
         (NothingFound("The specified bucket does not exist."), 404, "notFound", "NoSuchBucket"),
         (NothingFound("No such upload"), 404, "notFound", "NoSuchUpload"),
         (Conflicts("The bucket you tried to delete is not empty."), 409, "conflict", "BucketNotEmpty"),
-        (InvalidRequest("bad checksum"), 400, "invalid", "BadDigest"),
+        (InvalidRequest("Invalid MD5 checksum: not base64."), 400, "invalid", "InvalidDigest"),
+        (InvalidRequest('Provided MD5 hash "a" doesn\'t match calculated MD5 hash "b".'), 400, "invalid", "BadDigest"),
         (XmlRefusal(403, "Odd", "a < b"), 403, "forbidden", "Odd"),
     ],
 )

@@ -25,6 +25,7 @@ GROUPS: dict[str, str] = {
     "iam service-accounts": "Create and manage service accounts.",
     "iam service-accounts keys": "Keys with which a service account proves itself.",
     "auth": "Tokens of the local issuer.",
+    "projects": "Who may do what in a project.",
     "pubsub": "Topics, subscriptions and messages.",
     "pubsub topics": "Create topics, publish messages.",
     "pubsub subscriptions": "Create subscriptions, pull and acknowledge messages.",
@@ -229,6 +230,30 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pubsub schemas validate-message": ("hakobune.cli.pubsub.schemas:VALIDATE_MESSAGE", "Check a message."),
     "logging read": ("hakobune.cli.logging_read:READ", "Read log entries that a filter chooses."),
 }
+
+# Where the commands of a policy live: group, module, what their names there end with, what has the policy.
+_POLICIES = (
+    ("pubsub topics", "hakobune.cli.pubsub.policy", "_TOPIC", "a topic"),
+    ("pubsub subscriptions", "hakobune.cli.pubsub.policy", "_SUBSCRIPTION", "a subscription"),
+    ("secrets", "hakobune.cli.secrets.policy", "", "a secret"),
+    ("iam service-accounts", "hakobune.cli.iam.policy", "_ACCOUNT", "an account"),
+    ("projects", "hakobune.cli.iam.policy", "_PROJECT", "a project"),
+)
+for _group, _module, _suffix, _thing in _POLICIES:
+    COMMANDS.update(
+        {
+            f"{_group} get-iam-policy": (f"{_module}:GET{_suffix}", f"Get the IAM policy of {_thing}."),
+            f"{_group} set-iam-policy": (f"{_module}:SET{_suffix}", "Set the IAM policy from a file."),
+            f"{_group} add-iam-policy-binding": (
+                f"{_module}:ADD{_suffix}",
+                "Add a binding to its IAM policy.",
+            ),
+            f"{_group} remove-iam-policy-binding": (
+                f"{_module}:REMOVE{_suffix}",
+                "Remove a binding from its IAM policy.",
+            ),
+        }
+    )
 
 TRACKS = ("alpha", "beta")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from hakobune.cli.errors import CommandError
-from hakobune.cli.workflows.source_file import is_cases, read_source
+from hakobune.cli.workflows.source_file import is_cases, line_without_utf8, read_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,12 +29,11 @@ def definitions(name: str) -> tuple[list[str], list[tuple[str, str]]]:
     found: list[str] = []
     left_out: list[tuple[str, str]] = []
     for path in _below(name):
-        if is_cases(path):
-            left_out.append((path, "cases of a test"))
-        elif is_definition(path):
-            found.append(path)
+        why = "cases of a test" if is_cases(path) else _why_not(path)
+        if why:
+            left_out.append((path, why))
         else:
-            left_out.append((path, "no workflow"))
+            found.append(path)
     return found, left_out
 
 
@@ -49,14 +48,29 @@ def _below(folder: str) -> Iterator[str]:
 
 def is_definition(path: str) -> bool:
     """Whether a file is a workflow, perhaps with mistakes: routines with steps, or a list of steps."""
+    return not _why_not(path)
+
+
+def _why_not(path: str) -> str:
+    """Why a file is no workflow; "" if it is one. One that is not UTF-8 is looked at as far as it can be read."""
+    try:
+        data = read_bytes(path)
+    except CommandError as error:
+        return str(error)
+    text = data.decode("utf-8-sig", errors="replace")
+    if not text.strip():
+        return "it is empty"
+    if _looks_like_one(text):
+        return ""
+    wrong = line_without_utf8(data)
+    return f"no workflow as far as it can be read: line {wrong} is not UTF-8 text" if wrong else "no workflow"
+
+
+def _looks_like_one(text: str) -> bool:
     from hakobune.core.workflows.limits import Strictness
     from hakobune.core.workflows.source import SourceOptions
     from hakobune.core.workflows.source import read_source as read_tree
 
-    try:
-        text = read_source(path)
-    except CommandError:
-        return False
     tree, _ = read_tree(text, SourceOptions(limits=Strictness.OFF))
     if tree is None:  # no YAML: what begins as a workflow is one with a mistake
         return text.startswith("main:") or "\nmain:" in text

@@ -60,7 +60,7 @@ def picture(path: str, form: str) -> str:
     program, problems = parse_source(source)
     if program is None:
         lines = source_lines(source)
-        told = [problem_text(problem, lines, name=path) for problem in problems]
+        told = [problem_text(problem, lines, name=path, has_level=True) for problem in problems]
         raise CommandError("\n".join([f"[{path}] cannot be read as a workflow.", *told]))
     graph = graph_of(program)
     if form == "svg":

@@ -2,6 +2,8 @@
 
 images:                            # what an image name stands for: a source directory
   us-docker.pkg.dev/p1/app: {source: ./app, command: [python], args: [main.py]}
+objects: gs://my-bucket/prefix     # where the contents of objects are kept; without it, in the data directory. Also
+                                   # --objects, HAKOBUNE_OBJECTS
 service_urls:                      # NAME of NAME-….run.app, for the calls of workflows
   ocr: http://127.0.0.1:9001
 http_allowed_hosts: [169.254.1.7]  # that workflows may call though they look like this machine's own
@@ -25,6 +27,7 @@ from hakobune.cli.errors import UsageError
 from hakobune.cli.flags import Arguments
 from hakobune.core.errors import InvalidArgument
 from hakobune.core.names import check_location, check_project
+from hakobune.core.objects.content_places import ContentPlace, place_from_text
 from hakobune.core.workflows.limits import BACKLOG, CONCURRENT_EXECUTIONS, Strictness
 from hakobune.runtime.credentials_authority import GivenCertificate, check_given
 from hakobune.runtime.settings import (
@@ -49,6 +52,7 @@ _KEYS = (
     "max_backlog",
     "max_executions",
     "max_journal_bytes",
+    "objects",
     "service_urls",
 )
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -89,6 +93,8 @@ def settings_of(arguments: Arguments, environ: Mapping[str, str]) -> Settings:
         tls_port=_port(arguments, "tls-port", 0) or None,
         certificate=_certificate(arguments),
         durability=Durability(arguments.text("durability") or "power"),
+        records_effects=arguments.text("effects") != "off",
+        objects=_objects(arguments, environ, file),
         images=_images(arguments, file),
         max_running=arguments.number("max-running-tasks") or MAX_RUNNING_DEFAULT,
         limits=workflows.limits,
@@ -124,6 +130,15 @@ def _location(arguments: Arguments, environ: Mapping[str, str]) -> str:
     location = arguments.text("region") or environ.get("CLOUDSDK_RUN_REGION", "") or DEFAULT_LOCATION
     try:
         return check_location(location)
+    except InvalidArgument as error:
+        raise UsageError(error.message, usage=False) from error
+
+
+def _objects(arguments: Arguments, environ: Mapping[str, str], file: _File) -> ContentPlace | None:
+    """Raises UsageError."""
+    text = arguments.text("objects") or environ.get("HAKOBUNE_OBJECTS", "") or file.text("objects")
+    try:
+        return place_from_text(text) if text else None
     except InvalidArgument as error:
         raise UsageError(error.message, usage=False) from error
 
@@ -257,6 +272,13 @@ class _File:
         if not isinstance(value, int) or isinstance(value, bool) or value < at_least:
             raise self._wrong(key, f"must be a whole number of at least {at_least}")
         return value
+
+    def text(self, key: str) -> str:
+        """A text; "" where there is none."""
+        value = self._keys.get(key)
+        if value is not None and not isinstance(value, str):
+            raise self._wrong(key, "must be a text")
+        return value or ""
 
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of texts."""

@@ -36,10 +36,23 @@ UP = Command(
             choices=("none", "enforce"),
         ),
         Flag(
+            "--effects",
+            "choice",
+            "Whether it is on record what attempts change through these APIs. Default on.",
+            choices=("on", "off"),
+        ),
+        Flag(
             "--durability",
             "choice",
             "What an accepted write survives: a power cut (default), or only the end of the process.",
             choices=("power", "process"),
+        ),
+        Flag(
+            "--objects",
+            "text",
+            "Where the contents of objects are kept: gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or file:///DIR. Default: in"
+            " the data directory. Needs the extra `bucket`.",
+            metavar="URL",
         ),
         Flag(
             "--map-image",

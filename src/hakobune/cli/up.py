@@ -101,6 +101,14 @@ async def _tell_until(stop: anyio.Event, runtime: Runtime) -> None:
 
 
 async def _tell(runtime: Runtime) -> None:
+    """Tell until the store cannot be read: the runtime itself knows whether it must end for that."""
+    try:
+        await _tell_news(runtime)
+    except HakobuneError as error:
+        _say(f"executions are not told of any more: {error.message}")
+
+
+async def _tell_news(runtime: Runtime) -> None:
     """A plain line for each execution that begins or ends."""
     since = await runtime.store.wait_for_change(-1, 0.0)  # the newest commit, without a wait: nobody is quicker
     begun: set[str] = set()  # uids

@@ -151,6 +151,13 @@ class CorruptStore(HakobuneError):
     reason = "CORRUPT_STORE"
 
 
+class DamagedStore(CorruptStore):
+    """The file of the store is damaged as a whole: nothing works until its owner mends it."""
+
+    code = Code.UNAVAILABLE
+    reason = "DAMAGED_STORE"
+
+
 class CorruptJournal(HakobuneError):
     """The journal of a workflow's execution cannot be read, or cannot belong to its definition."""
 

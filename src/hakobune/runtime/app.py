@@ -17,6 +17,7 @@ from hakobune.runtime.credentials import Credentials
 from hakobune.runtime.credentials_authority import Authority
 from hakobune.runtime.credentials_guard import Guard
 from hakobune.runtime.credentials_service_accounts import ServiceAccounts
+from hakobune.runtime.effects import Effects
 from hakobune.runtime.http_client import AiohttpTransport, Transport
 from hakobune.runtime.job_commands import JobCommands
 from hakobune.runtime.jobs import JobsRoom
@@ -41,6 +42,7 @@ from hakobune.runtime.workflow_plans import Plans
 from hakobune.runtime.workflows import WorkflowsRoom
 from hakobune.store.api import Store
 from hakobune.store.blobs import Blobs
+from hakobune.store.blobs_files import FileBlobs
 
 _CONTENT_THREADS = 16  # content files that are written or synced at once
 _STOP_S = 18.0  # an orderly stop takes less than 20 s, whatever the attempts do
@@ -60,6 +62,7 @@ class Outside:
     transport: Transport | None = None  # of the requests that workflows make; None: the real one
     credentials: Credentials | None = None  # None: those of the data directory
     logs: LogsRoom | None = None  # None: the one of the data directory
+    blobs: Blobs | None = None  # None: files of the data directory
 
 
 class Runtime:
@@ -77,6 +80,7 @@ class Runtime:
         self.wheel = Wheel(
             outside.store, outside.clock, owner=outside.identifiers.uid(), interceptor=outside.interceptor
         )
+        self.effects = Effects(self.wheel, is_on=settings.records_effects)
         self.authority = Authority(settings.directory, outside.clock, settings.certificate)
         self.guard = Guard(outside.store, self.credentials.default_account, is_enforced=settings.is_iam_enforced)
         self.service_accounts = ServiceAccounts(self.wheel, self.credentials, settings.base_url)
@@ -104,7 +108,7 @@ class Runtime:
         content_threads = (
             WorkerThreads(_CONTENT_THREADS) if isinstance(outside.threads, WorkerThreads) else outside.threads
         )
-        blobs = Blobs(settings.directory / "objects")
+        blobs = outside.blobs or FileBlobs(settings.directory / "objects")
         self.objects = ObjectsRoom(self.wheel, outside.identifiers, blobs, content_threads)
         outlet = Outlet(sender=self._calls, tokens=self.credentials, allowed_hosts=settings.http_allowed_hosts)
         self.pubsub = PubsubRoom(self.wheel, outside.identifiers, outside.threads, outlet)
@@ -115,15 +119,14 @@ class Runtime:
         self._calls.front_door = front_door
 
     def variables(self, port: int) -> dict[str, str]:
-        """What leads clients here, through the main port or an attempt's own."""
+        """What leads clients here, through the main ports or an attempt's own, which takes HTTP and gRPC."""
         files = ClientFiles(
             access_token=str(self.credentials.access_token_file),
             boto=str(self.credentials.boto_file),
             authorities=str(self.authority.bundle_file),
         )
-        return client_environment(
-            port=port, grpc_port=self.settings.grpc_port, project=self.settings.project, files=files
-        )
+        grpc_port = self.settings.grpc_port if port == self.settings.port else port
+        return client_environment(port=port, grpc_port=grpc_port, project=self.settings.project, files=files)
 
     async def write_client_files(self) -> None:
         """Write the files that `variables` name. Raises ResourceExhausted, FailedPrecondition."""

@@ -43,6 +43,11 @@ def result_of(ended: Ended) -> AttemptResult:
     return AttemptResult(kind=_RESULTS[ended.kind], signal=ended.signal, detail=ended.detail)
 
 
+def lane_of(attempt_uid: str) -> str:
+    """The execution's uid in an attempt's uid (`execution.index.handed_over`)."""
+    return attempt_uid.rsplit(".", 2)[0]
+
+
 def attempt_index(attempt_uid: str) -> int:
     """The task index in an attempt's uid (`execution.index.handed_over`)."""
     return int(attempt_uid.rsplit(".", 2)[1])
@@ -100,12 +105,13 @@ class Attempts:
 
     # -- handing over -------------------------------------------------------------------------------------------
 
-    async def start(self, command: OutboxCommand, lane: Lane, secrets: Mapping[str, str]) -> None:
-        """Give the engine the attempts of a START command, with variables that only they have and their output must
-        not show. Raises Unavailable."""
-        hidden = tuple(secrets.values())
+    async def start(
+        self, command: OutboxCommand, lane: Lane, secrets: Mapping[str, str], hidden: Sequence[str]
+    ) -> None:
+        """Give the engine the attempts of a START command, with variables that only they have, and texts that their
+        output must not show. Raises Unavailable."""
         wanted = [
-            Attempt(uid=uid, index=index, number=number, env=secrets, hidden=hidden)
+            Attempt(uid=uid, index=index, number=number, env=secrets, hidden=tuple(hidden))
             for uid, index, number in json.loads(command.payload)
         ]
         for attempt in wanted:

@@ -165,6 +165,9 @@ class Credentials:
             found = await self._checked(text)
         if found.audience != audience:
             raise PermissionDenied(f"The token is meant for {found.audience[:200]!r}, not for {audience!r}.")
+        if audience == API_AUDIENCE and not found.scopes:
+            # Who may choose the audience of an ID token, a subscription that pushes for one, gets no access by that.
+            raise PermissionDenied("An ID token says who calls and opens nothing: an access token is needed here.")
         return found
 
     async def read(self, text: str) -> Token:
@@ -204,7 +207,7 @@ class Credentials:
             account=claims.issuer,
             audience=API_AUDIENCE if is_for_apis else claims.audience,
             expires_s=claims.expires_s,
-            scopes=claims.scopes,
+            scopes=claims.scopes or ((CLOUD_PLATFORM,) if is_for_apis else ()),
             subject=unique_id(claims.issuer),
         )
 

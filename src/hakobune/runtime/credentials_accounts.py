@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import NoReturn, cast
 
 import anyio.to_thread
 
@@ -49,7 +49,12 @@ class AccountKeys:
         await self.check_enabled(account)
         now_s = self._clock.now_s()
         expires = claims.get("exp", now_s + limits.TOKEN_LIFE_S)
-        if isinstance(expires, bool) or not isinstance(expires, (int, float)) or expires - now_s > limits.FUTURE_MAX_S:
+        # A whole number may be larger than any float: nothing is calculated with it before it is compared.
+        if (
+            isinstance(expires, bool)
+            or not isinstance(expires, (int, float))
+            or not 0 <= expires <= now_s + limits.FUTURE_MAX_S
+        ):
             raise InvalidArgument("The claim 'exp' must be an instant within the next 12 hours.")
         key = await (await self._new_ring(account)).signer(max(now_s, float(expires)))
         content = tokens.signing_input(key.id, {**claims, "exp": int(expires)})
@@ -143,12 +148,16 @@ class AccountKeys:
 def claims_from_text(text: str) -> dict[str, object]:
     """The claims that a caller wants signed. Raises InvalidArgument."""
     try:
-        found: object = json.loads(text)
+        found: object = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise InvalidArgument(f"payload: not a JSON object: {error}") from error
     if not isinstance(found, dict):
         raise InvalidArgument("payload: not a JSON object.")
     return cast("dict[str, object]", found)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON number")
 
 
 def _user_key(key_id: str, tx: ReadTx) -> UserKey | None:

@@ -80,8 +80,9 @@ class Doctor:
             return Check(
                 name="attempt listeners",
                 state="warning",
-                message=f"ports {ports} were taken at the start: attempts from before run unattributed",
-                remedy="Nothing to do: new attempts have listeners of their own.",
+                message=f"ports {ports} were taken at the start: calls of attempts from before do not come here through"
+                " them, neither over HTTP nor over gRPC",
+                remedy="Let these attempts end, or cancel their executions; new ones have listeners of their own.",
             )
         return Check(name="attempt listeners", state="ok", message=f"{len(self._runtime.slots.slots())} open")
 

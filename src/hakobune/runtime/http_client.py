@@ -9,7 +9,7 @@ import os
 import socket
 import ssl
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Protocol
@@ -19,7 +19,6 @@ import anyio
 import anyio.to_thread
 
 from hakobune.core.workflows.effects import HttpRequest, HttpResponse, NoResponse, Trouble
-from hakobune.core.workflows.limits import HTTP_RESPONSE_BYTES
 from hakobune.runtime.http_hosts import (
     host_of,
     is_local_name,
@@ -29,6 +28,7 @@ from hakobune.runtime.http_hosts import (
     refused_address,
     refused_host,
 )
+from hakobune.runtime.http_responses import received
 
 if TYPE_CHECKING:
     import aiohttp
@@ -38,9 +38,8 @@ if TYPE_CHECKING:
 _KEEP_ALIVE_S = 4.0  # servers close idle connections after 5 s and more: ours go first
 _CONNECTIONS_MAX = 2_000  # at once; more wait for one
 _HEADERS_MAX = 2_000  # of a response: ours; some servers answer with hundreds
-_CHUNK_BYTES = 65_536
+_LINE_BYTES = 65_536  # of its status or of one header: ours; above what servers send and take
 _CERTIFICATES_KEPT = 32
-_GZIP_WINDOW = 31  # zlib: a gzip header, and the largest window
 _SEE_OTHER = frozenset({301, 302, 303})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _OF_BODY = frozenset({"content-type", "content-encoding", "content-language"})
@@ -172,14 +171,19 @@ class AiohttpTransport:
                 request.method, url, headers=headers, data=body, allow_redirects=False, ssl=tls
             ) as response:
                 has_answer = True
-                return await _received(response)
+                return await received(response)
         except aiohttp.ClientConnectorError as error:
             if isinstance(error.os_error, _RefusedAddress):
                 return _refused(str(error.os_error))
             return NoResponse(trouble=Trouble.CONNECTION_FAILED, detail=_no_connection(error))
-        except (aiohttp.InvalidURL, ValueError) as error:
-            raise ValueError("its method, URL or headers have characters that HTTP does not allow") from error
+        except (aiohttp.InvalidURL, UnicodeError) as error:
+            raise ValueError(f"the URL's host {url.raw_host} is no name of a server") from error
+        except ValueError as error:
+            raise ValueError("its method or headers have characters that HTTP does not allow") from error
         except (aiohttp.ClientError, zlib.error, OSError) as error:
+            limit = _exceeded(error)
+            if limit:
+                return NoResponse(trouble=Trouble.TOO_LARGE, detail=limit)
             what = "the response broke off" if has_answer else "the connection broke before the response"
             return NoResponse(trouble=Trouble.CONNECTION, detail=f"{what}: {_broken(error)}")
 
@@ -231,6 +235,19 @@ def _broken(error: Exception) -> str:
             return "the other side has closed the connection"
 
 
+def _exceeded(error: Exception) -> str:
+    """The limit of ours that the head of a response is beyond, or "". The client tells it by the text alone."""
+    import aiohttp
+
+    if not isinstance(error, aiohttp.ClientResponseError):
+        return ""
+    if error.message.startswith("Too many headers"):
+        return f"the response has more than {_HEADERS_MAX} headers"
+    if error.message.startswith("Got more than"):
+        return f"the response has a line of more than {_LINE_BYTES} bytes before its body"
+    return ""
+
+
 def _refused(refusal: str) -> NoResponse:
     detail = f"{refusal}: workflows may not call it, unless http_allowed_hosts in hakobune.yaml names it"
     return NoResponse(trouble=Trouble.INVALID, detail=detail)
@@ -278,10 +295,10 @@ def _session(allowed: tuple[str, ...], *, keeps_alive: bool = True) -> aiohttp.C
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"Accept-Encoding": "gzip"},
-        auto_decompress=False,  # with a bound: `_Content`
+        auto_decompress=False,  # with a bound: `received`
         skip_auto_headers=("User-Agent", "Content-Type"),
-        max_line_size=65_536,
-        max_field_size=65_536,
+        max_line_size=_LINE_BYTES,
+        max_field_size=_LINE_BYTES,
     )
 
 
@@ -320,80 +337,3 @@ def _tls(certificate: bytes) -> ssl.SSLContext:
         return ssl.create_default_context(cadata=certificate)
     except (ssl.SSLError, ValueError) as error:
         raise ValueError(f"ca_certificate is not a certificate in DER form: {error}") from error
-
-
-# -- responses ------------------------------------------------------------------------------------------------------
-
-
-class _TooLarge(Exception):
-    """A response is larger than it may be."""
-
-
-class _Content:
-    """The bytes of a response as they come, unpacked if they are gzip. Never more than the limit in memory."""
-
-    def __init__(self, *, is_packed: bool) -> None:
-        self.content = bytearray()
-        self._packed_bytes = 0
-        self._unpacker = zlib.decompressobj(_GZIP_WINDOW) if is_packed else None
-
-    def add(self, chunk: bytes) -> None:
-        """Raises _TooLarge, zlib.error."""
-        self._packed_bytes += len(chunk)
-        if self._packed_bytes > HTTP_RESPONSE_BYTES:
-            raise _TooLarge
-        if self._unpacker is None:
-            self.content += chunk
-            return
-        while chunk:
-            if self._unpacker.eof:  # a gzip file may have several members
-                self._unpacker = zlib.decompressobj(_GZIP_WINDOW)
-            self.content += self._unpacker.decompress(chunk, HTTP_RESPONSE_BYTES + 1 - len(self.content))
-            if len(self.content) > HTTP_RESPONSE_BYTES:
-                raise _TooLarge
-            chunk = self._unpacker.unused_data
-
-    def end(self) -> None:
-        """Raises zlib.error: the last gzip member is not whole."""
-        if self._unpacker is not None and self._packed_bytes and not self._unpacker.eof:
-            raise zlib.error("the gzip data is not whole")
-
-
-async def _received(response: aiohttp.ClientResponse) -> HttpResponse | NoResponse:
-    """Raises aiohttp.ClientError, zlib.error."""
-    headers = joined((name, _repaired(value)) for name, value in response.headers.items())
-    is_packed = any(name == "Content-Encoding" and value.lower() in {"gzip", "x-gzip"} for name, value in headers)
-    content = _Content(is_packed=is_packed)
-    try:
-        async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-            content.add(chunk)
-    except _TooLarge:
-        detail = f"the response is larger than {HTTP_RESPONSE_BYTES} bytes"
-        return NoResponse(trouble=Trouble.TOO_LARGE, detail=detail)
-    content.end()
-    if is_packed and content.content:  # they spoke of the packed bytes
-        headers = tuple(item for item in headers if item[0] not in {"Content-Encoding", "Content-Length"})
-    return HttpResponse(code=response.status, headers=headers, body=bytes(content.content))
-
-
-def _repaired(value: str) -> str:
-    """A header's text. One that is not UTF-8 is taken for Latin-1: no bytes are lost, and the text can be stored."""
-    raw = value.encode("utf-8", "surrogateescape")
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
-
-
-def joined(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Headers in canonical case; repeated ones are joined."""
-    found: dict[str, str] = {}
-    for name, value in headers:
-        key = canonical(name)
-        found[key] = f"{found[key]}, {value}" if key in found else value
-    return tuple(found.items())
-
-
-def canonical(name: str) -> str:
-    """`content-type` → `Content-Type`."""
-    return "-".join(part[:1].upper() + part[1:].lower() for part in name.split("-"))

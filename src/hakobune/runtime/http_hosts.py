@@ -4,12 +4,15 @@ client looks up in the DNS, whatever digits, dots and letters its author took.""
 from __future__ import annotations
 
 import ipaddress
+import re
+import socket
 import unicodedata
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+_METADATA_PATH = "/computeMetadata"  # of our own port, and of the listeners of attempts
 _REFUSED_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog"})
 # Metadata servers whose address is not one of the link: Amazon's over IPv6, Alibaba's, Azure's.
 _REFUSED_ADDRESSES = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200", "168.63.129.16")))
@@ -17,6 +20,8 @@ _REFUSED_ADDRESSES = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "100.
 # RFC 6052 and RFC 8215 (translated ones).
 _HOLDING_IPV4 = tuple(map(ipaddress.IPv6Network, ("::/96", "64:ff9b::/96", "64:ff9b:1::/48")))
 _ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})  # the 32 bits before an IPv4 address. Source: RFC 5214 section 6.1
+_NUMBERS = re.compile(r"[0-9.]+")
+_LOOSE = re.compile(r"(?:0x[0-9a-f]+|[0-9]+)(?:\.(?:0x[0-9a-f]+|[0-9]+)){0,3}")
 _FULL_STOPS = str.maketrans("\N{IDEOGRAPHIC FULL STOP}\N{HALFWIDTH IDEOGRAPHIC FULL STOP}", "..")
 
 
@@ -57,16 +62,26 @@ def plain_url(url: str) -> str:
 def refused_host(url: str, allowed: tuple[str, ...]) -> str:
     """Why a host may not be called by a workflow, or "". Addresses of the link (169.254.0.0/16, fe80::/10) hold what
     machines tell themselves: the metadata of a cloud, for example. What a name stands for is looked at when it is
-    resolved. Raises ValueError if the URL has no host."""
+    resolved. Raises ValueError if the URL has no host, or a number for one that the client would not take."""
     host = host_of(url)
     if not host:
         raise ValueError("the URL names no host")
     if host in allowed:
         return ""
+    if _may_be_this_machine(host) and urlsplit(url).path.startswith(_METADATA_PATH):
+        return f"{host} is the metadata server of this machine"
     if host in _REFUSED_NAMES:
         return f"{host} is the metadata server of a machine"
     kind = refused_address(host)
-    return f"{host} {kind}" if kind else ""
+    if kind:
+        return f"{host} {kind}"
+    meant = _loosely(host)
+    kind = refused_address(meant)
+    if kind:
+        return f"{host} stands for {meant}, which {kind}"
+    if _NUMBERS.fullmatch(host) and _address(host) is None:
+        raise ValueError(f"the URL's host {host} is no IPv4 address{f': write {meant}' if meant else ''}")
+    return ""
 
 
 def refused_address(text: str) -> str:
@@ -92,9 +107,26 @@ def is_this_machine(host: str) -> bool:
     return address.is_loopback
 
 
+def _may_be_this_machine(host: str) -> bool:
+    """The same of all addresses that a host may stand for."""
+    address = _address(host)
+    return is_local_name(host) if address is None else any(meant.is_loopback for meant in _meant(address))
+
+
 def is_local_name(host: str) -> bool:
     """`localhost`, and all names below it."""
     return host == "localhost" or host.endswith(".localhost")
+
+
+def _loosely(host: str) -> str:
+    """The IPv4 address that systems read a host of numbers as: `2852039166`, `0xa9fea9fe` and `0251.0376.43518` are
+    `169.254.169.254`. "" for anything else. Source: POSIX, inet_addr()."""
+    if not _LOOSE.fullmatch(host):
+        return ""
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host))
+    except OSError:
+        return ""
 
 
 def _address(text: str) -> Address | None:

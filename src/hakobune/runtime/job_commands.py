@@ -8,6 +8,7 @@ from dataclasses import replace
 from hakobune.core.errors import FailedPrecondition, InvalidArgument
 from hakobune.core.jobs.decide import Woken
 from hakobune.core.jobs.model import Job
+from hakobune.engines.process.mounts import variables_of
 from hakobune.runtime import executions
 from hakobune.runtime.attempts import Attempts
 from hakobune.runtime.programs import Programs, source_key
@@ -77,12 +78,15 @@ class JobCommands:
                 await self._attempts.fail(command, error.message)
                 return
         try:
-            secrets = await self._secrets.resolve(*self._programs.secrets_of(command.subject))
+            secrets = self._programs.secrets_of(command.subject)
+            env = await self._secrets.resolve(secrets.env, secrets.project)
+            files = await self._secrets.resolve_files(secrets.files, secrets.project)
         except FailedPrecondition as error:
             await self._attempts.fail(command, error.message)
             return
-        await self._slots.ensure(lane.width)
-        await self._attempts.start(command, lane, secrets)
+        await self._slots.ensure(command.subject, lane.width, executions.attempt_uids(command))
+        hidden = (*env.values(), *(file.content.decode(errors="ignore") for file in files))
+        await self._attempts.start(command, lane, {**env, **variables_of(files)}, hidden)
 
     async def give_up(self, command: OutboxCommand, problem: str) -> bool:
         """Settle what waits for a command that cannot be carried out. False: it must be tried again."""

@@ -38,7 +38,7 @@ class ObjectsRoom:
         self.cleaning = cleaning = Cleaning(wheel, blobs, threads)
         self.buckets = Buckets(wheel, cleaning)
         self.notifications = Notifications(wheel)
-        self.questions = ObjectQuestions(wheel.store, blobs)
+        self.questions = ObjectQuestions(wheel.store, blobs, threads)
         self.changes = ObjectChanges(wheel, cleaning)
         self.uploads = Uploads(wheel, identifiers, blobs, threads, cleaning)
         self.sessions = Sessions(wheel, identifiers, blobs, threads, cleaning)

@@ -68,7 +68,7 @@ class Cleaning:
     async def remove_unused(self) -> None:
         """Remove content files that no row names any more: first the files, then their rows."""
         while found := await self._wheel.store.read(lambda tx: tx.objects.unused_contents(_AT_ONCE)):
-            await self._threads.run(_remove_all, self._blobs, found)
+            await self._threads.run(self._blobs.remove, found)
             forgotten = found
 
             def unit(turn: Turn, forgotten: list[str] = forgotten) -> None:
@@ -86,18 +86,23 @@ class Cleaning:
 
     async def round(self) -> None:
         """All that is done at a start and every hour."""
-        await self.remove_strays()
         await self.expire()
         await self.apply_lifecycles()
         self.nudge()
+        await self.remove_strays()  # last: a bucket that holds the contents may not answer
 
     async def remove_strays(self) -> int:
         """Remove content files that no row names; how many. Those in work are left alone: they are left out of what is
-        looked at, and stay in work until the transaction that names them is done."""
+        looked at, and stay in work until the transaction that names them is done. What is staged of sessions that are
+        done goes, too."""
         removed = 0
+        if staged := await self._threads.run(self._blobs.staged):
+            unfinished = await self._wheel.store.read(lambda tx: tx.objects.unfinished_contents())
+            for uid in [uid for uid in staged if uid not in unfinished]:
+                await self._threads.run(self._blobs.unstage, uid)
         for folder in await self._threads.run(self._blobs.folders):
             strays = await strays_of(self._wheel.store, self._blobs, self._threads, folder)
-            await self._threads.run(_remove_all, self._blobs, strays)
+            await self._threads.run(self._blobs.remove, strays)
             removed += len(strays)
         return removed
 
@@ -181,12 +186,6 @@ def _obey(turn: Turn, rules: tuple[LifecycleRule, ...], version: ObjectVersion) 
             class_update_s=turn.now_s,
         )
     )
-
-
-def _remove_all(blobs: Blobs, contents: list[str]) -> None:
-    """In a thread."""
-    for content in contents:
-        blobs.remove(content)
 
 
 async def strays_of(store: Store, blobs: Blobs, threads: Threads, folder: str) -> list[str]:

@@ -57,7 +57,7 @@ class Composing:
         def unit(turn: Turn) -> ObjectVersion:
             return _put(turn, request, sources, content)
 
-        version = await join(self._wheel, self._blobs, self._threads, content.uid, contents, unit)
+        version = await join(self._wheel, self._blobs, self._threads, content, contents, unit)
         if version is None:
             raise no_object(request.destination.bucket, request.sources[0].name)  # deleted meanwhile
         self._cleaning.nudge()

@@ -88,8 +88,7 @@ class Inflow:
         checksums = writer.hashes.checksums()
         for said in given:
             verify(checksums, said)
-        writer.sync()
-        writer.close()
+        writer.finish()
         return Content(uid=self._uid, size_bytes=writer.size_bytes, checksums=checksums)
 
     async def commit(self, wheel: Wheel, unit: Callable[[Turn], T]) -> T:
@@ -117,7 +116,7 @@ async def drop(wheel: Wheel, threads: Threads, blobs: Blobs, uid: str) -> None:
     not say, or the disk refuses, the file stays, too, as a stray."""
     try:
         if not await wheel.store.read(lambda tx: tx.objects.knows_content(uid)):
-            await threads.run(blobs.remove, uid)
+            await threads.run(blobs.remove, [uid])
     except HakobuneError as error:
         _log.warning("the content file %s is left to the next cleaning: %s", uid, error.message)
     finally:

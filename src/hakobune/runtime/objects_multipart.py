@@ -144,18 +144,18 @@ class MultipartUploads:
 
         upload, found = await self._wheel.store.read(look)
         await check_place(self._wheel, upload.target)
-        uid = self._identifiers.uid()
+        whole = _whole(self._identifiers.uid(), found)
 
         def unit(turn: Turn) -> ObjectVersion:
             _the_upload(turn.tx.objects, bucket, name, upload_id)
             if _the_parts(turn.tx.objects, upload_id, parts) != found:
                 raise InvalidRequest("A part was replaced while the upload was completed.")
-            version = make_object(turn, upload.target, _whole(uid, found))
+            version = make_object(turn, upload.target, whole)
             turn.tx.objects.remove_multipart(upload)
             return version
 
         contents = [part.content for part in found]
-        version = await join(self._wheel, self._blobs, self._threads, uid, contents, unit)
+        version = await join(self._wheel, self._blobs, self._threads, whole, contents, unit)
         if version is None:
             raise no_upload()  # another request ended it meanwhile
         self._cleaning.nudge()

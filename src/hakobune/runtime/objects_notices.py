@@ -13,8 +13,8 @@ from typing import Protocol
 from hakobune.core.errors import InvalidArgument, NotFound, Unavailable
 from hakobune.core.objects.contents import check_notification
 from hakobune.core.objects.failures import InvalidRequest, NothingFound, no_bucket
-from hakobune.core.objects.limits import NOTIFICATION_CONFIGS
-from hakobune.core.objects.model import Notice, NotificationConfig
+from hakobune.core.objects.limits import CONFIGS_OF_AN_EVENT, NOTIFICATION_CONFIGS
+from hakobune.core.objects.model import EventType, Notice, NotificationConfig
 from hakobune.runtime.wheel import Turn, Wheel
 from hakobune.store.api import OutboxCommand, ReadTx
 from hakobune.store.documents import from_document, to_document
@@ -62,8 +62,14 @@ class Notifications:
         check_notification(config)
 
         def unit(turn: Turn) -> NotificationConfig:
-            if len(_configs(turn.tx.objects, bucket)) >= NOTIFICATION_CONFIGS:
+            held = _configs(turn.tx.objects, bucket)
+            if len(held) >= NOTIFICATION_CONFIGS:
                 raise InvalidRequest(f"A bucket has at most {NOTIFICATION_CONFIGS} notification configs.")
+            for event in config.event_types or EventType:
+                if sum(not other.event_types or event in other.event_types for other in held) >= CONFIGS_OF_AN_EVENT:
+                    raise InvalidRequest(
+                        f"At most {CONFIGS_OF_AN_EVENT} notification configs of a bucket tell {event}."
+                    )
             return turn.tx.objects.add_config(bucket, config)
 
         return await self._wheel.turn(unit)

@@ -6,6 +6,7 @@ stay in memory between requests; after a restart they are taken again from the f
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -13,7 +14,7 @@ from dataclasses import replace
 
 import anyio
 
-from hakobune.core.errors import HakobuneError
+from hakobune.core.errors import HakobuneError, Unavailable
 from hakobune.core.objects.checksums import verify
 from hakobune.core.objects.failures import InvalidRequest, ObjectsError, Superseded, by_reason, no_upload
 from hakobune.core.objects.limits import OBJECT_BYTES, SESSION_S
@@ -32,10 +33,13 @@ from hakobune.runtime.objects_uploads import check_place, check_target, make_obj
 from hakobune.runtime.objects_versions import Content, the_bucket
 from hakobune.runtime.threads import Threads
 from hakobune.runtime.wheel import Turn, Wheel
-from hakobune.store.blobs import Blobs, ContentWriter, Hashes
+from hakobune.store.blobs import Blobs, Hashes, ResumableWriter
 
 _KEPT_AHEAD_BYTES = 256 * 1024 * 1024  # of one request: a kill costs no more than this to send again
 _REMEMBERED = 1_000  # sessions whose hashes are kept between requests
+
+
+_log = logging.getLogger("hakobune.objects")
 
 
 class _Seat:
@@ -146,17 +150,17 @@ class Sessions:
 
     # -- what an append does under the lock of its seat ----------------------------------------------------------
 
-    async def writer(self, seat: _Seat, session: UploadSession) -> ContentWriter:
+    async def writer(self, seat: _Seat, session: UploadSession) -> ResumableWriter:
         """The content file, ready for the byte after what is durable."""
         hashes = seat.hashes if seat.hashed_bytes == session.received_bytes else None
         seat.hashes = None  # they go on with the file
         return await self._threads.run(self._blobs.resume, session.content, session.received_bytes, hashes)
 
-    async def put(self, writer: ContentWriter, block: bytes) -> None:
+    async def put(self, writer: ResumableWriter, block: bytes) -> None:
         """Write a block."""
         await self._threads.run(writer.write, block)
 
-    async def keep(self, seat: _Seat, session: UploadSession, writer: ContentWriter) -> UploadSession:
+    async def keep(self, seat: _Seat, session: UploadSession, writer: ResumableWriter) -> UploadSession:
         """Make durable what is written, and say so in the row. Raises NothingFound: cancelled meanwhile."""
         await self._threads.run(writer.sync)
         new = replace(session, received_bytes=writer.size_bytes)
@@ -171,14 +175,16 @@ class Sessions:
         return new
 
     async def settle(
-        self, seat: _Seat, session: UploadSession, writer: ContentWriter, given: GivenChecksums
+        self, seat: _Seat, session: UploadSession, writer: ResumableWriter, given: GivenChecksums
     ) -> UploadSession:
         """All bytes are there: make the object. When that is refused, the bytes are gone, and the session says why to
         whoever asks again. Raises InvalidRequest, ConditionNotMet, NothingFound, Held."""
         with anyio.CancelScope(shield=True):
             try:
-                content = await self._threads.run(_finished, writer, session.target.given, given)
-                return await self._wheel.turn(_done(session, content))
+                content = await self._finish(seat, session, writer, given)
+                done = await self._wheel.turn(_done(session, content))
+                await self._unstage(content.uid)
+                return done
             except ObjectsError as error:
                 await self._wheel.turn(_refused(session, error))
                 raise
@@ -188,7 +194,25 @@ class Sessions:
                 self._cleaning.nudge()
         raise AssertionError("unreachable: a shield swallows nothing")
 
-    async def close(self, writer: ContentWriter) -> None:
+    async def _finish(
+        self, seat: _Seat, session: UploadSession, writer: ResumableWriter, given: GivenChecksums
+    ) -> Content:
+        """Check and finish the content. While the bucket behind does not answer, what came is kept here, so that the
+        next request, or a mere status, tries again."""
+        try:
+            return await self._threads.run(_finished, writer, session.target.given, given)
+        except Unavailable:
+            if self._blobs.is_remote:
+                await self.keep(seat, session, writer)
+            raise
+
+    async def _unstage(self, content: str) -> None:
+        try:
+            await self._threads.run(self._blobs.unstage, content)
+        except HakobuneError as error:
+            _log.warning("the staged file %s is left to the next cleaning: %s", content, error.message)
+
+    async def close(self, writer: ResumableWriter) -> None:
         """Close the file until more comes."""
         await self._threads.run(writer.close)
 
@@ -231,7 +255,7 @@ class SessionAppend:
         self._session = session
         self._skip_bytes = stored_bytes  # of what comes: the session has them already
         self._blocks = Blocks()
-        self._writer: ContentWriter | None = None
+        self._writer: ResumableWriter | None = None
         self._is_superseded = False
         self._is_over = False
 
@@ -344,12 +368,12 @@ class SessionAppend:
                 raise
 
 
-def _finished(writer: ContentWriter, *given: GivenChecksums) -> Content:
-    """In a thread: check and sync the whole content. Raises InvalidRequest."""
+def _finished(writer: ResumableWriter, *given: GivenChecksums) -> Content:
+    """In a thread: check the whole content, and finish it. Raises InvalidRequest, Unavailable."""
     checksums = writer.hashes.checksums()
     for said in given:
         verify(checksums, said)
-    writer.sync()
+    writer.finish()
     return Content(uid=writer.uid, size_bytes=writer.size_bytes, checksums=checksums)
 
 

@@ -8,9 +8,10 @@ import os
 import pwd
 import re
 import shutil
+import sys
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -33,7 +34,9 @@ from hakobune.core.jobs.model import Container, EnvVar, Execution, ExecutionTemp
 from hakobune.core.jobs.policy import SOURCE
 from hakobune.core.jobs.quantities import bytes_from_quantity
 from hakobune.engines.api import Lane
+from hakobune.engines.process import mounts
 from hakobune.runtime.builds import Build, Builds
+from hakobune.runtime.secret_files import SecretFile, check_secret_mounts, secret_files
 from hakobune.runtime.settings import ImageSource, Settings
 from hakobune.runtime.sources import Sources
 from hakobune.runtime.threads import Threads, run_stoppable
@@ -66,7 +69,7 @@ class Programs:
         self._building = anyio.Lock()
         self._unsettled: set[str] = set()  # digests that were taken and are not in the store yet
         self._lanes: OrderedDict[str, Lane] = OrderedDict()
-        self._secrets: dict[str, tuple[Sequence[EnvVar], str]] = {}  # of executions in `_lanes`
+        self._secrets: dict[str, Secrets] = {}  # of executions in `_lanes`
 
     # -- what a deploy may declare --------------------------------------------------------------------------------
 
@@ -78,6 +81,7 @@ class Programs:
             raise Unimplemented("Sidecar containers are not supported: a job has one container here.")
         for volume in task.volumes:
             self._check_volume(volume)
+        check_secret_mounts(task, _FIELD)
         if self._source(draft.template) is not None:
             return
         if container.image != LOCAL_IMAGE:
@@ -88,6 +92,8 @@ class Programs:
 
     def _check_volume(self, volume: Mapping[str, object]) -> None:
         kind = next((key for key in volume if key != "name"), "unknown")
+        if kind == "secret":
+            return
         if kind != "cloudSqlInstance":
             raise Unimplemented(f"Volumes are not supported by the process engine: '{volume.get('name')}' ({kind}).")
         # Processes see this machine's own /cloudsql: with the Cloud SQL Auth Proxy there, the socket is in place.
@@ -196,16 +202,16 @@ class Programs:
         lane = await self._make_lane(execution)
         self._lanes[execution.uid] = lane
         secrets = _secrets(execution)
-        if secrets:
-            self._secrets[execution.uid] = (secrets, execution.name.project)
+        if secrets.env or secrets.files:
+            self._secrets[execution.uid] = secrets
         while len(self._lanes) > _LANES_KEPT:
             uid, _ = self._lanes.popitem(last=False)
             self._secrets.pop(uid, None)
         return lane
 
-    def secrets_of(self, execution_uid: str) -> tuple[Sequence[EnvVar], str]:
-        """The variables of an execution with a known lane that name secrets, and its project."""
-        return self._secrets.get(execution_uid, ((), ""))
+    def secrets_of(self, execution_uid: str) -> Secrets:
+        """What an execution with a known lane has of secrets."""
+        return self._secrets.get(execution_uid, _NO_SECRETS)
 
     async def _make_lane(self, execution: Execution) -> Lane:
         container = execution.template.containers[0]
@@ -235,6 +241,9 @@ class Programs:
             except OSError as error:
                 raise _unreadable(error, execution) from error
             copied = str(snapshot)
+        has_files = bool(secret_files(execution.template))
+        if has_files:
+            argv = (sys.executable, "-I", "-m", mounts.__name__, *argv)
         checkpoints = {CHECKPOINT_VARIABLE: str(self._checkpoints(execution.job_uid))}
         variables = {**self._variables, **checkpoints, **dict(build.env)}
         env = task_environment(execution, container, home=self._home, runtime=variables)
@@ -253,7 +262,8 @@ class Programs:
             grace_s=limits.GRACE_S,
             memory_limit_bytes=_memory_limit(container),
             log_limit_bytes=limits.LOG_LIMIT_BYTES,
-            warm_modules=execution.policy.warm_modules,
+            # A preloaded interpreter sees the machine as it is.
+            warm_modules=() if has_files else execution.policy.warm_modules,
         )
 
     async def _built(self, snapshot: Path) -> Build:
@@ -289,8 +299,20 @@ def source_key(job_uid: str, generation: int) -> str:
     return f"{_SOURCE}{job_uid}:{generation}"
 
 
-def _secrets(execution: Execution) -> tuple[EnvVar, ...]:
-    """The variables that name secrets. A secret of another project may have an alias (`alias:projects/P/secrets/S`)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secrets:
+    """What an execution has of secrets: variables that name them, and files."""
+
+    env: tuple[EnvVar, ...] = ()
+    files: tuple[SecretFile, ...] = ()
+    project: str = ""
+
+
+_NO_SECRETS = Secrets()
+
+
+def _secrets(execution: Execution) -> Secrets:
+    """A secret of another project may have an alias (`alias:projects/P/secrets/S`)."""
     pairs = (part.strip().partition(":") for part in execution.annotations.get(_ALIASES, "").split(","))
     aliases = {alias: name for alias, _, name in pairs if name}
     found: list[EnvVar] = []
@@ -298,7 +320,8 @@ def _secrets(execution: Execution) -> tuple[EnvVar, ...]:
         if variable.secret is not None:
             secret = replace(variable.secret, secret=aliases.get(variable.secret.secret, variable.secret.secret))
             found.append(replace(variable, secret=secret))
-    return tuple(found)
+    files = secret_files(execution.template, aliases)
+    return Secrets(env=tuple(found), files=files, project=execution.name.project)
 
 
 def _memory_limit(container: Container) -> int | None:

@@ -1,6 +1,9 @@
-"""Schemas in Avro (https://avro.apache.org/docs/1.11.1/specification/), by fastavro.
+"""Schemas in Avro (https://avro.apache.org/docs/1.11.1/specification/): definitions and JSON by fastavro, binary
+messages by a reader of our own, whose work is bounded.
 
-What could make a small message endless is refused: types that hold themselves, and lists whose items have no bytes.
+What could make a small message endless is refused: types that hold themselves, lists whose items have no bytes, and
+definitions that stand for very much. Default values are not taken for what a JSON message leaves out, as with Avro's
+own reader.
 """
 
 from __future__ import annotations
@@ -12,9 +15,9 @@ from importlib import import_module
 from typing import IO, NoReturn, Protocol, cast
 
 from hakobune.core.errors import FieldViolation, HakobuneError, InvalidArgument, Unimplemented
+from hakobune.core.pubsub.avro_binary import DEPTH, binary_reader
 from hakobune.core.pubsub.model import Encoding
 
-_DEPTH = 64  # ours: levels of a definition
 _SHOWN_CHARACTERS = 500
 _NAMED = frozenset({"record", "error", "enum", "fixed"})
 
@@ -22,9 +25,7 @@ _NAMED = frozenset({"record", "error", "enum", "fixed"})
 class _Fastavro(Protocol):
     """What is used of the library, whose own types say less."""
 
-    def parse_schema(self, schema: object) -> object: ...
-
-    def schemaless_reader(self, stream: IO[bytes], writer_schema: object, reader_schema: None) -> object: ...
+    def parse_schema(self, schema: object, named: dict[str, object], /) -> object: ...
 
     def json_reader(self, stream: IO[str], schema: object) -> Iterable[object]: ...
 
@@ -39,7 +40,9 @@ def avro_checker(definition: str) -> Callable[[bytes, Encoding], str]:
         if not isinstance(tree, dict) or cast("dict[str, object]", tree).get("type") != "record":
             raise ValueError("the type of the whole must be a record")
         _Bounds().check(cast("dict[str, object]", tree), 0)
-        schema = library.parse_schema(cast("dict[str, object]", tree))
+        named: dict[str, object] = {}
+        binary_problem = binary_reader(library.parse_schema(cast("object", tree), named), named)
+        schema = library.parse_schema(_without_defaults(cast("object", tree)), {})
     except HakobuneError:
         raise
     except Exception as error:  # noqa: BLE001 - the library raises whatever its reading meets: all mean "no definition"
@@ -47,18 +50,15 @@ def avro_checker(definition: str) -> Callable[[bytes, Encoding], str]:
         _refuse(f"{unknown!r} is no type" if unknown else str(error) or type(error).__name__, error)
 
     def problem(data: bytes, encoding: Encoding) -> str:
+        if encoding is not Encoding.JSON:
+            return binary_problem(data)
         try:
-            if encoding is Encoding.JSON:
-                line = json.dumps(json.loads(data))  # the reader takes one value a line
-                for datum in library.json_reader(io.StringIO(line), schema):
-                    library.validate(datum, schema, raise_errors=True, strict=True)
-                return ""
-            stream = io.BytesIO(data)
-            library.schemaless_reader(stream, schema, None)
-            left = len(data) - stream.tell()
+            line = json.dumps(json.loads(data))  # the reader takes one value a line
+            for datum in library.json_reader(io.StringIO(line), schema):
+                library.validate(datum, schema, raise_errors=True, strict=True)
         except Exception as error:  # noqa: BLE001 - as above: all mean "no fit"
             return f"{type(error).__name__}: {error}"[:_SHOWN_CHARACTERS]
-        return f"{left} bytes are left over" if left else ""
+        return ""
 
     return problem
 
@@ -69,6 +69,20 @@ def _refuse(problem: str, cause: Exception) -> NoReturn:
     raise InvalidArgument(f"schema.definition: {text}.", violations=[violation]) from cause
 
 
+def _without_defaults(tree: object) -> object:
+    """A definition whose fields have no default values."""
+    if isinstance(tree, list):
+        return [_without_defaults(item) for item in cast("list[object]", tree)]
+    if not isinstance(tree, dict):
+        return tree
+    found = cast("dict[str, object]", tree)
+    plain = {name: _without_defaults(value) for name, value in found.items()}
+    if found.get("type") in ("record", "error"):
+        for field in cast("list[dict[str, object]]", plain.get("fields", [])):
+            field.pop("default", None)
+    return plain
+
+
 class _Bounds:
     """Walks a definition: its depth, types that hold themselves, lists of nothing."""
 
@@ -77,8 +91,8 @@ class _Bounds:
 
     def check(self, tree: object, depth: int) -> None:
         """Raises Unimplemented, ValueError."""
-        if depth > _DEPTH:
-            raise ValueError(f"nested deeper than {_DEPTH} levels")
+        if depth > DEPTH:
+            raise ValueError(f"nested deeper than {DEPTH} levels")
         if isinstance(tree, str):
             if tree.rpartition(".")[2] in self._open:
                 raise Unimplemented(f"Avro types that hold themselves ({tree[:80]}) are not supported.")

@@ -1,4 +1,5 @@
-"""What happens to messages by itself: dead letters of leases that ran out, removal of what nobody needs, expiry."""
+"""What happens to messages by itself: dead letters of leases that ran out, removal of what nobody needs, less room for
+what waits, expiry."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from hakobune.core.pubsub.names import SubscriptionName
 from hakobune.runtime.pubsub_signals import Signals
 from hakobune.runtime.pubsub_traffic import Traffic
 from hakobune.runtime.wheel import Turn, Wheel
+from hakobune.store.pubsub_api import Joined
 
 _CLEANING_PAUSE_S = 1.0  # after a change: what is acknowledged meanwhile goes with it
 _CLEANING_ROUND_S = 60.0  # retention ends without a change
@@ -32,6 +34,8 @@ class Cleaning:
         self._since_s = wheel.clock.now_s()
         self._next_round_s = 0.0
         self._places: dict[int, int] = {}  # topics: where the next look begins
+        self._joined: dict[int, int] = {}  # topics: up to where messages were put together
+        self._unjoined: set[int] = set()  # topics that have more to be put together
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -61,18 +65,26 @@ class Cleaning:
         now_s = anyio.current_time()
         if now_s >= self._next_round_s:
             self._next_round_s = now_s + _CLEANING_ROUND_S
-            self._signals.dirty.update(await self._topics())
+            topics = await self._topics()
+            self._signals.dirty.update(topics)
+            self._joined = {topic_id: self._joined.get(topic_id, 0) for topic_id in topics}
+            self._unjoined.update(topics)
         await self._clean_leavings()
         dirty, self._signals.dirty = self._signals.dirty, set()
         for topic_id in sorted(dirty):
             await self._clean_topic(topic_id, _STRETCHES)
+        unjoined, self._unjoined = self._unjoined, set()
+        for topic_id in sorted(unjoined):
+            await self._join(topic_id, _STRETCHES)
 
     async def clean(self) -> None:
-        """Remove all that nobody needs any more."""
+        """Remove all that nobody needs any more, and put the rest together."""
         await self._clean_leavings()
         for topic_id in await self._topics():
             self._places.pop(topic_id, None)
             while not await self._clean_topic(topic_id, _STRETCHES):
+                pass
+            while not await self._join(topic_id, _STRETCHES):
                 pass
 
     async def _topics(self) -> list[int]:
@@ -91,6 +103,19 @@ class Cleaning:
                 return True
         self._places[topic_id] = after or 0
         self._signals.acknowledged(topic_id)  # the rest in the next round
+        return False
+
+    # -- less room ----------------------------------------------------------------------------------------------
+
+    async def _join(self, topic_id: int, stretches: int) -> bool:
+        """Put some messages of a topic together, from where the last look ended. True: that was the end of it."""
+        for _ in range(stretches):
+            joined = await self._wheel.persist(_joining(topic_id, self._joined.get(topic_id, 0)))
+            self._joined[topic_id] = joined.place
+            if not joined.may_have_more:
+                return True
+        self._unjoined.add(topic_id)
+        self._signals.leavings.wake()  # the rest in the next round
         return False
 
     # -- dead letters -------------------------------------------------------------------------------------------
@@ -142,6 +167,10 @@ class Cleaning:
 
 def _stretch(topic_id: int, after: int) -> Callable[[Turn], int | None]:
     return lambda turn: turn.tx.messages.clean_topic(topic_id, after, turn.now_s)
+
+
+def _joining(topic_id: int, after: int) -> Callable[[Turn], Joined]:
+    return lambda turn: turn.tx.messages.join_messages(topic_id, after)
 
 
 def _overdue(name: SubscriptionName) -> Callable[[Turn], list[int]]:

@@ -50,7 +50,7 @@ def protobuf_checker(definition: str) -> Callable[[bytes, Encoding], str]:
                 target.ParseFromString(data)
         except (json_format.ParseError, message.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return str(error)[:_SHOWN_CHARACTERS] or type(error).__name__
-        return ""
+        return "" if target.IsInitialized() else "a required field is missing"
 
     return problem
 

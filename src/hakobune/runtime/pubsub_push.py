@@ -27,6 +27,7 @@ _LOOK_S = 60.0  # at least so often subscriptions are looked at
 _PULL_WAIT_S = 60.0
 _RETRY_S = 1.0
 _ORDERED_AT_ONCE = 20  # messages of an ordered subscription that are leased together: a key's go out one by one
+_SHOWN_CHARACTERS = 200  # of an endpoint, in the log
 _LEASE_MARGIN_S = 30.0  # a lease outlives its request; at a start all leases of push subscriptions end
 
 _log = logging.getLogger("hakobune.pubsub")
@@ -164,7 +165,9 @@ class Pusher:
     def _note(self, problem: str) -> None:
         """Say when pushes begin to fail, and when they succeed again; not each time."""
         if problem and not self._is_failing:
-            _log.warning("push of %s to %s failed: %s", self._subscription.name, self._push.endpoint[:200], problem)
+            _log.warning(
+                "push of %s to %s failed: %s", self._subscription.name, plain_endpoint(self._push.endpoint), problem
+            )
         elif self._is_failing and not problem:
             _log.info("push of %s succeeds again", self._subscription.name)
         self._is_failing = bool(problem)
@@ -201,6 +204,12 @@ class Pusher:
 
     async def _token(self, oidc: OidcToken) -> str:
         return await self._outlet.tokens.id_token(oidc.service_account_email, oidc.audience or self._push.endpoint)
+
+
+def plain_endpoint(url: str) -> str:
+    """What a log may say of an endpoint: without the secrets that its account and its query may be."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()[:_SHOWN_CHARACTERS]
 
 
 def check_token_host(url: str, allowed_hosts: tuple[str, ...]) -> None:

@@ -26,6 +26,8 @@ from hakobune.core.identity.secrets import (
     check_version,
 )
 from hakobune.core.jobs.model import EnvVar
+from hakobune.engines.process.mounts import MountedFile
+from hakobune.runtime.secret_files import SecretFile
 from hakobune.runtime.secrets_vault import Vault
 from hakobune.runtime.wheel import Turn, Wheel
 from hakobune.store.api import Page, ReadTx, WriteTx
@@ -209,6 +211,19 @@ class SecretsRoom:
                 raise _unresolved(variable, problem) from None
             except (NotFound, FailedPrecondition, InvalidArgument) as error:
                 raise _unresolved(variable, error.message) from error
+        return found
+
+    async def resolve_files(self, files: Sequence[SecretFile], project: str) -> list[MountedFile]:
+        """The contents of files that stand for secrets. Raises FailedPrecondition naming the file and what is wrong
+        with its secret."""
+        found: list[MountedFile] = []
+        for file in files:
+            try:
+                name = SecretName.of_reference(file.secret.secret, project)
+                _, value = await self.access(name, check_version(file.secret.version))
+            except (NotFound, FailedPrecondition, InvalidArgument) as error:
+                raise FailedPrecondition(f"File {file.place}/{file.path}: {error.message}") from error
+            found.append(MountedFile(place=file.place, path=file.path, mode=file.mode, content=value))
         return found
 
 

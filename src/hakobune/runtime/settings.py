@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from hakobune.core.objects.content_places import ContentPlace
 from hakobune.core.workflows.limits import BACKLOG, CONCURRENT_EXECUTIONS, Strictness
 from hakobune.runtime.credentials_authority import GivenCertificate
 from hakobune.store.api import Durability
@@ -54,6 +55,8 @@ class Settings:
     auth: Auth = Auth.NONE
     is_iam_enforced: bool = False  # whether policies decide who may do what; only with Auth.TOKEN
     durability: Durability = Durability.POWER
+    records_effects: bool = True  # what attempts change through our servers
+    objects: ContentPlace | None = None  # where the contents of objects are; None: in the data directory
     images: Mapping[str, ImageSource] = field(default_factory=_no_images)
     max_running: int = MAX_RUNNING_DEFAULT
     limits: Strictness = Strictness.STRICT  # of workflows

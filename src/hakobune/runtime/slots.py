@@ -1,20 +1,22 @@
-"""Slots: listeners of their own for running attempts, so that our servers know who calls without headers or tokens.
+"""Slots: listeners of their own for running attempts, so that our servers know who calls without headers or tokens. A
+slot has one port, which takes HTTP and gRPC.
 
 A slot's port is opened when it is first needed, stored, and bound again at the next start, since the attempts of a
-runtime that died still call it. If a port is taken then, its attempts go on unattributed, and `doctor` says so.
+runtime that died still call it. If a port is taken then, what its attempts call does not come here, and `doctor` says
+so; an attempt without a slot calls the main ports, and is not known as the one that did.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import anyio
 
 from hakobune.core.errors import Unavailable
 from hakobune.engines.api import Ended, Engine, Known, Slot, Started
-from hakobune.runtime.attempts import Observer
+from hakobune.runtime.attempts import Observer, lane_of
 from hakobune.runtime.wheel import Wheel
 
 SLOTS_MAX = 64  # attempts beyond this many at once run without a slot
@@ -22,6 +24,16 @@ _META = "slot_ports"
 _log = logging.getLogger("hakobune.slots")
 
 Listen = Callable[[int, int], Awaitable[int]]  # (slot, port or 0) -> port; raises OSError
+
+
+class _Lane:
+    """Attempts of one execution that the engine has, and how many of them run at once."""
+
+    __slots__ = ("attempts", "width")
+
+    def __init__(self) -> None:
+        self.width = SLOTS_MAX  # not known of those that were taken over
+        self.attempts: set[str] = set()
 
 
 class Slots(Observer):
@@ -36,6 +48,8 @@ class Slots(Observer):
         self._ports: list[int] = []
         self._offered = 0  # of the ports; the engine itself remembers an offer over its own lives
         self._holders: dict[int, str] = {}
+        self._lanes: dict[str, _Lane] = {}  # those whose attempts may want a slot now
+        self._ended_watches: list[Callable[[str], None]] = []
         self.refused: list[int] = []  # ports that could not be bound again
 
     async def bind(self, listen: Listen) -> None:
@@ -57,11 +71,19 @@ class Slots(Observer):
         text = json.dumps(self._ports)
         await self._wheel.persist(lambda turn: turn.tx.set_meta(_META, text))
 
-    async def ensure(self, width: int) -> None:
-        """Open listeners until `width` attempts could have one, at most SLOTS_MAX, and offer them to the engine. If no
-        more can be opened, the rest of the attempts run without. Raises Unavailable (the engine)."""
-        wanted = min(width, SLOTS_MAX)
-        if self._listen is None or self._offered >= max(wanted, len(self._ports)):
+    async def ensure(self, lane_uid: str, width: int, attempt_uids: Iterable[str]) -> None:
+        """These attempts are about to be handed over, and at most `width` of their lane run at once. Open listeners
+        until all attempts that run, of all lanes, could have one, at most SLOTS_MAX, and offer them to the engine. If
+        no more can be opened, the rest of the attempts run without. Raises Unavailable (the engine)."""
+        if self._listen is None:
+            return
+        lane = self._lanes.setdefault(lane_uid, _Lane())
+        lane.width = width
+        lane.attempts.update(attempt_uids)
+        if self._offered >= SLOTS_MAX:
+            return
+        wanted = min(sum(min(lane.width, len(lane.attempts)) for lane in self._lanes.values()), SLOTS_MAX)
+        if self._offered >= max(wanted, len(self._ports)):
             return
         async with self._opening:
             await self._open(self._listen, wanted)
@@ -72,6 +94,8 @@ class Slots(Observer):
 
     async def _open(self, listen: Listen, wanted: int) -> None:
         before = len(self._ports)
+        if before < wanted:  # each growth is a commit that attempts wait for: a few of them, not one for each slot
+            wanted = max(wanted, min(2 * before, SLOTS_MAX))
         try:
             while len(self._ports) < wanted:
                 self._ports.append(await listen(len(self._ports), 0))
@@ -95,9 +119,16 @@ class Slots(Observer):
         except Unavailable:
             return self._holders.get(number)
 
+    def watch_ended(self, watch: Callable[[str], None]) -> None:
+        """From now on `watch` hears the uid of each attempt that has ended."""
+        self._ended_watches.append(watch)
+
     def opened(self, known: Sequence[Known]) -> None:
         """Attempts that go on where they sat."""
         self._holders = {attempt.slot: attempt.uid for attempt in known if attempt.slot is not None}
+        self._lanes = {}
+        for attempt in known:
+            self._lanes.setdefault(lane_of(attempt.uid), _Lane()).attempts.add(attempt.uid)
 
     def started(self, report: Started) -> None:
         """An attempt took a slot."""
@@ -109,3 +140,10 @@ class Slots(Observer):
         for number, uid in tuple(self._holders.items()):
             if uid == report.attempt_uid:
                 del self._holders[number]
+        lane = self._lanes.get(report.lane_uid)
+        if lane is not None:
+            lane.attempts.discard(report.attempt_uid)
+            if not lane.attempts:
+                del self._lanes[report.lane_uid]
+        for watch in self._ended_watches:
+            watch(report.attempt_uid)

@@ -130,7 +130,8 @@ class WorkflowCalls:
             if isinstance(following, NoResponse):
                 return following
             request = following
-        return NoResponse(trouble=Trouble.CONNECTION, detail=f"more than {REDIRECTS} redirects")
+        # Inferred: as one that leads nowhere, and no broken connection: to try again would lead the same way.
+        return NoResponse(trouble=Trouble.INVALID, detail=f"more than {REDIRECTS} redirects, the last to {request.url}")
 
     async def send(self, request: HttpRequest) -> HttpResponse | NoResponse:
         """One request of another room, as it is: redirects are answers, and the deadline is the caller's."""

@@ -41,10 +41,12 @@ from hakobune.core.workflows.raising import describe
 from hakobune.core.workflows.states import ExecutionSignal, next_state
 from hakobune.runtime.wheel import Turn, Wheel
 from hakobune.runtime.workflow_slices import Slices
+from hakobune.runtime.workflow_watch import Watch
 
 ROOM = "workflows"
 DRIVE = "drive"
 REST_S = 5.0  # a nearer wait is waited for in memory
+_IDLE_MAX = 20  # hands that wait for the next call: as many as branches of an execution run at once
 _LOOK_S = 30.0  # the wall clock may jump: look again at least this often
 
 
@@ -131,6 +133,7 @@ class Driver:
         machine: Machine,
         mailbox: Mailbox,
         slices: Slices,
+        watch: Watch,
         *,
         written: int,
         size_bytes: int,
@@ -146,6 +149,7 @@ class Driver:
         self.machine = machine
         self._mailbox = mailbox
         self._slices = slices
+        self._watch = watch
         self._written = written  # entries of the journal
         self._size_bytes = size_bytes  # of these
         self._size_bytes_max = size_bytes_max
@@ -155,6 +159,8 @@ class Driver:
         self._ended = ended
         self._committed = committed
         self._in_flight: set[CallId] = set()
+        self._orders: deque[Command] = deque()  # calls that a hand is on its way to take
+        self._idle: list[anyio.Event] = []  # hands that wait for one
         self.is_abandoned = False
 
     @property
@@ -169,8 +175,11 @@ class Driver:
                 self._start(group, command)
             while not self.is_abandoned and not await self._turn(group):
                 await self._wait()
-                self._fire()
-            group.cancel_scope.cancel()
+            if self._in_flight:
+                group.cancel_scope.cancel()
+            for idle in self._idle:
+                idle.set()
+            self._idle.clear()
 
     # -- one turn -----------------------------------------------------------------------------------------------
 
@@ -186,6 +195,12 @@ class Driver:
             raise
 
     async def _settle(self, group: TaskGroup, letters: list[Letter]) -> bool:
+        if not self._watch.is_on:
+            return await self._settle_at_work(group, letters)
+        async with self._watch.working([letter.event for letter in letters]):
+            return await self._settle_at_work(group, letters)
+
+    async def _settle_at_work(self, group: TaskGroup, letters: list[Letter]) -> bool:
         accepted, entries = await self._decide(letters)
         if self.is_abandoned:
             self._lose(accepted)
@@ -280,6 +295,8 @@ class Driver:
         def unit(turn: Turn) -> bool:
             if not turn.tx.workflows.append(uid, written, entries):
                 return False
+            if self._watch.is_on:
+                self._watch.note(turn, self.machine.waiting)
             if changed is not None:
                 turn.tx.workflows.save_execution(changed)
             if changed is not None and changed.end_s is not None:
@@ -290,6 +307,8 @@ class Driver:
             return True
 
         is_kept = await self._wheel.persist(unit)
+        if is_kept and self._watch.is_on:
+            self._watch.committed(self.machine.waiting)
         self._written += len(entries)
         if changed is not None:
             self.execution = changed
@@ -318,23 +337,38 @@ class Driver:
     # -- calls and waits ----------------------------------------------------------------------------------------
 
     def _start(self, group: TaskGroup, command: Command) -> None:
-        if not isinstance(command.effect, (Wait, AwaitCallback)):
-            self._in_flight.add(command.call)
-            group.start_soon(self._call, command)
+        if isinstance(command.effect, (Wait, AwaitCallback)):
+            return
+        self._in_flight.add(command.call)
+        self._orders.append(command)
+        if self._idle:
+            self._idle.pop().set()
+        else:
+            group.start_soon(self._hand)
 
-    async def _call(self, command: Command) -> None:
-        answered = await self._calls.perform(self.execution, command)
-        self._in_flight.discard(command.call)
-        self._mailbox.put(Letter(answered))
+    async def _hand(self) -> None:
+        """Carry out calls, one after the other: a task for each would cost more than the rest of a step."""
+        while self._orders:
+            command = self._orders.popleft()
+            answered = await self._calls.perform(self.execution, command)
+            self._in_flight.discard(command.call)
+            self._mailbox.put(Letter(answered))
+            if not self._orders and len(self._idle) < _IDLE_MAX:
+                idle = anyio.Event()
+                self._idle.append(idle)
+                await idle.wait()
 
     async def _wait(self) -> None:
         """Until a letter comes, or it is time to look. Where only calls are open no alarm is set: each has a time limit
         of its own, so its answer comes before anything else is due."""
         if self._in_flight and self.machine.waiting.keys() <= self._in_flight:
             await self._mailbox.arrived.wait()
+            if self._expires_s() <= self._wheel.clock.now_s():
+                self._mailbox.put(Letter(Expired()))
         else:
             with anyio.move_on_after(self._until_due()):
                 await self._mailbox.arrived.wait()
+            self._fire()
 
     def _dues(self) -> dict[CallId, float]:
         """Open waits and the instants at which they end."""

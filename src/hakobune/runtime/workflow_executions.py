@@ -122,7 +122,7 @@ class WorkflowExecutions:
         if begun is not None and not is_repeat:
             execution = begun.execution
             found = Stored(execution=execution, revision=begun.revision, first=[begun.entry], newest=begun.entry)
-            driver = await self._load(execution, found, seat, is_repeat=False)
+            driver = await self._load(execution, found, seat, command, is_repeat=False)
         else:
             driver = await self._load_stored(command, seat, is_repeat=is_repeat)
         if driver is not None:
@@ -141,7 +141,7 @@ class WorkflowExecutions:
             found = await self._wheel.store.read(lambda tx: stored(tx, uid))
             execution = found.execution
             if execution is not None and execution.state is ExecutionState.ACTIVE and end is None:
-                return await self._load(execution, found, seat, is_repeat=is_repeat)
+                return await self._load(execution, found, seat, command, is_repeat=is_repeat)
             if execution is not None and execution.state in FINAL_STATES:
                 seat.mailbox.refuse(inactive(uid))
                 if end is None:
@@ -183,6 +183,7 @@ class WorkflowExecutions:
         execution: WorkflowExecution,
         found: Stored,
         seat: Seat,
+        command: OutboxCommand,
         *,
         is_repeat: bool,
     ) -> Driver | None:
@@ -221,6 +222,7 @@ class WorkflowExecutions:
             folded.machine,
             seat.mailbox,
             self._slices,
+            self._suspects.watch(command, folded.machine.waiting),
             written=reader.written,
             size_bytes=reader.size_bytes,
             size_bytes_max=self._settings.workflow_journal_bytes_max,

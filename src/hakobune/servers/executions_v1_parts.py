@@ -18,7 +18,7 @@ from hakobune.core.workflows.effects import CallbackRequest
 from hakobune.core.workflows.history import StepEntry
 from hakobune.core.workflows.limits import HTTP_RESPONSE_BYTES
 from hakobune.runtime.app import Runtime
-from hakobune.runtime.http_client import canonical
+from hakobune.runtime.http_responses import canonical
 from hakobune.runtime.workflows import MethodMismatch
 from hakobune.servers.executions_v1 import execution_name
 from hakobune.servers.http.messages import BodyTooLarge, Request, Response, json_response

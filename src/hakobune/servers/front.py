@@ -23,7 +23,6 @@ from hakobune.core.errors import (
 )
 from hakobune.runtime.app import Runtime
 from hakobune.runtime.settings import Auth
-from hakobune.runtime.wheel import Origin, origin
 from hakobune.servers.hosts import Hosts, Place, is_loopback
 from hakobune.servers.http.messages import HttpError, Request, Response, json_response
 from hakobune.servers.http.router import Handler, MethodNotAllowed, Router
@@ -37,7 +36,6 @@ from hakobune.servers.storage_answers import (
     xml_error,
 )
 from hakobune.servers.storage_signatures import shows_signature
-from hakobune.store.api import EffectPhase
 from hakobune.wire.errors import error_to_json
 
 # Answered without a token: what clients need before they have one, and what says whether the runtime lives.
@@ -123,6 +121,7 @@ class FrontDoor:
         if not place.is_xml and shows_signature(request):
             place = replace(place, is_xml=True)
         request.is_xml = place.is_xml
+        request.region = place.region
         if not place.host:
             request.path = full_path(request.path)
         if request.method == "CONNECT":
@@ -146,7 +145,6 @@ class FrontDoor:
         return credentials.default_account
 
     async def _route(self, request: Request, place: Place) -> Response:
-        request.region = place.region
         if place.service:
             raise Unimplemented(f"{place.service}: not supported by this version of hakobune ({place.host}).")
         handler: Handler = self.router
@@ -154,32 +152,9 @@ class FrontDoor:
             handler = partial(self.xml, bucket=place.bucket)
         if request.attempt_uid is None or request.method in _READS or request.path.startswith(_METADATA):
             return await handler(request)
-        return await self._noted(request, request.attempt_uid, handler)
-
-    async def _noted(self, request: Request, attempt_uid: str, handler: Handler) -> Response:
-        """A call by which an attempt changes something is an effect of it: begun, applied, answered."""
-        wheel = self.runtime.wheel
         key = request.headers.get("idempotency-key") or key_of(request)
-        mark = Origin(
-            attempt_uid=attempt_uid,
-            call=wheel.new_call(),
-            target=f"{request.method} {request.path}"[:500],
-            key=key[:200],
-        )
-        await wheel.note(mark, EffectPhase.STARTED)
-        token = origin.set(mark)
-        try:
-            return await handler(request)
-        finally:
-            origin.reset(token)
-            await self._note_answer(mark)
-
-    async def _note_answer(self, mark: Origin) -> None:
-        """What was applied keeps its answer, also when the disk has no room for the note."""
-        try:
-            await self.runtime.wheel.note(mark, EffectPhase.ANSWERED)
-        except (ResourceExhausted, Unavailable) as refusal:
-            _log.warning("the answer to a call of attempt %s is not on record: %s", mark.attempt_uid, refusal.message)
+        target = f"{request.method} {request.path}"
+        return await self.runtime.effects.noted(request.attempt_uid, target, key, partial(handler, request))
 
 
 def _refused(request: Request, error: HakobuneError) -> Response:
@@ -190,12 +165,16 @@ def _refused(request: Request, error: HakobuneError) -> Response:
 
 
 def _is_proof(request: Request) -> bool:
-    """URLs that say enough of who may use them: they hold a secret, or a signature that is checked later."""
-    return is_session_url(request) or shows_signature(request)
+    """URLs that say enough of who may use them: they hold a secret, or a signature that is checked later. In the XML
+    API the path of a session is the name of an object."""
+    return shows_signature(request) if request.is_xml else is_session_url(request)
 
 
 def _is_open(request: Request) -> bool:
-    """Tokens of the metadata server are for this machine: whoever asks from another one shows a token first."""
+    """Tokens of the metadata server are for this machine: whoever asks from another one, or through a
+    workflow of ours, shows a token first. In the XML API any path is the name of an object."""
+    if request.is_xml:
+        return False
     if request.path.startswith(_METADATA) or request.path == "/":
-        return not request.peer or is_loopback(request.peer)
+        return bool(request.peer) and is_loopback(request.peer)
     return request.path in _OPEN_PATHS or request.path.startswith(_OPEN_PREFIXES)

@@ -28,7 +28,7 @@ _LOCATED = re.compile(
 )
 _AUTHORITY = re.compile(r"(?:\[([0-9a-f:.%]*)\]|([a-z0-9._-]*))(?::[0-9]{0,5})?\Z")
 _METADATA = frozenset({"metadata.google.internal", "metadata", "169.254.169.254"})
-_STORAGE = "storage.googleapis.com"
+STORAGE_HOST = "storage.googleapis.com"
 # First segments of paths that are no bucket there.
 _STORAGE_APIS = frozenset({"storage", "upload", "download", "batch", "v1", "v2", "oauth2", "resumable"})
 
@@ -59,7 +59,7 @@ class Hosts:
         request.host = _host(_split(request))
         place = self._known(request.host)
         self._check_origin(request.headers.get("origin", ""))
-        if place.host == _STORAGE and request.path.lstrip("/").partition("/")[0] not in _STORAGE_APIS:
+        if place.host == STORAGE_HOST and request.path.lstrip("/").partition("/")[0] not in _STORAGE_APIS:
             return Place(host=place.host, is_xml=True)
         return place
 
@@ -88,8 +88,8 @@ class Hosts:
         plain = regional.group(2) if regional else name
         if plain == CLIENT_HOST or plain == CLIENT_HOST.partition(".")[2] or _is_google(plain):
             return Place(host=plain, region=regional.group(1) if regional else None)
-        if name.endswith(f".{_STORAGE}"):  # the bucket stands in front
-            return Place(host=name, is_xml=True, bucket=name.removesuffix(f".{_STORAGE}"))
+        if name.endswith(f".{STORAGE_HOST}"):  # the bucket stands in front
+            return Place(host=name, is_xml=True, bucket=name.removesuffix(f".{STORAGE_HOST}"))
         if _is_google(name):
             return Place(host=name)
         if not self._is_loopback_only and _is_address(name):
@@ -142,7 +142,7 @@ def _host(authority: str) -> str:
 
 
 def _is_google(host: str) -> bool:
-    return host.endswith(".googleapis.com") and not host.endswith(f".{_STORAGE}")
+    return host.endswith(".googleapis.com") and not host.endswith(f".{STORAGE_HOST}")
 
 
 def _is_address(host: str) -> bool:

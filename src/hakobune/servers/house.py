@@ -6,7 +6,8 @@ import gc
 import logging
 import resource
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import cast
 
 import anyio
@@ -16,16 +17,19 @@ from hakobune.core.errors import HakobuneError
 from hakobune.engines.process.engine import ProcessEngine
 from hakobune.runtime.app import Outside, Runtime
 from hakobune.runtime.clock import RandomIdentifiers, SystemClock
+from hakobune.runtime.objects_place import open_blobs
 from hakobune.runtime.settings import Settings
 from hakobune.runtime.telemetry import Telemetry
 from hakobune.runtime.threads import WorkerThreads
 from hakobune.servers.front import error_response
 from hakobune.servers.grpc.server import GrpcServer
+from hakobune.servers.http.relays import Relays
 from hakobune.servers.http.server import HttpServer
 from hakobune.servers.inside import InsideDoor
 from hakobune.servers.routes import front_door
 from hakobune.store.sqlite.database import SqliteStore
 
+_FAREWELL_S = 0.5  # for requests that come while the house breaks down
 _HTTP_GRACE_S = 1.0  # for requests in work: a commit takes milliseconds, and a long poll is asked again
 # Tasks inherit the limit, and old programs walk through all descriptors that they may have: not the millions that some
 # machines allow.
@@ -52,19 +56,28 @@ async def serve(settings: Settings, *, stop: anyio.Event, ready: Callable[[Runti
     store = await SqliteStore.open(
         settings.directory, durability=settings.durability, folders=("logs",), interceptor=telemetry
     )
+    identifiers, threads = RandomIdentifiers(), WorkerThreads()
+    try:
+        blobs = await open_blobs(settings.directory, settings.objects, store, identifiers, threads)
+    except BaseException:
+        await store.close()
+        raise
     engine = ProcessEngine(settings.directory, capacity=settings.max_running)
     outside = Outside(
         store=store,
         engine=engine,
         clock=SystemClock(),
-        identifiers=RandomIdentifiers(),
-        threads=WorkerThreads(),
+        identifiers=identifiers,
+        threads=threads,
+        blobs=blobs,
     )
     runtime = Runtime(settings, outside, telemetry)
     front = front_door(runtime)
     runtime.connect(InsideDoor(front))
-    http = HttpServer(front.handle, error_response)
-    grpc = GrpcServer(front, http.handle)
+    relays = Relays(runtime.slots.holder)
+    runtime.slots.watch_ended(relays.end)
+    http = HttpServer(front.handle, error_response, relays)
+    grpc = GrpcServer(front, http.handle, relays)
     is_orderly = False
     try:
         async with anyio.create_task_group() as group:
@@ -77,7 +90,7 @@ async def serve(settings: Settings, *, stop: anyio.Event, ready: Callable[[Runti
             await runtime.prepare(listen)
             # The ports first: what the last runtime left may be much, and nobody should wait for it to be asked.
             if await grpc.listen(settings.host, settings.grpc_port):
-                http.grpc_address = (settings.host, settings.grpc_port)
+                relays.address = (settings.host, settings.grpc_port)
             if settings.tls_port is not None:
                 await http.listen(settings.host, settings.tls_port, tls=await runtime.authority.context())
             await http.listen(settings.host, settings.port)  # last: it says that all is there
@@ -86,7 +99,7 @@ async def serve(settings: Settings, *, stop: anyio.Event, ready: Callable[[Runti
             ready(runtime)
             await group.start(_run, runtime, http)
             group.start_soon(_write_client_files, runtime)
-            group.start_soon(runtime.programs.sweep)
+            group.start_soon(_telling, http, runtime.programs.sweep)
             await stop.wait()
             is_orderly = True
             async with anyio.create_task_group() as ending:
@@ -96,17 +109,23 @@ async def serve(settings: Settings, *, stop: anyio.Event, ready: Callable[[Runti
     finally:
         with anyio.CancelScope(shield=True):
             await grpc.stop(_HTTP_GRACE_S)
+            relays.close()
             await runtime.close(stop_attempts=is_orderly)
+            if not is_orderly:
+                await http.take_leave(_FAREWELL_S)
 
 
 async def _run(runtime: Runtime, http: HttpServer, *, task_status: TaskStatus[None]) -> None:
-    """Turn the wheel. When it breaks, the requests that are under way are told why."""
+    """Turn the wheel."""
+    await _telling(http, partial(runtime.run, task_status=task_status))
+
+
+async def _telling(http: HttpServer, work: Callable[[], Awaitable[None]]) -> None:
+    """Do what the house cannot be without. When it breaks, the requests that are under way are told why."""
     try:
-        await runtime.run(task_status=task_status)
-    except BaseExceptionGroup as group:
-        refusal = next(iter(_refusals(group)), None)
-        if refusal is not None:
-            http.ending = refusal.message
+        await work()
+    except* HakobuneError as group:
+        http.ending = next(_refusals(group)).message
         raise
 
 

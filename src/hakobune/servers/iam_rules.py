@@ -1,30 +1,34 @@
 """Which permission a call needs, when policies are enforced: a table of calls. (docs/decisions/0020)
 
 A call that is not in the table and changes something needs an editor of its project; one that only reads needs no more
-than a good token. Calls over gRPC that do not come as REST ask the guard themselves.
+than a good token. Cloud Storage has rules of its own: `storage_rules`. Calls over gRPC that do not come as REST ask the
+guard themselves.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from hakobune.core.errors import NotFound
 from hakobune.core.identity.accounts import project_of_email
+from hakobune.core.objects.names import RESERVED_BUCKETS
 from hakobune.runtime.app import Runtime
-from hakobune.servers.http.messages import Request, Response
+from hakobune.servers.http.messages import Request, Response, decode_segment
 from hakobune.servers.http.router import MethodNotAllowed, Router
 from hakobune.servers.iam_kinds import KINDS
+from hakobune.servers.storage_rules import Need, json_needs, xml_needs
 from hakobune.store.api import ReadTx
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _READING_VERBS = (":getIamPolicy", ":testIamPermissions", "/entries:list", ":batchGet")
 _EDIT = "resourcemanager.projects.edit"  # ours: what owners and editors have, and no other role
 _LOCATION = "projects/{project}/locations/{location}"
-_BUCKET = "buckets/{bucket}"
-_OBJECTS = "/storage/v1/b/{bucket}/o"
 
 # method, path, permission, resource
 _RULES: tuple[tuple[str, str, str, str], ...] = (
+    # Of callers that are not on this machine: what the metadata server hands out is the owner's.
+    ("GET", "/computeMetadata/v1/{path*}", "iam.serviceAccounts.getAccessToken", "projects/_/serviceAccounts/-"),
     ("POST", f"/v2/{_LOCATION}/jobs/{{job}}:run", "run.jobs.run", f"{_LOCATION}/jobs/{{job}}"),
     (
         "POST",
@@ -83,12 +87,6 @@ _RULES: tuple[tuple[str, str, str, str], ...] = (
             ("/keys", "serviceAccountKeys.create"),
         )
     ),
-    ("GET", _OBJECTS, "storage.objects.list", _BUCKET),
-    ("GET", _OBJECTS + "/{object}", "storage.objects.get", _BUCKET),
-    ("GET", f"/download{_OBJECTS}/{{object}}", "storage.objects.get", _BUCKET),
-    ("POST", f"/upload{_OBJECTS}", "storage.objects.create", _BUCKET),
-    ("DELETE", _OBJECTS + "/{object}", "storage.objects.delete", _BUCKET),
-    ("PATCH", _OBJECTS + "/{object}", "storage.objects.update", _BUCKET),
 )
 
 
@@ -110,26 +108,46 @@ class Rules:
         in front of the host or ("") in the path. Raises PermissionDenied."""
         if not self._guard.is_enforced:
             return
+        if xml_bucket is None:
+            xml_bucket = await self._bucket_in_path(request)
         if xml_bucket is not None:
-            bucket = xml_bucket or request.path.lstrip("/").partition("/")[0]
-            permission = "storage.objects.get" if request.method in _READS else "storage.objects.create"
-            project = await self._runtime.store.read(partial(_project_of_bucket, bucket))
-            await self._guard.check(request.account, permission, f"buckets/{bucket}", project)
+            await self._meet(request.account, xml_needs(request, xml_bucket, self._runtime.settings.project))
             return
+        needs = json_needs(request)
+        if needs is not None:
+            await self._meet(request.account, needs)
+        else:
+            await self._check_others(request)
+
+    async def _bucket_in_path(self, request: Request) -> str | None:
+        """ "" if a path on a name of ours is one of the XML API: it begins with a bucket that is there."""
+        bucket = decode_segment(request.path.lstrip("/").partition("/")[0])
+        if bucket.lower() in RESERVED_BUCKETS:
+            return None
+        return await self._runtime.store.read(lambda tx: None if tx.objects.find_bucket(bucket) is None else "")
+
+    async def _meet(self, account: str, needs: Sequence[Need]) -> None:
+        for need in needs:
+            resource, project = f"projects/{need.project or '_'}", ""
+            if need.bucket:
+                resource = f"buckets/{need.bucket}"
+                project = await self._runtime.store.read(partial(_project_of_bucket, need.bucket))
+            await self._guard.check(account, need.permission, resource, project)
+
+    async def _check_others(self, request: Request) -> None:
         try:
             await self._table(request)
         except (NotFound, MethodNotAllowed):
-            if request.method not in _READS and not request.path.endswith(_READING_VERBS):
+            is_read = request.method in _READS or (request.method == "POST" and request.path.endswith(_READING_VERBS))
+            if not is_read:
                 await self._guard.check(request.account, _EDIT, _project(request.path))
 
     async def _ask(self, permission: str, resource: str, request: Request) -> Response:
         found = {"location": request.region or self._runtime.settings.location, **request.parameters}
-        name, project = resource.format_map(found), ""
-        if "bucket" in found:
-            project = await self._runtime.store.read(partial(_project_of_bucket, found["bucket"]))
-        elif "account" in found:
+        name = resource.format_map(found)
+        if "account" in found:
             name = await self._runtime.store.read(partial(_name_of_account, found["account"]))
-        await self._guard.check(request.account, permission, name, project)
+        await self._guard.check(request.account, permission, name)
         return Response()
 
 

@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from hakobune.core.workflows.effects import HttpRequest, HttpResponse, NoResponse, Trouble
 from hakobune.core.workflows.limits import HTTP_RESPONSE_BYTES
-from hakobune.runtime.http_client import joined
+from hakobune.runtime.http_responses import joined
 from hakobune.servers.front import FrontDoor
 from hakobune.servers.http.messages import BytesBody, Request, Response, refusal_response
 

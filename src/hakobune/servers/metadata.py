@@ -34,7 +34,12 @@ from hakobune.servers.http.messages import (
 from hakobune.servers.http.router import Router
 from hakobune.servers.query import flag
 
-_HEADERS = (("Metadata-Flavor", "Google"), ("X-XSS-Protection", "0"), ("X-Frame-Options", "SAMEORIGIN"))
+_HEADERS = (
+    ("Metadata-Flavor", "Google"),
+    ("Server", "Metadata Server for VM"),
+    ("X-XSS-Protection", "0"),
+    ("X-Frame-Options", "SAMEORIGIN"),
+)
 _TEXT_TYPE = "application/text"
 # What is made for each question, and so is in no tree.
 _MADE = frozenset({"token", "identity"})

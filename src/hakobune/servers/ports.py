@@ -15,7 +15,8 @@ async def listening(host: str, port: int, *, backlog: int, tries: int = PATIENT_
     """A socket that listens on `host:port` (0: a free one). Raises OSError, which names the port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for attempt in range(tries):
-        opened = socket.socket(family, socket.SOCK_STREAM)
+        # The protocol is said, so that asyncio knows it: small answers on its connections are sent at once.
+        opened = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.setblocking(False)
         try:

@@ -7,6 +7,7 @@ regions, and new jobs get the default region of this runtime.
 from __future__ import annotations
 
 from hakobune.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unimplemented
+from hakobune.core.jobs.drafts import Overrides
 from hakobune.core.jobs.model import Execution, Job, Task
 from hakobune.core.jobs.states import FINAL_EXECUTION_STATES
 from hakobune.core.names import JobName, check_location, check_project, default_service_account, task_index
@@ -17,7 +18,7 @@ from hakobune.servers.http.messages import Request, Response, json_response
 from hakobune.servers.http.router import Handler, Router
 from hakobune.servers.parents import cut, idempotency_key, page_of
 from hakobune.servers.query import flag, only
-from hakobune.servers.run_v2 import body_of
+from hakobune.servers.run_v2 import RUN_WITH_OVERRIDES, body_of
 from hakobune.store.api import Page
 from hakobune.wire import run_v1, run_v2
 
@@ -30,6 +31,7 @@ class RunV1:
 
     def __init__(self, runtime: Runtime) -> None:
         self._jobs = runtime.jobs
+        self._guard = runtime.guard
         self._default_location = runtime.settings.location
 
     def routes(self, router: Router) -> None:
@@ -151,6 +153,8 @@ class RunV1:
         """`POST …/jobs/J:run` answers the execution."""
         overrides = run_v1.overrides_from_v1(await body_of(request))
         job = await self._job(request)
+        if overrides != Overrides():
+            await self._guard.check(request.account, RUN_WITH_OVERRIDES, str(job.name))
         operation = await self._jobs.run(
             job.name, overrides, Caller(account=request.account), key=idempotency_key(request)
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hakobune.core.errors import Aborted, FieldViolation, InvalidArgument
-from hakobune.core.jobs.drafts import JobDraft
+from hakobune.core.jobs.drafts import JobDraft, Overrides
 from hakobune.core.jobs.model import Execution, Job, Task
 from hakobune.core.names import (
     WILDCARD,
@@ -48,11 +48,16 @@ async def body_of(request: Request) -> object:
     return codec.parse_json(await request.content())
 
 
+# What one run changes of its job, its environment included, can make another program of it.
+RUN_WITH_OVERRIDES = "run.jobs.runWithOverrides"
+
+
 class RunV2:
     """Handlers over the jobs room."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._jobs = runtime.jobs
+        self._guard = runtime.guard
         self._store = runtime.store
 
     def routes(self, router: Router) -> None:
@@ -137,6 +142,8 @@ class RunV2:
         """`POST …/jobs/J:run`. An `Idempotency-Key` header makes the same request the same execution."""
         name = job_name(request)
         wanted = run_v2.run_request_from_json(await body_of(request), str(name))
+        if wanted.overrides != Overrides():
+            await self._guard.check(request.account, RUN_WITH_OVERRIDES, str(name))
         operation = await self._jobs.run(
             name,
             wanted.overrides,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
 
 import anyio
 
@@ -65,23 +64,18 @@ class StorageBatch:
 
     async def _part(self, request: Request, call: BatchCall, boundary: str) -> bytes:
         response = await self._answer(request, call)
-        try:
-            content = bytearray(response.content)
+        if response.stream is not None or response.file is not None:  # however it was asked for
             if response.stream is not None:
-                async with aclosing(response.stream) as stream:
-                    async for chunk in stream:
-                        content += chunk
-        finally:
+                await response.stream.aclose()
             response.close()
+            response = _no_content(call)
         phrase = reason_phrase(response.status)
-        return answer_part(boundary, call, response.status, phrase, response.headers, bytes(content))
+        return answer_part(boundary, call, response.status, phrase, response.headers, response.content)
 
     async def _answer(self, request: Request, call: BatchCall) -> Response:
         target = _path_of(call.target)
         if not target.startswith(_PREFIX) or "alt=media" in target:
-            return storage_error(
-                InvalidRequest(f"{call.target[:120]} is no call for a batch: only metadata of Cloud Storage is.")
-            )
+            return _no_content(call)
         inherited = {name: request.headers[name] for name in _INHERITED if name in request.headers}
         return await self._front(
             Request(
@@ -93,6 +87,13 @@ class StorageBatch:
                 peer=request.peer,
             )
         )
+
+
+def _no_content(call: BatchCall) -> Response:
+    """The refusal of what has no place in a batch."""
+    return storage_error(
+        InvalidRequest(f"{call.target[:120]} is no call for a batch: only metadata of Cloud Storage is.")
+    )
 
 
 def _path_of(target: str) -> str:

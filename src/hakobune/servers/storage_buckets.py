@@ -70,6 +70,10 @@ class StorageBuckets:
             for method in ("POST", "PUT", "PATCH", "DELETE"):
                 router.add(method, f"{_ONE}/{kind}", refusal(kind))
                 router.add(method, f"{_ONE}/{kind}/{{rest*}}", refusal(kind))
+        for method in ("GET", "PUT"):
+            router.add(method, f"{_ONE}/managedFolders/{{folder}}/iam", refusal("managedFolders"))
+            router.add(method, f"{_ONE}/managedFolders/{{folder}}/iam/testPermissions", refusal("managedFolders"))
+        router.add("POST", f"{_ONE}/o", refusal("objects.insert without content"))
         for word, name in _NOT_OFFERED:
             for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
                 router.add(method, f"{_ONE}/{word}", refusal(name))

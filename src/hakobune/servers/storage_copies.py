@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from hakobune.core.objects.failures import InvalidRequest, NothingFound, RequiredMissing
@@ -17,6 +16,7 @@ from hakobune.runtime.app import Runtime
 from hakobune.servers.http.messages import Request, Response, decode_segment
 from hakobune.servers.http.router import Router
 from hakobune.servers.storage_answers import answer, json_of, root_of
+from hakobune.servers.storage_paths import move_place
 from hakobune.wire.storage_v1_objects import (
     has_metadata,
     is_class_alone,
@@ -34,7 +34,6 @@ from hakobune.wire.storage_v1_parameters import (
 from hakobune.wire.storage_v1_reading import Fields, Json
 
 _MIB = 1024 * 1024
-_MOVE = re.compile(r"(?P<object>.+?)/moveTo/b/(?P<to_bucket>[^/]+)/o/(?P<to_object>.+)")
 
 
 class StorageCopies:
@@ -62,10 +61,10 @@ class StorageCopies:
 
     async def move_anywhere(self, request: Request) -> Response:
         """Ours: `moveTo/b/BUCKET/o/OBJECT`, an atomic move, also to another bucket."""
-        match = _MOVE.fullmatch(request.parameters["rest"])
-        if match is None:
+        parts = move_place(request.parameters["rest"])
+        if parts is None:
             raise NothingFound(f"The requested URL {request.path[:200]} was not found on this server.")
-        found = {name: decode_segment(value) for name, value in match.groupdict().items()}
+        found = {name: decode_segment(value) for name, value in parts.items()}
         request = replace(request, parameters={**request.parameters, **found})
         source, destination = await self._places(request, await json_of(request))
         return _object(request, await self._objects.changes.move(source, destination))

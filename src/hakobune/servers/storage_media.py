@@ -5,11 +5,9 @@ Source: Cloud Storage documentation, "Transcoding of gzip-compressed files"; RFC
 
 from __future__ import annotations
 
-import os
+import io
 import zlib
-from collections.abc import AsyncGenerator, Mapping, Sequence
-
-import anyio.to_thread
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 
 from hakobune.core.objects.checksums import crc32c_to_text, md5_to_text
 from hakobune.core.objects.model import DEFAULT_CONTENT_TYPE, ObjectVersion
@@ -21,24 +19,24 @@ from hakobune.wire.storage_v1_times import http_date
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW = 31  # zlib: a gzip header, and the largest window
-_PACKED_PIECE_BYTES, _UNPACKED_PIECE_BYTES = 64 * 1024, 256 * 1024
+_UNPACKED_PIECE_BYTES = 256 * 1024
 
 Headers = list[tuple[str, str]]
 
 
-def media_response(
+async def media_response(
     headers: Mapping[str, str], opened: OpenObject, *, etag: str, extra: Sequence[tuple[str, str]] = ()
 ) -> Response:
     """The answer to a download. It closes `opened`, in every case. `extra` headers win over those of the object. Raises
-    ConditionNotMet, NotModified, RangeNotSatisfiable."""
+    ConditionNotMet, NotModified, RangeNotSatisfiable; Unavailable, CorruptStore (a bucket that does not give it)."""
     try:
-        return _media_response(headers, opened, etag, extra)
+        return await _media_response(headers, opened, etag, extra)
     except BaseException:
         opened.close()
         raise
 
 
-def _media_response(
+async def _media_response(
     headers: Mapping[str, str], opened: OpenObject, etag: str, extra: Sequence[tuple[str, str]]
 ) -> Response:
     version = opened.version
@@ -46,7 +44,7 @@ def _media_response(
     given = {name.lower() for name, _ in extra}
     found = [(name, value) for name, value in object_headers(version, etag) if name.lower() not in given]
     found += extra
-    if _is_unpacked(headers, opened):
+    if _may_be_unpacked(headers, opened) and await _is_gzip(opened):
         found = [(name, value) for name, value in found if name not in {"Content-Encoding", "Accept-Ranges"}]
         found.append(("Warning", "214 UploadServer gunzipped"))
         return Response(headers=found, stream=_unpacked(opened), held=opened)
@@ -56,11 +54,28 @@ def _media_response(
         wanted = ""
     span = span_from_range(wanted, opened.size_bytes) if wanted else None
     if span is None:
-        region = FileRegion(file=opened.file, offset=opened.offset, size_bytes=opened.size_bytes)
-        return Response(headers=found, file=region, held=opened)
+        return await _region_response(200, found, opened, 0, opened.size_bytes)
     found.append(("Content-Range", span.content_range(opened.size_bytes)))
-    region = FileRegion(file=opened.file, offset=opened.offset + span.first, size_bytes=span.size_bytes)
-    return Response(status=206, headers=found, file=region, held=opened)
+    return await _region_response(206, found, opened, span.first, span.size_bytes)
+
+
+async def _region_response(status: int, headers: Headers, opened: OpenObject, first: int, size_bytes: int) -> Response:
+    """Bytes of a content from `first` on. What is not on this machine begins to come before the answer does, so that a
+    bucket that refuses is an error, not an answer that breaks off."""
+    if isinstance(opened.file, io.FileIO):
+        region = FileRegion(file=opened.file, offset=opened.offset + first, size_bytes=size_bytes)
+        return Response(status=status, headers=headers, file=region, held=opened)
+    pieces = opened.pieces(first, size_bytes)
+    begin = await opened.threads.run(next, pieces, b"")
+    stream = _streamed(opened, begin, pieces)
+    return Response(status=status, headers=headers, stream=stream, stream_bytes=size_bytes, held=opened)
+
+
+async def _streamed(opened: OpenObject, begin: bytes, pieces: Generator[bytes]) -> AsyncGenerator[bytes, None]:
+    piece = begin
+    while piece:
+        yield piece
+        piece = await opened.threads.run(next, pieces, b"")
 
 
 def object_headers(version: ObjectVersion, etag: str) -> Headers:
@@ -99,36 +114,37 @@ def object_headers(version: ObjectVersion, etag: str) -> Headers:
 # -- transcoding ----------------------------------------------------------------------------------------------------
 
 
-def _is_unpacked(headers: Mapping[str, str], opened: OpenObject) -> bool:
+def _may_be_unpacked(headers: Mapping[str, str], opened: OpenObject) -> bool:
     metadata = opened.version.metadata
     if metadata.content_encoding.lower() != "gzip" or "no-transform" in metadata.cache_control.lower():
         return False
-    if "gzip" in headers.get("accept-encoding", "").lower():
-        return False
-    return os.pread(opened.file.fileno(), len(_GZIP_MAGIC), opened.offset) == _GZIP_MAGIC
+    return "gzip" not in headers.get("accept-encoding", "").lower()
+
+
+async def _is_gzip(opened: OpenObject) -> bool:
+    size_bytes = min(len(_GZIP_MAGIC), opened.size_bytes)
+    return await opened.threads.run(next, opened.pieces(0, size_bytes), b"") == _GZIP_MAGIC
 
 
 class _Unpacker:
     """Reads a gzip file of one or more members, a piece at a time: no piece grows beyond its bound."""
 
     def __init__(self, opened: OpenObject) -> None:
-        self._file = opened.file.fileno()
-        self._place = opened.offset
-        self._end = opened.offset + opened.size_bytes
+        self._pieces = opened.pieces(0, opened.size_bytes)
         self._packed = b""
         self._member = zlib.decompressobj(_GZIP_WINDOW)
 
     def piece(self) -> bytes:
-        """The next bytes; none at the end. Raises zlib.error, EOFError for what is no whole gzip file."""
+        """The next bytes; none at the end. Raises zlib.error, EOFError for what is no whole gzip file; Unavailable,
+        CorruptStore."""
         while True:
             if self._member.eof:
-                self._packed = self._member.unused_data
-                if not self._packed and self._place >= self._end:
+                self._packed = self._member.unused_data or next(self._pieces, b"")
+                if not self._packed:
                     return b""
                 self._member = zlib.decompressobj(_GZIP_WINDOW)
             if not self._packed:
-                self._packed = os.pread(self._file, min(_PACKED_PIECE_BYTES, self._end - self._place), self._place)
-                self._place += len(self._packed)
+                self._packed = next(self._pieces, b"")
                 if not self._packed:
                     raise EOFError("the gzip content is cut")
             found = self._member.decompress(self._packed, _UNPACKED_PIECE_BYTES)
@@ -139,5 +155,5 @@ class _Unpacker:
 
 async def _unpacked(opened: OpenObject) -> AsyncGenerator[bytes, None]:
     unpacker = _Unpacker(opened)
-    while piece := await anyio.to_thread.run_sync(unpacker.piece):
+    while piece := await opened.threads.run(unpacker.piece):
         yield piece

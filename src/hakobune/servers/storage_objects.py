@@ -5,7 +5,6 @@ The name of an object is one segment of the path, decoded once. Clients that lea
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -18,6 +17,7 @@ from hakobune.servers.storage_access import StorageAccess
 from hakobune.servers.storage_answers import answer, check_etag, json_of, nothing, root_of, source_of
 from hakobune.servers.storage_copies import StorageCopies
 from hakobune.servers.storage_media import media_response
+from hakobune.servers.storage_paths import OBJECTS, Place, object_place
 from hakobune.wire.storage_v1_objects import (
     metadata_from_json,
     metadata_to_json,
@@ -32,19 +32,7 @@ from hakobune.wire.storage_v1_parameters import (
 )
 from hakobune.wire.storage_v1_reading import merged
 
-_OBJECTS = "/storage/v1/b/{bucket}/o"
 _VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-# What may follow the name of an object. A name that holds a slash as it is comes second.
-_PLACES = (
-    ("POST", re.compile(r"(?P<object>.+?)/rewriteTo/b/(?P<to_bucket>[^/]+)/o/(?P<to_object>.+)")),
-    ("POST", re.compile(r"(?P<object>.+?)/copyTo/b/(?P<to_bucket>[^/]+)/o/(?P<to_object>.+)")),
-    ("POST", re.compile(r"(?P<object>.+?)/moveTo/o/(?P<to_object>.+)")),
-    ("POST", re.compile(r"(?P<object>.+)/compose")),
-    ("POST", re.compile(r"(?P<object>.+)/restore")),
-    ("", re.compile(r"(?P<object>.+)/acl(?:/(?P<entity>[^/]+))?")),
-    ("", re.compile(r"(?P<object>.+)/iam(?:/testPermissions)?")),
-    ("", re.compile(r"(?P<object>.+)")),
-)
 
 
 class StorageObjects:
@@ -54,23 +42,22 @@ class StorageObjects:
         self._objects = runtime.objects
         access = StorageAccess(runtime)
         copies = StorageCopies(runtime)
-        # In the order of the places.
-        self._handlers: tuple[Mapping[str, Handler], ...] = (
-            {"POST": copies.rewrite},
-            {"POST": copies.copy},
-            {"POST": copies.move},
-            {"POST": copies.compose},
-            {"POST": copies.restore},
-            dict.fromkeys(_VERBS, access.object_acl),
-            dict.fromkeys(_VERBS, access.object_policy),
-            {"GET": self.get, "PATCH": self.patch, "PUT": self.update, "DELETE": self.delete},
-        )
+        self._handlers: Mapping[Place, Mapping[str, Handler]] = {
+            Place.REWRITE: {"POST": copies.rewrite},
+            Place.COPY: {"POST": copies.copy},
+            Place.MOVE: {"POST": copies.move},
+            Place.COMPOSE: {"POST": copies.compose},
+            Place.RESTORE: {"POST": copies.restore},
+            Place.ACL: dict.fromkeys(_VERBS, access.object_acl),
+            Place.POLICY: dict.fromkeys(_VERBS, access.object_policy),
+            Place.OBJECT: {"GET": self.get, "PATCH": self.patch, "PUT": self.update, "DELETE": self.delete},
+        }
 
     def routes(self, router: Router) -> None:
         """Register all paths."""
-        router.add("GET", _OBJECTS, self.list_all)
+        router.add("GET", OBJECTS, self.list_all)
         for method in _VERBS:
-            router.add(method, _OBJECTS + "/{rest*}", self._dispatch)
+            router.add(method, OBJECTS + "/{rest*}", self._dispatch)
         for prefix in ("/download/storage/v1/b/{bucket}/o/{rest*}", "/storage/v1/download/b/{bucket}/o/{rest*}"):
             router.add("GET", prefix, self.download)
 
@@ -78,18 +65,20 @@ class StorageObjects:
         rest = request.parameters["rest"]
         if request.method == "POST" and rest in {"watch", "bulkRestore", "bulkRewrite"}:
             raise NotOffered(f"objects.{rest}: not supported by this version of hakobune.")
+        if request.method == "GET" and rest.endswith("/viewFullContext"):
+            raise NotOffered("objects.viewFullContext: not supported by this version of hakobune.")
         method = "GET" if request.method == "HEAD" else request.method
-        for (wanted, place), handlers in zip(_PLACES, self._handlers, strict=True):
-            match = place.fullmatch(rest) if wanted in {"", method} else None
-            if match is None:
-                continue
-            handler = handlers.get(method)
-            if handler is None:
-                allowed = ", ".join(sorted(handlers))
-                raise MethodNotAllowed(f"{request.method} is not allowed here: use {allowed}.", allowed)
-            found = {name: decode_segment(value) for name, value in match.groupdict().items() if value is not None}
-            return await handler(replace(request, parameters={**request.parameters, **found}))
-        raise _no_name()
+        meant = object_place(method, rest)
+        if meant is None:
+            raise _no_name()
+        place, parts = meant
+        handlers = self._handlers[place]
+        handler = handlers.get(method)
+        if handler is None:
+            allowed = ", ".join(sorted(handlers))
+            raise MethodNotAllowed(f"{request.method} is not allowed here: use {allowed}.", allowed)
+        found = {name: decode_segment(value) for name, value in parts.items()}
+        return await handler(replace(request, parameters={**request.parameters, **found}))
 
     async def list_all(self, request: Request) -> Response:
         """The objects of a bucket."""
@@ -120,7 +109,7 @@ class StorageObjects:
 
     async def _media(self, request: Request) -> Response:
         opened = await self._objects.questions.open(source_of(request))
-        return media_response(request.headers, opened, etag=object_etag(opened.version))
+        return await media_response(request.headers, opened, etag=object_etag(opened.version))
 
     async def patch(self, request: Request) -> Response:
         """Change what the body names."""

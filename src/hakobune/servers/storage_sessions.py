@@ -10,9 +10,10 @@ from urllib.parse import quote
 import anyio
 
 from hakobune.core.objects.failures import InvalidRequest
-from hakobune.core.objects.model import UploadSession
+from hakobune.core.objects.model import GivenChecksums, UploadSession
 from hakobune.runtime.app import Runtime
 from hakobune.runtime.objects_sessions import SessionAppend
+from hakobune.servers.hosts import STORAGE_HOST
 from hakobune.servers.http.messages import Request, Response
 from hakobune.servers.storage_answers import answer, json_of, root_of, target_of, text_of_header
 from hakobune.wire.storage_v1_objects import given_from_headers, metadata_from_json, object_to_json
@@ -48,33 +49,35 @@ class StorageSessions:
     async def go_on(self, request: Request) -> Response:
         """Bytes for a session, or the question how far it has come."""
         session_id = parameter_required(request.query_fields(), "upload_id")
+        given = given_from_headers(request.headers)  # one that cannot be read is refused before a byte is taken
         text = request.headers.get("content-range", "")
         said = content_range_from_text(text) if text else _whole_body(request)
         if said.span is not None:
-            return _answer(request, await self._append(request, session_id, said.span.first, said))
+            return _answer(request, await self._append(request, session_id, said, given))
         if said.total_bytes is None and text:
             return _answer(request, await self._sessions.status(session_id))
         if said.total_bytes is None:
-            return _answer(request, await self._append_unknown(request, session_id))
-        given = given_from_headers(request.headers)
+            return _answer(request, await self._append_unknown(request, session_id, given))
         session = await self._sessions.finish(session_id, total_bytes=said.total_bytes, given=given)
         return _answer(request, session)
 
-    async def _append(self, request: Request, session_id: str, offset: int, said: ContentRange) -> UploadSession:
-        expected = said.span.size_bytes if said.span is not None else None
+    async def _append(
+        self, request: Request, session_id: str, said: ContentRange, given: GivenChecksums
+    ) -> UploadSession:
+        offset, expected = (said.span.first, said.span.size_bytes) if said.span is not None else (0, None)
         length = whole_number(request.headers.get("content-length", ""))
         if expected is not None and length is not None and length != expected:
             raise InvalidRequest(f"Content-Range announces {expected} bytes, Content-Length {length}.")
         append = await self._sessions.append(session_id, offset=offset, total_bytes=said.total_bytes)
         try:
             await _receive(request, append, expected)
-            return await append.end(given_from_headers(request.headers))
+            return await append.end(given)
         finally:
             # What has come counts, also when the sender is gone and its request is cancelled.
             with anyio.CancelScope(shield=True):
                 await append.interrupt()
 
-    async def _append_unknown(self, request: Request, session_id: str) -> UploadSession:
+    async def _append_unknown(self, request: Request, session_id: str, given: GivenChecksums) -> UploadSession:
         """The whole content in one request that does not say its length: only its end tells."""
         append = await self._sessions.append(session_id, offset=0, total_bytes=None)
         try:
@@ -85,7 +88,6 @@ class StorageSessions:
                 await append.interrupt()
         if session.result is not None:
             return session
-        given = given_from_headers(request.headers)
         return await self._sessions.finish(session_id, total_bytes=size_bytes, given=given)
 
     async def cancel(self, request: Request) -> Response:
@@ -126,9 +128,11 @@ def _answer(request: Request, session: UploadSession) -> Response:
 
 
 def session_url(request: Request, session: UploadSession) -> str:
-    """Where the bytes of a session go: on the host that the caller has used."""
+    """Where the bytes of a session go: on the host that the caller has used, without a bucket in front of it: there all
+    paths are names of objects."""
     target = session.target
+    root = root_of(request).replace(f"://{target.bucket}.{STORAGE_HOST}", f"://{STORAGE_HOST}", 1)
     return (
-        f"{root_of(request)}/upload/storage/v1/b/{quote(target.bucket)}/o?uploadType=resumable"
+        f"{root}/upload/storage/v1/b/{quote(target.bucket)}/o?uploadType=resumable"
         f"&name={quote(target.name, safe='')}&upload_id={session.id}"
     )

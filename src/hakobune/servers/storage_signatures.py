@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hakobune.core.errors import FailedPrecondition
 from hakobune.core.objects.names import RESERVED_BUCKETS
 from hakobune.runtime.app import Runtime
 from hakobune.runtime.settings import Auth
@@ -42,6 +43,7 @@ class Signatures:
             return ""
         for content in found.contents:
             if found.is_rsa and await credentials.verify_signature(found.account, content, found.signature):
+                await self._check_enabled(found.account)
                 return found.account
         raise XmlRefusal(
             403,
@@ -49,3 +51,10 @@ class Signatures:
             "The request signature we calculated does not match the signature you provided. Check your Google secret "
             "key and signing method.",
         )
+
+    async def _check_enabled(self, account: str) -> None:
+        """Raises XmlRefusal: what a disabled account has signed opens nothing."""
+        try:
+            await self._runtime.credentials.accounts.check_enabled(account)
+        except FailedPrecondition as error:
+            raise XmlRefusal(403, "AccessDenied", error.message) from error

@@ -18,6 +18,7 @@ from hakobune.servers.http.router import MethodNotAllowed, Router
 from hakobune.servers.iam_rules import Rules
 from hakobune.servers.query import count
 from hakobune.servers.storage_answers import nothing, xml_answer, xml_error
+from hakobune.servers.storage_paths import xml_path
 from hakobune.servers.storage_signatures import Signatures
 from hakobune.servers.storage_xml_objects import StorageXmlObjects
 from hakobune.servers.storage_xml_uploads import StorageXmlUploads
@@ -82,11 +83,12 @@ class StorageXml:
         if signer:
             request.account = signer
             await self._rules.check(request, bucket)  # a signature lends its account's rights, and no more
-        path = f"{bucket}{request.path}" if bucket else request.path.lstrip("/")
-        name, _, rest = path.partition("/")
+        name, _, rest = xml_path(request, bucket).partition("/")
         if not name:
             return await self._service(request)
         asked = _SUBRESOURCES & request.query_fields().keys()
+        if request.method == "POST" and not rest:
+            asked -= {"delete"}
         if asked:
             raise NotOffered(f"XML API: ?{min(asked)} is not supported by this version of hakobune.")
         parameters = {"bucket": decode_segment(name), "object": decode_segment(rest)}
@@ -143,6 +145,8 @@ class StorageXml:
             case "DELETE":
                 await self._buckets.delete(name)
                 return nothing()
+            case "POST" if "delete" in query:
+                return await self._objects.delete_many(request)
             case "POST":
                 raise NotOffered("XML API: uploads of HTML forms are not supported by this version of hakobune.")
             case _:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from hakobune.core.instants import timestamp_from_text
-from hakobune.core.objects.failures import InvalidRequest
+from hakobune.core.objects.failures import InvalidRequest, NothingFound, ObjectsError
 from hakobune.core.objects.model import (
     Destination,
     ObjectMetadata,
@@ -20,10 +20,17 @@ from hakobune.servers.http.messages import Request, Response
 from hakobune.servers.storage_answers import check_etag, header_text, nothing, text_of_header, xml_answer
 from hakobune.servers.storage_media import Headers, media_response, object_headers
 from hakobune.servers.storage_sessions import session_url
+from hakobune.wire.storage_v1_errors import xml_code_of
 from hakobune.wire.storage_v1_objects import given_from_headers
 from hakobune.wire.storage_v1_parameters import parameter_number
 from hakobune.wire.storage_v1_reading import whole_number
-from hakobune.wire.storage_v1_xml import copy_to_xml, xml_etag
+from hakobune.wire.storage_v1_xml import (
+    COMPLETE_MAX_BYTES,
+    copy_to_xml,
+    removals_from_xml,
+    removed_to_xml,
+    xml_etag,
+)
 
 _CUSTOM = "x-goog-meta-"
 # Headers of an answer that a signed URL may choose.
@@ -55,7 +62,7 @@ class StorageXmlObjects:
             return Response(headers=[*headers, ("Content-Length", str(found.size_bytes))])
         opened = await self._objects.questions.open(source)
         extra += _custom_headers(opened.version)
-        return media_response(request.headers, opened, etag=xml_etag(opened.version), extra=extra)
+        return await media_response(request.headers, opened, etag=xml_etag(opened.version), extra=extra)
 
     async def put(self, request: Request) -> Response:
         """An upload, or a copy."""
@@ -92,6 +99,25 @@ class StorageXmlObjects:
         """Remove an object, or one generation of it."""
         await self._objects.changes.delete(_source(request))
         return nothing()
+
+    async def delete_many(self, request: Request) -> Response:
+        """Remove up to 1,000 objects, one after the other. One that is not there counts as removed."""
+        wanted, is_quiet = removals_from_xml(await request.content(COMPLETE_MAX_BYTES))
+        bucket = request.parameters["bucket"]
+        await self._objects.buckets.get(bucket)
+        removed: list[tuple[str, int | None]] = []
+        refused: list[tuple[str, int | None, str, str]] = []
+        for name, generation in wanted:
+            source = SourceVersion(bucket=bucket, name=name, generation=generation)
+            try:
+                await self._objects.changes.delete(source)
+            except NothingFound:
+                removed.append((name, generation))
+            except ObjectsError as error:
+                refused.append((name, generation, xml_code_of(error, error.status), error.message))
+            else:
+                removed.append((name, generation))
+        return xml_answer(removed_to_xml([] if is_quiet else removed, refused))
 
     async def start_session(self, request: Request) -> Response:
         """`x-goog-resumable: start`: a resumable upload, whose URL is the JSON API's."""

@@ -251,12 +251,20 @@ class OutboxWrite(Protocol):
         ...
 
     def begin_alone(self, command: OutboxCommand) -> None:
-        """The command is about to be begun, and no other of its kind: if the runtime ends now, that counts as a death,
-        until `begun`."""
+        """The command is about to be begun, or to go on, and no other of its kind: if the runtime ends now, that counts
+        as a death, until `begun`, or `outlived`."""
         ...
 
     def begun(self, commands: Sequence[OutboxCommand]) -> None:
-        """These are under way: neither the starts nor the deaths before tell anything of them any more."""
+        """These are under way: neither the starts nor the deaths before that tell anything of them any more."""
+        ...
+
+    def outlived(self, command: OutboxCommand) -> None:
+        """The runtime has outlived what the last `begin_alone` of the command spoke of."""
+        ...
+
+    def unsuspected(self, command: OutboxCommand) -> None:
+        """All that was open when the command was begun is handled: no start and no death before tells anything."""
         ...
 
     def depth(self) -> int:
@@ -457,11 +465,16 @@ class WriteTx(Protocol):
         ...
 
     def snapshot(self, snapshot: str, project: str, now_s: float) -> None:
-        """Keep a picture of a project's jobs, executions, tasks and attempts."""
+        """Keep a picture of a project: jobs, workflows, objects, messages, with what they came to. Contents of objects
+        stay for as long as a snapshot names them. Raises AlreadyExists."""
         ...
 
     def fork(self, snapshot: str, project: str) -> None:
         """Make an empty project equal to a snapshot. Raises NotFound, AlreadyExists (the project is not empty)."""
+        ...
+
+    def forget_snapshot(self, snapshot: str) -> None:
+        """Drop a snapshot, and what only it named; its forks keep what they have. Raises NotFound."""
         ...
 
 

@@ -1,217 +1,201 @@
-"""Content files: bytes that are written once, made durable, and never change. Named by uids, never by users.
+"""Contents: bytes that are written once, made durable, and never change. Named by uids, never by users.
 
-The functions block: they are called in worker threads. A new file is *in work* from its creation until its caller says
-`release`, which is after the transaction that names it, so that whoever looks for strays leaves it alone.
+They are files of the data directory (`blobs_files`) or objects of a bucket elsewhere (`blobs_bucket`). The functions
+block: they are called in worker threads. A new content is *in work* from its creation until its caller says `release`,
+which is after the transaction that names it, so that whoever looks for strays leaves it alone.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import io
-import os
 import re
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
 
-from hakobune.core.errors import CorruptStore, HakobuneError, ResourceExhausted, Unavailable
+from hakobune.core.errors import CorruptStore
 from hakobune.core.objects.model import Checksums
 
-_extend = cast("Callable[[int, bytes], int]", getattr(import_module("google_crc32c"), "extend"))  # noqa: B009 - untyped
+extend_crc32c = cast("Callable[[int, bytes], int]", getattr(import_module("google_crc32c"), "extend"))  # noqa: B009 - untyped
 
 _UID = re.compile(r"[0-9a-z][0-9a-z-]{3,63}\Z")
-_HASHERS = 4  # threads: more uploads than that at once wait for their MD5, as they would for a core
-_SYNCERS = 2
 _HANDED_OVER_BYTES = 64 * 1024  # smaller pieces are hashed at once: a change of threads costs as much
-# So much is written before the disk is asked to begin: the last sync then has little left to do.
-_WRITE_BACK_BYTES = 32 * 1024 * 1024
-_READ_BYTES = 1024 * 1024
-_COPIED_AT_ONCE_BYTES = 64 * 1024 * 1024
-_CANNOT_COPY = {errno.ENOSYS, errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL}  # file systems that know no such copies
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_STOCK_BLOCKS = 3  # that wait for their MD5, of one content
 
 
-@contextmanager
-def _disk() -> Generator[None]:
-    """Say what a disk's errors mean to callers."""
-    try:
-        yield
-    except OSError as error:
-        raise _refusal(error) from error
+def is_uid(name: str) -> bool:
+    """Whether a name can be that of a content."""
+    return _UID.match(name) is not None
 
 
-def _refusal(error: OSError) -> HakobuneError:
-    if error.errno in _FULL:
-        return ResourceExhausted(
-            "The disk of the data directory is full: nothing was changed. Free space and try again."
-        )
-    return Unavailable(f"The data directory cannot be used now ({error.strerror}): nothing was changed. Try again.")
+def path_of(uid: str) -> str:
+    """Where a content is, below the place of all: `<2 hex digits>/<uid>`. Raises CorruptStore: that is no uid."""
+    if not is_uid(uid):
+        raise CorruptStore(f"{uid[:80]!r} cannot name a content file")
+    return f"{uid[:2]}/{uid}"
 
 
-class Blobs:
-    """The content files of a data directory: `DIR/<2 hex digits>/<uid>`."""
+class Content(Protocol):
+    """A content that is open for reading; it stays readable while it is removed. A file is an `io.FileIO` as well."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.in_work: set[str] = set()
-        self._hashers = ThreadPoolExecutor(_HASHERS, thread_name_prefix="content-md5")
-        self._syncers = ThreadPoolExecutor(_SYNCERS, thread_name_prefix="content-sync")
-        self._known: set[str] = set()  # folders that are there, durably
-        self._guard = threading.Lock()
+    def pieces(self, offset: int = 0, size_bytes: int | None = None) -> Iterator[bytes]:
+        """So many bytes from `offset` on, or all that are left; fewer if it is shorter. Raises Unavailable;
+        FileNotFoundError: it went before it was opened."""
+        ...
+
+    def close(self) -> None:
+        """Give it back. A second call does nothing."""
+        ...
+
+
+class ContentWriter(Protocol):
+    """A content that is being written: by one thread at a time."""
+
+    @property
+    def uid(self) -> str: ...
+
+    @property
+    def hashes(self) -> Hashes: ...
+
+    @property
+    def size_bytes(self) -> int: ...
+
+    def write(self, block: bytes) -> None:
+        """Append. Raises ResourceExhausted, Unavailable: the content must be given up. InvalidRequest: too much."""
+        ...
+
+    def finish(self) -> None:
+        """All is written: make it durable, to be read from now on. Raises ResourceExhausted, Unavailable."""
+        ...
+
+    def close(self) -> None:
+        """No more comes. What was not finished, or made durable, may be gone. A second call does nothing."""
+        ...
+
+    def discard(self) -> None:
+        """Close and remove the content; it is not in work any more. If it cannot be removed, it is a stray."""
+        ...
+
+
+class ResumableWriter(ContentWriter, Protocol):
+    """One that may be gone on with later."""
+
+    def sync(self) -> None:
+        """Make everything so far durable on this machine. Raises ResourceExhausted, Unavailable."""
+        ...
+
+
+class Blobs(Protocol):
+    """All contents. `in_work`: the uids of those that no row names yet. `is_remote`: they are not on this machine, so
+    that opening one does not say whether it is there."""
+
+    @property
+    def in_work(self) -> set[str]: ...
+
+    @property
+    def is_remote(self) -> bool: ...
 
     def create(self, uid: str) -> ContentWriter:
-        """A new file, in work. Raises ResourceExhausted, Unavailable."""
-        path = self._path(uid)
-        self.in_work.add(uid)
-        try:
-            with _disk():
-                self._make_folder(uid[:2])
-                fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        except BaseException:
-            self.in_work.discard(uid)
-            raise
-        return ContentWriter(self, uid, fd, Hashes(self._hashers), 0, is_named=False)
+        """A new content, in work. Raises ResourceExhausted, Unavailable."""
+        ...
 
-    def resume(self, uid: str, size_bytes: int, hashes: Hashes | None = None) -> ContentWriter:
-        """A file of which `size_bytes` are durable, to be written on after them; it is not in work, since a row names
-        it. Without `hashes` it is read from the beginning; one of no bytes is made if it is not there. Raises
+    def resume(self, uid: str, size_bytes: int, hashes: Hashes | None = None) -> ResumableWriter:
+        """A content of which `size_bytes` are durable, to be written on after them; it is not in work, since a row
+        names it. Without `hashes` it is read from the beginning; one of no bytes is made if it is not there. Raises
         CorruptStore: it is gone or too short."""
-        path = self._path(uid)
-        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | (0 if size_bytes else os.O_CREAT)
-        with _disk():
-            self._make_folder(uid[:2])
-            try:
-                fd = os.open(path, flags, 0o600)
-            except FileNotFoundError as error:
-                raise CorruptStore(f"the content file {uid} of an upload is gone") from error
-            try:
-                if os.fstat(fd).st_size < size_bytes:
-                    raise CorruptStore(f"the content file {uid} of an upload is shorter than its row says")
-                os.ftruncate(fd, size_bytes)
-                if hashes is None:
-                    hashes = self._hashes_of(fd)
-                os.lseek(fd, size_bytes, os.SEEK_SET)
-            except BaseException:
-                os.close(fd)
-                raise
-        return ContentWriter(self, uid, fd, hashes, size_bytes, is_named=bool(size_bytes))
+        ...
 
-    def _hashes_of(self, fd: int) -> Hashes:
-        hashes = Hashes(self._hashers)
-        while block := os.read(fd, _READ_BYTES):
-            hashes.update(block)
-        return hashes
+    def open(self, uid: str) -> Content:
+        """A content for reading. Raises FileNotFoundError: it went."""
+        ...
 
-    def open(self, uid: str) -> io.FileIO:
-        """A file for reading. Raises FileNotFoundError: it went."""
-        return io.FileIO(os.open(self._path(uid), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), closefd=True)
-
-    def join(self, uid: str, sources: Sequence[io.FileIO]) -> int:
-        """Make a file, in work, of the contents of others, durably; its size in bytes. What was made of it is removed
-        when it fails. Raises ResourceExhausted, Unavailable."""
-        writer = self.create(uid)
-        try:
-            with _disk():
-                for source in sources:
-                    writer.copy_from(source)
-            writer.sync()
-            writer.close()
-        except BaseException:
-            writer.discard()
-            raise
-        return writer.size_bytes
+    def join(self, uid: str, sources: Sequence[str], size_bytes: int) -> None:
+        """Make a content, in work, of others, durably; all together have so many bytes. What was made of it is removed
+        when it fails. Raises FileNotFoundError (a source went), CorruptStore (they have not), ResourceExhausted,
+        Unavailable."""
+        ...
 
     def release(self, uid: str) -> None:
-        """A file is no longer in work: a row names it, or it is garbage."""
-        self.in_work.discard(uid)
+        """A content is no longer in work: a row names it, or it is garbage."""
+        ...
 
-    def remove(self, uid: str) -> None:
-        """Remove a file. One that is gone already is no error. Raises Unavailable."""
-        with _disk():
-            try:
-                os.unlink(self._path(uid))
-            except FileNotFoundError:
-                return
+    def remove(self, uids: Sequence[str]) -> None:
+        """Remove contents. One that is gone already is no error. Raises Unavailable."""
+        ...
 
     def folders(self) -> list[str]:
-        """The folders there are."""
-        try:
-            return sorted(name for name in os.listdir(self.directory) if len(name) == 2)
-        except FileNotFoundError:
-            return []
+        """The folders there are. Raises Unavailable."""
+        ...
 
     def uids(self, folder: str) -> list[str]:
-        """The files of a folder that look like ours, those in work left out."""
-        try:
-            names = os.listdir(self.directory / folder)
-        except FileNotFoundError:
-            return []
-        return sorted(name for name in names if _UID.match(name) and name not in self.in_work)
+        """The contents of a folder that look like ours, those in work left out. Raises Unavailable."""
+        ...
+
+    def staged(self) -> list[str]:
+        """The contents of which there is something here that is needed only until they are finished."""
+        ...
+
+    def unstage(self, uid: str) -> None:
+        """Remove that: the content is finished, and its row says so. Raises Unavailable."""
+        ...
 
     def examine(self, uid: str) -> tuple[int, int] | None:
-        """(size in bytes, CRC-32C) of what the disk really holds; None: the file is gone. Raises Unavailable."""
-        with _disk():
-            try:
-                file = self.open(uid)
-            except FileNotFoundError:
-                return None
-            crc32c = size_bytes = 0
-            with file:
-                while block := file.read(_READ_BYTES):
-                    crc32c = _extend(crc32c, block)
-                    size_bytes += len(block)
-            return size_bytes, crc32c
+        """(size in bytes, CRC-32C) of what is really there; None: the content is gone. Raises Unavailable."""
+        ...
 
     def close(self) -> None:
         """End the threads."""
-        self._hashers.shutdown()
-        self._syncers.shutdown()
+        ...
 
-    def begin_sync(self, fd: int) -> Future[None]:
-        """Make what was written so far durable, while the caller goes on."""
-        return self._syncers.submit(os.fdatasync, fd)
 
-    def sync_folder(self, uid: str) -> None:
-        """Make the name of a file durable."""
-        _sync_directory(self.directory / uid[:2])
-
-    def _path(self, uid: str) -> Path:
-        if not _UID.match(uid):
-            raise CorruptStore(f"{uid[:80]!r} cannot name a content file")
-        return self.directory / uid[:2] / uid
-
-    def _make_folder(self, name: str) -> None:
-        with self._guard:
-            if name in self._known:
-                return
-            for folder in (self.directory, self.directory / name):
-                folder.mkdir(mode=0o700, exist_ok=True)
-                _sync_directory(folder.parent)
-            self._known.add(name)
+def examine(pieces: Iterator[bytes]) -> tuple[int, int]:
+    """(size in bytes, CRC-32C)."""
+    crc32c = size_bytes = 0
+    for piece in pieces:
+        crc32c = extend_crc32c(crc32c, piece)
+        size_bytes += len(piece)
+    return size_bytes, crc32c
 
 
 class Hashes:
-    """CRC-32C and MD5 of what was given so far. The MD5 is computed in a thread of its own while the caller goes on."""
+    """CRC-32C and MD5 of what was given so far, by one thread at a time. The MD5, which takes the longest, is computed in
+    a thread of its own, and has some blocks in stock: it should never wait for whoever brings them."""
 
     def __init__(self, hashers: ThreadPoolExecutor) -> None:
         self._hashers = hashers
         self._crc32c = 0
         self._md5 = hashlib.md5(usedforsecurity=False)
-        self._under_way: Future[None] | None = None
+        self._stock: deque[bytes] = deque()
+        self._room = threading.Semaphore(_STOCK_BLOCKS)
+        self._guard = threading.Lock()
+        self._under_way: Future[None] | None = None  # set until the stock was found empty
 
     def update(self, block: bytes) -> None:
         """Take the next bytes, which must not change any more."""
-        self._wait()
         if len(block) < _HANDED_OVER_BYTES:
+            self._wait()
             self._md5.update(block)
         else:
-            self._under_way = self._hashers.submit(self._md5.update, block)
-        self._crc32c = _extend(self._crc32c, block)
+            self._room.acquire()
+            with self._guard:
+                self._stock.append(block)
+                if self._under_way is None:
+                    self._under_way = self._hashers.submit(self._take_md5)
+        self._crc32c = extend_crc32c(self._crc32c, block)
+
+    def _take_md5(self) -> None:
+        """Until nothing is left."""
+        while True:
+            with self._guard:
+                if not self._stock:
+                    self._under_way = None
+                    return
+                block = self._stock.popleft()
+            self._md5.update(block)
+            self._room.release()
 
     def checksums(self) -> Checksums:
         """Of everything so far."""
@@ -219,100 +203,8 @@ class Hashes:
         return Checksums(crc32c=self._crc32c, md5=self._md5.hexdigest())
 
     def _wait(self) -> None:
-        if self._under_way is not None:
-            self._under_way.result()
-            self._under_way = None
-
-
-class ContentWriter:
-    """A content file that is being written: by one thread at a time."""
-
-    def __init__(self, blobs: Blobs, uid: str, fd: int, hashes: Hashes, size_bytes: int, *, is_named: bool) -> None:
-        self.uid = uid
-        self.hashes = hashes
-        self.size_bytes = size_bytes
-        self._blobs = blobs
-        self._fd = fd
-        self._is_named = is_named  # its directory entry is durable
-        self._unwritten_bytes = 0
-        self._write_back: Future[None] | None = None
-
-    def write(self, block: bytes) -> None:
-        """Append. Raises ResourceExhausted, Unavailable: the file must be given up."""
-        self.hashes.update(block)
-        with _disk():
-            rest = memoryview(block)
-            while rest:
-                rest = rest[os.write(self._fd, rest) :]
-        self._wrote(len(block))
-
-    def copy_from(self, source: io.FileIO) -> None:
-        """Append all of another file, within the kernel; hashes do not see it. Raises OSError."""
-        left = os.fstat(source.fileno()).st_size
-        while left:
-            copied = _copy(source.fileno(), self._fd, min(left, _COPIED_AT_ONCE_BYTES))
-            if not copied:
-                raise CorruptStore("a content file is shorter than it was")
-            left -= copied
-            self._wrote(copied)
-
-    def _wrote(self, count: int) -> None:
-        self.size_bytes += count
-        self._unwritten_bytes += count
-        if self._unwritten_bytes >= _WRITE_BACK_BYTES and (self._write_back is None or self._write_back.done()):
-            with _disk():
-                self._join_write_back()
-            self._write_back = self._blobs.begin_sync(self._fd)
-            self._unwritten_bytes = 0
-
-    def _join_write_back(self) -> None:
-        if self._write_back is not None:
-            future, self._write_back = self._write_back, None
-            future.result()
-
-    def sync(self) -> None:
-        """Make everything so far durable, the file's name included. Raises ResourceExhausted, Unavailable."""
-        with _disk():
-            self._join_write_back()
-            os.fsync(self._fd)
-            if not self._is_named:
-                self._blobs.sync_folder(self.uid)
-                self._is_named = True
-        self._unwritten_bytes = 0
-
-    def close(self) -> None:
-        """Close the file. A second call does nothing."""
-        if self._fd >= 0:
-            if self._write_back is not None:
-                self._write_back.exception()  # whoever closes without a sync does not rely on it
-                self._write_back = None
-            fd, self._fd = self._fd, -1
-            os.close(fd)
-
-    def discard(self) -> None:
-        """Close and remove the file; it is not in work any more. If it cannot be removed, it is a stray."""
-        self.close()
-        try:
-            self._blobs.remove(self.uid)
-        except Unavailable:
-            return
-        finally:
-            self._blobs.release(self.uid)
-
-
-def _copy(source: int, target: int, count: int) -> int:
-    """Copy at most so many bytes at the places where both files stand; how many it was."""
-    try:
-        return os.copy_file_range(source, target, count)
-    except OSError as error:
-        if error.errno not in _CANNOT_COPY:
-            raise
-        return os.sendfile(target, source, None, count)
-
-
-def _sync_directory(directory: Path) -> None:
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+        """Until the stock is empty: nobody fills it meanwhile."""
+        with self._guard:
+            under_way = self._under_way
+        if under_way is not None:
+            under_way.result()

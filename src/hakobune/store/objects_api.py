@@ -78,6 +78,14 @@ class ObjectsRead(Protocol):
         """Whether a content file has a row."""
         ...
 
+    def has_contents(self) -> bool:
+        """Whether any content file has a row."""
+        ...
+
+    def unfinished_contents(self) -> set[str]:
+        """Content files of resumable uploads that are not done."""
+        ...
+
     def find_session(self, session_id: str) -> UploadSession | None:
         """A resumable upload."""
         ...

@@ -42,6 +42,13 @@ class Settled(NamedTuple):
     next_due_s: float | None  # when the next message may come again by itself
 
 
+class Joined(NamedTuple):
+    """How far a topic's messages are put together."""
+
+    place: int  # behind this message the next look begins
+    may_have_more: bool  # a unit goes through a bounded number of messages: ask again
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullWish:
     """What a puller asks for. `lease_s` None: the subscription's ack deadline. `known` is the subscription as the
@@ -246,6 +253,10 @@ class MessagesWrite(Protocol):
     def clean_topic(self, topic_id: int, after: int, now_s: float) -> int | None:
         """Remove messages that nobody needs any more from a stretch behind the message `after`. Where the next stretch
         begins; None: that was all."""
+        ...
+
+    def join_messages(self, topic_id: int, after: int) -> Joined:
+        """Make a stretch of messages that wait behind the message `after` take less room."""
         ...
 
     def clean_leavings(self) -> bool:

@@ -35,7 +35,8 @@ class OutboxCommand:
     payload: str
     epoch: int
     starts: int = 0  # that took it over since it was last known to be under way
-    deaths: int = 0  # of the runtime, while this was begun and no other of its kind
+    deaths: int = 0  # of the runtime, while this was begun or at work and no other of its kind
+    crashes: int = 0  # starts that took it over since all was handled that was open when it was begun
     is_repeat: bool = False  # this runtime has tried it before; an epoch above 1 says that another one may have
 
 

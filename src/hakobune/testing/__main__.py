@@ -34,7 +34,7 @@ def main() -> int:
         print(found)
         return int(isinstance(found, str))
     began = time.monotonic()
-    crashes = stops = processes = lives = flows = calls = leaps = 0
+    crashes = stops = processes = lives = flows = calls = leaps = versions = deliveries = 0
     virtual_s = 0.0
     failed: list[str] = []
     seeds = range(options.first, options.first + options.seeds)
@@ -51,6 +51,8 @@ def main() -> int:
             flows += found.flow_executions
             calls += found.calls
             leaps += found.leaps
+            versions += found.versions
+            deliveries += found.deliveries
             virtual_s += found.virtual_s
     if failed:
         print(failed[0], file=sys.stderr)
@@ -58,6 +60,7 @@ def main() -> int:
         f"simulate: {options.seeds} seeds, {len(failed)} failed; {crashes} crashes and {stops} stops of the "
         f"runtime, {lives} lives more of the engine, {processes} processes, "
         f"{flows} executions of workflows with {calls} calls and {leaps} long waits, "
+        f"{versions} versions of objects, {deliveries} deliveries of messages, "
         f"{virtual_s / 3600:.0f} virtual hours in {time.monotonic() - began:.1f} s"
     )
     return int(bool(failed))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import bisect
 import random
 import selectors
 from collections.abc import Mapping
@@ -70,14 +71,32 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class VirtualClock:
-    """The wall clock of a simulation: the loop's time, plus jumps."""
+    """The wall clock of a simulation: the loop's time, plus jumps. It remembers them: what somebody else read off it
+    within a stretch of the loop's time has bounds."""
 
     def __init__(self) -> None:
-        self.offset_s = EPOCH_S
+        self._jumps: list[tuple[float, float]] = [(0.0, EPOCH_S)]  # the loop's instant, the offset from then on
 
     def now_s(self) -> float:
         """Seconds since the epoch."""
-        return self.offset_s + asyncio.get_running_loop().time()
+        return self._jumps[-1][1] + asyncio.get_running_loop().time()
+
+    def jump(self, duration_s: float) -> None:
+        """Somebody sets the clock forward, or back."""
+        self._jumps.append((asyncio.get_running_loop().time(), self._jumps[-1][1] + duration_s))
+
+    def least_s(self, since: float) -> float:
+        """The lowest that it may have shown since an instant of the loop."""
+        return since + min(self._offsets(since))
+
+    def most_s(self, since: float) -> float:
+        """The highest that it may have shown since an instant of the loop."""
+        return asyncio.get_running_loop().time() + max(self._offsets(since))
+
+    def _offsets(self, since: float) -> list[float]:
+        """Those that were in force since then."""
+        place = bisect.bisect_right(self._jumps, since, key=lambda jump: jump[0])
+        return [offset for _, offset in self._jumps[max(0, place - 1) :]]
 
 
 class SeededIdentifiers:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import anyio
 
 from hakobune.core.errors import FailedPrecondition, NotFound, ResourceExhausted, Unavailable
+from hakobune.runtime import objects_notices
 from hakobune.runtime.workflow_driver import ROOM
 from hakobune.store.api import CommitInfo, OutboxCommand
 from hakobune.testing.engine import Mischief
@@ -18,7 +19,9 @@ _NO_MISCHIEF = Mischief()
 # What a performer should not raise, and might: a bug, a machine that is short of something, a refusal of ours.
 _ANYTHING = (KeyError, ValueError, RuntimeError, RecursionError, MemoryError, OSError, FailedPrecondition, NotFound)
 
-_RAISED_MAX = 6  # by a command of the workflows room, then it is fine
+# An execution of a workflow stays, and whoever asks for it waits so long; nobody gives up a notice of an object.
+_PATIENT = frozenset({ROOM, objects_notices.ROOM})
+_RAISED_MAX = 6  # by a command of these rooms, then it is fine
 
 
 class Crash(BaseException):
@@ -112,7 +115,7 @@ class Luck:
         found = self._cursed[command.id]
         if found is None:
             return None
-        if command.room == ROOM:  # an execution of a workflow stays, and whoever asks for it waits so long
+        if command.room in _PATIENT:
             self._raised[command.id] += 1
             return found if self._raised[command.id] <= _RAISED_MAX else None
         self.cursed_subjects.add(command.subject)
@@ -160,11 +163,19 @@ class Life:
         for call in self.calls:
             call.cancel()
 
+    def check_disk(self) -> None:
+        """Something is about to be written. Raises Crash (this life is over), ResourceExhausted (the disk is full)."""
+        self.check()
+        self._check_room()
+
+    def _check_room(self) -> None:
+        if self._luck.is_disk_full or self._luck.happens(self._luck.faults.full_disk):
+            raise ResourceExhausted("The disk of the data directory is full: nothing was changed.")
+
     def disk_delay_s(self) -> float:
         """Seconds that the disk takes before it does anything. May raise ResourceExhausted."""
         faults, luck = self._luck.faults, self._luck
-        if luck.is_disk_full or luck.happens(faults.full_disk):
-            raise ResourceExhausted("The disk of the data directory is full: nothing was changed.")
+        self._check_room()
         return luck.rng.uniform(0.01, 2.0) if luck.happens(faults.slow_disk) else 0.0
 
     async def before_perform(self, command: OutboxCommand) -> None:

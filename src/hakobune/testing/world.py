@@ -23,7 +23,7 @@ from hakobune.runtime.telemetry import Telemetry
 from hakobune.runtime.threads import InlineThreads
 from hakobune.runtime.workflow_driver import DRIVE, ROOM
 from hakobune.servers.front import FrontDoor
-from hakobune.servers.http.messages import BytesBody, Request, Response
+from hakobune.servers.http.messages import Body, BytesBody, Request, Response
 from hakobune.servers.inside import InsideDoor
 from hakobune.servers.routes import front_door
 from hakobune.store.api import ReadTx, WriteTx
@@ -31,6 +31,7 @@ from hakobune.store.sqlite.database import SqliteStore
 from hakobune.store.sqlite.schema import migrate
 from hakobune.store.sqlite.workflows import SqliteWorkflowsRead
 from hakobune.testing.clock import SeededIdentifiers, VirtualClock
+from hakobune.testing.content_disk import SimulatedBlobs
 from hakobune.testing.engine import FakeEngine, Fate
 from hakobune.testing.faults import QUIET, Crash, Faults, Life, Luck
 from hakobune.testing.flow_logs import LogDisk, SimulatedLogs
@@ -136,6 +137,7 @@ class World:
         faults: Faults,
         fate: Callable[[Lane, Attempt], Fate],
         flows: FlowScenario,
+        contents: Path | None = None,
     ) -> None:
         self._group = group
         self.rng = rng
@@ -158,6 +160,7 @@ class World:
         self.leaps = 0
         self._looked: SqliteStore | None = None
         self.has_jumped = False  # the clock, and perhaps back
+        self.contents = contents  # where content files are, if there are any
 
     def be_kind(self) -> None:
         """No more faults: what was begun must now come to its end."""
@@ -202,6 +205,7 @@ class World:
             transport=_LifeTransport(self.partner, self.starts, life),
             credentials=_SimulatedCredentials(_DIRECTORY, self.clock, PROJECT),
             logs=SimulatedLogs(store, self.clock, self.log_disk, life, self.luck),
+            blobs=None if self.contents is None else SimulatedBlobs(self.contents, life),
         )
         settings = Settings(
             directory=_DIRECTORY,
@@ -218,6 +222,8 @@ class World:
             await runtime.prepare(None)
             await group.start(runtime.run)
             self._runtime = runtime
+            if self.contents is not None:  # without a front door, no topic hears of objects
+                self._front = front_door(runtime)
             self._up.set()
             group.start_soon(self._misfortune, life)
             await life.ending.wait()
@@ -254,12 +260,19 @@ class World:
             await anyio.sleep(_LOOK_S)
             faults = self.luck.faults
             if self.luck.happens(faults.clock_jump):
-                self.clock.offset_s += self.rng.choice((-3600.0, -1.0, 1.0, 3600.0))
+                self.clock.jump(self.rng.choice((-3600.0, -1.0, 1.0, 3600.0)))
                 self.has_jumped = True
             if self.luck.happens(faults.engine_death):
                 self.engine.die()
             if self.luck.happens(faults.orderly_stop):
                 life.ending.set()
+
+    def set_clock_right(self) -> None:
+        """Somebody sees that the clock is behind, and sets it: what waits for its instant would wait for hours."""
+        behind_s = self.clock.most_s(0.0) - self.clock.now_s()
+        if behind_s > 0:
+            self.clock.jump(behind_s)
+            self.has_jumped = True
 
     async def _disk(self) -> None:
         """Now and then the disk is full for a long time."""
@@ -285,12 +298,18 @@ class World:
         if seats:
             self.partner.ledger.wrong.append(f"at rest, and in memory: {sorted(seats)}")
         self.leaps += 1
-        self.clock.offset_s += found - now_s - self.rng.choice((0.0, 0.5, 3.0))
+        self.clock.jump(found - now_s - self.rng.choice((0.0, 0.5, 3.0)))
 
     # -- a client's side ----------------------------------------------------------------------------------------------
 
+    async def runtime(self) -> Runtime:
+        """The one that is up, as soon as one is."""
+        while self._runtime is None:
+            await self._up.wait()
+        return self._runtime
+
     async def call(
-        self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+        self, method: str, path: str, body: bytes | Body = b"", headers: dict[str, str] | None = None
     ) -> Response | None:
         """One request at the front door. None: the runtime died under it, and nobody knows."""
         await self._up.wait()
@@ -298,9 +317,8 @@ class World:
         if self._runtime is None:
             return None
         front = self._front = self._front or front_door(self._runtime)
-        request = Request(
-            method=method, target=path, headers={"host": "127.0.0.1", **(headers or {})}, body=BytesBody(body)
-        )
+        content = BytesBody(body) if isinstance(body, bytes) else body
+        request = Request(method=method, target=path, headers={"host": "127.0.0.1", **(headers or {})}, body=content)
         response: Response | None = None
         calls = self._life.calls
         with anyio.CancelScope() as scope:
@@ -311,7 +329,11 @@ class World:
                 return None
             finally:
                 calls.discard(scope)
-        return response if life == self.starts and self._front is front else None
+        if life == self.starts and self._front is front:
+            return response
+        if response is not None:
+            response.close()
+        return None
 
     async def _post_back(self, method: str, path: str, body: bytes) -> tuple[int, str] | None:
         response = await self.call(method, path, body, {"content-type": "application/json"})

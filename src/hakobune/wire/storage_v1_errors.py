@@ -81,20 +81,25 @@ def error_to_storage_json(error: HakobuneError, status: int) -> dict[str, object
 
 def error_to_storage_xml(error: HakobuneError, status: int) -> bytes:
     """The body of an error in XML."""
-    if isinstance(error, XmlRefusal):
-        code = error.xml_code
-    elif status == 404:
-        code = _missing(error.message)
-    elif status == 409 and "empty" in error.message:
-        code = "BucketNotEmpty"
-    elif status == 400 and "checksum" in error.message.lower():
-        code = "BadDigest"
-    else:
-        code = _XML_CODES.get(status, "InternalError")
     return (
-        f"<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code>"
+        f"<?xml version='1.0' encoding='UTF-8'?><Error><Code>{xml_code_of(error, status)}</Code>"
         f"<Message>{escape(error.message)}</Message></Error>"
     ).encode(errors="replace")
+
+
+def xml_code_of(error: HakobuneError, status: int) -> str:
+    """What the XML API calls an error."""
+    if isinstance(error, XmlRefusal):
+        return error.xml_code
+    if status == 404:
+        return _missing(error.message)
+    if status == 409 and "empty" in error.message:
+        return "BucketNotEmpty"
+    if status == 400 and "match calculated" in error.message:
+        return "BadDigest"
+    if status == 400 and "checksum" in error.message:
+        return "InvalidDigest"
+    return _XML_CODES.get(status, "InternalError")
 
 
 def _missing(message: str) -> str:

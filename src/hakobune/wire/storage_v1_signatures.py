@@ -23,6 +23,7 @@ RSA_V4 = "GOOG4-RSA-SHA256"
 _HMAC_V4 = "GOOG4-HMAC-SHA256"
 _SCOPE = re.compile(r"(.+)/(\d{8})/([^/]+)/storage/goog4_request\Z", re.DOTALL)
 _HOST = "storage.googleapis.com"
+_COPY_SOURCE = "x-goog-copy-source"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +94,7 @@ def _read_v4(request: SignedRequest, fields: Mapping[str, str], now_s: float) ->
     except ValueError as error:
         raise _broken("Invalid X-Goog-Signature: it is hexadecimal.") from error
     names = fields.get("x-goog-signedheaders", "").lower().split(";")
+    _check_source(request.headers, names)
     path_forms = dict.fromkeys((request.raw_path, quote(unquote(request.raw_path), safe="/~")))
     hosts = dict.fromkeys((request.headers.get("host", ""), _HOST)) if "host" in names else {"": None}
     scope_text = "/".join(scope.groups()[1:]) + "/storage/goog4_request"
@@ -102,6 +104,13 @@ def _read_v4(request: SignedRequest, fields: Mapping[str, str], now_s: float) ->
         for host in hosts
     )
     return SignedUrl(account=scope.group(1), is_rsa=algorithm == RSA_V4, signature=signed, contents=contents)
+
+
+def _check_source(headers: Mapping[str, str], signed: Sequence[str]) -> None:
+    """What is copied must have been signed: else a URL that lets somebody write one object lets him read them all."""
+    for name in headers:
+        if name.startswith(_COPY_SOURCE) and name not in signed:
+            raise XmlRefusal(403, "AccessDenied", f"The header {name} is not among the signed ones.")
 
 
 def _content_v4(
@@ -151,6 +160,7 @@ def _read_v2(request: SignedRequest, query: Mapping[str, str], now_s: float) -> 
         f"{name}:{' '.join(headers[name].split())}\n" for name in sorted(headers) if name.startswith("x-goog-")
     )
     resources = dict.fromkeys((request.raw_path, quote(unquote(request.raw_path), safe="/~")))
+    is_copy = any(name.startswith(_COPY_SOURCE) for name in headers)
     contents = tuple(
         "\n".join(
             [
@@ -163,7 +173,7 @@ def _read_v2(request: SignedRequest, query: Mapping[str, str], now_s: float) -> 
         ).encode()
         for resource in resources
         for content_type in dict.fromkeys((headers.get("content-type", ""), ""))
-        for extension_headers in dict.fromkeys((extension, ""))
+        for extension_headers in ((extension,) if is_copy else dict.fromkeys((extension, "")))
     )
     return SignedUrl(account=query["GoogleAccessId"], is_rsa=True, signature=signature, contents=contents)
 

@@ -30,6 +30,8 @@ _NAMESPACE = "http://doc.s3.amazonaws.com/2006-03-01"
 _NAMESPACE_OF_UPLOADS = "http://s3.amazonaws.com/doc/2006-03-01/"
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _PART_NUMBER_DIGITS = 6
+_REMOVALS_MAX = 1_000  # of one request
+_GENERATION = re.compile("[0-9]{1,18}\\Z")
 
 Tree = tuple[str, "str | int | bool | Sequence[Tree]"]
 
@@ -173,6 +175,50 @@ def uploads_to_xml(bucket: str, prefix: str, uploads: Sequence[MultipartUpload],
 
 def parts_from_xml(body: bytes) -> list[tuple[int, str]]:
     """(number, MD5 in hexadecimal digits) of the parts that shall be joined. Raises XmlRefusal."""
+    found: list[tuple[int, str]] = []
+    for part in _root(body, "CompleteMultipartUpload"):
+        fields = _fields(part)
+        number = fields.get("PartNumber", "").strip()
+        if not number.isascii() or not number.isdigit() or len(number) > _PART_NUMBER_DIGITS:
+            raise _malformed("a part has no number")
+        found.append((int(number), fields.get("ETag", "").strip().strip('"').lower()))
+    return found
+
+
+def removals_from_xml(body: bytes) -> tuple[list[tuple[str, int | None]], bool]:
+    """The objects that shall be removed: their names and generations, None for the live one; and whether only what goes
+    wrong shall be told. Raises XmlRefusal."""
+    found: list[tuple[str, int | None]] = []
+    is_quiet = False
+    for item in _root(body, "Delete"):
+        if _local(item.tag) == "Quiet":
+            is_quiet = (item.text or "").strip().lower() == "true"
+        elif _local(item.tag) == "Object":
+            fields = _fields(item)
+            name, version = fields.get("Key", ""), fields.get("VersionId", "").strip()
+            if not name or (version and not _GENERATION.match(version)):
+                raise _malformed("an object has no key, or a version that is no generation")
+            found.append((name, int(version) if version else None))
+    if not 0 < len(found) <= _REMOVALS_MAX:
+        raise _malformed(f"it must name 1 to {_REMOVALS_MAX} objects")
+    return found, is_quiet
+
+
+def removed_to_xml(
+    removed: Sequence[tuple[str, int | None]], refused: Sequence[tuple[str, int | None, str, str]]
+) -> bytes:
+    """What was removed, and what was not: with code and message."""
+    content: list[Tree] = [("Deleted", _removed(name, generation)) for name, generation in removed]
+    for name, generation, code, message in refused:
+        content.append(("Error", [*_removed(name, generation), ("Code", code), ("Message", message)]))
+    return _document("DeleteResult", content, _NAMESPACE_OF_UPLOADS)
+
+
+def _removed(name: str, generation: int | None) -> list[Tree]:
+    return [("Key", name)] if generation is None else [("Key", name), ("VersionId", generation)]
+
+
+def _root(body: bytes, name: str) -> ET.Element:
     if b"<!" in body:  # declarations have no place here, and entities can grow
         raise _malformed("it holds a declaration")
     try:
@@ -180,16 +226,13 @@ def parts_from_xml(body: bytes) -> list[tuple[int, str]]:
         root = ET.fromstring(body)  # noqa: S314
     except (ET.ParseError, ValueError) as error:
         raise _malformed(f"{error}") from error
-    if _local(root.tag) != "CompleteMultipartUpload":
-        raise _malformed("its root is not CompleteMultipartUpload")
-    found: list[tuple[int, str]] = []
-    for part in root:
-        fields = {_local(child.tag): (child.text or "").strip() for child in part}
-        number = fields.get("PartNumber", "")
-        if not number.isascii() or not number.isdigit() or len(number) > _PART_NUMBER_DIGITS:
-            raise _malformed("a part has no number")
-        found.append((int(number), fields.get("ETag", "").strip('"').lower()))
-    return found
+    if _local(root.tag) != name:
+        raise _malformed(f"its root is not {name}")
+    return root
+
+
+def _fields(element: ET.Element) -> dict[str, str]:
+    return {_local(child.tag): child.text or "" for child in element}
 
 
 def _local(tag: str) -> str:

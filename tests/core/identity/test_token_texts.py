@@ -172,3 +172,27 @@ def test_given_a_token_when_one_character_differs_then_it_never_means_the_same(d
     except Unauthenticated:
         return
     assert (found.content, found.signature) != (whole.content, whole.signature)
+
+
+@pytest.mark.parametrize(
+    ("begins", "is_good"),
+    [
+        (None, False),
+        ("soon", False),
+        (NOW_S - 100, True),
+        (NOW_S + 29, True),
+        (NOW_S + 31, False),
+        (NOW_S + 7_200, False),
+    ],
+)
+def test_given_a_token_that_is_not_good_before_an_instant_then_that_counts(begins: object, is_good: bool) -> None:
+    body = base64.urlsafe_b64encode(json.dumps({**CLAIMS, "nbf": begins}).encode()).rstrip(b"=").decode()
+
+    def checked() -> None:
+        tokens.check_time(tokens.claims_of(body), NOW_S)
+
+    if is_good:
+        checked()
+    else:
+        with pytest.raises(Unauthenticated):
+            checked()

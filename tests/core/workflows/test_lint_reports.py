@@ -25,6 +25,11 @@ def test_text_has_the_place_the_line_and_the_remedy() -> None:
     assert len(lines) == 8
 
 
+def test_an_error_is_called_one_once() -> None:
+    (line, *_) = text_report([checked(source="- a: {return: '${nobody}'}")]).splitlines()
+    assert ": error: in step a: error evaluating return value: " in line
+
+
 def test_a_long_line_is_cut_around_the_place() -> None:
     source = f"- a: {{assign: [{{x: '{'y' * 500}'}}, {{z: '${{nobody}}'}}]}}"
     lines = text_report([checked(source=source)]).splitlines()

@@ -13,7 +13,7 @@ from hakobune.core.errors import HakobuneError, NotFound
 from hakobune.core.workflows.effects import CallbackRequest
 from hakobune.core.workflows.limits import HTTP_RESPONSE_BYTES
 from hakobune.runtime.clock import Clock
-from hakobune.runtime.http_client import canonical
+from hakobune.runtime.http_responses import canonical
 from hakobune.servers.http.messages import HttpError, Request, Response, json_response
 from hakobune.servers.http.router import MethodNotAllowed
 from hakobune.servers.http.server import HttpServer

@@ -52,6 +52,7 @@ from hakobune.wire.workflows_v1_rules import check_user_env_vars
 _REVISION = "000001-000"
 _CALLBACKS = "events.create_callback_endpoint"
 _NO_JSON = "ValueError: invalid JSON: "  # in front of what is wrong with it
+_SAID_CHARACTERS = 500  # of what a server said, in a message
 _QUIET = ("critical", "error", "none", "warning")  # --verbosity: the steps are not told
 
 
@@ -313,8 +314,8 @@ def _told(session: Session, definition: _Definition, execution: WorkflowExecutio
 
 
 def _failure_text(definition: _Definition, outcome: Failed) -> str:
-    """The error's context, and the line of the file that it came from."""
-    told = ["The execution failed.", outcome.error.context]
+    """The error's context, what the server said if one did, and the line of the file that it came from."""
+    told = ["The execution failed.", outcome.error.context, *_said(outcome.error.payload)]
     lines = source_lines(definition.source)
     for frame in outcome.error.stack_trace[:1]:
         place = frame.position
@@ -329,3 +330,15 @@ def _branch_errors(payload: str) -> Iterator[str]:
         if lines:
             yield f"branch {text_at(branch, 'id')}: {lines[0]}"
             yield from (f"    {line}" for line in lines[1:])
+            yield from (f"    {line}" for line in _said(text_at(branch, "error", "payload")))
+
+
+def _said(payload: str) -> Iterator[str]:
+    """Why a server refused: `error.message` of the body of an HttpError, as Google's APIs answer, or its text."""
+    error = json.loads(payload)
+    if "HttpError" not in list_at(error, "tags"):
+        return
+    said = text_at(error, "body", "error", "message") or text_at(error, "body")
+    if said.strip():
+        cut = "…" if len(said) > _SAID_CHARACTERS else ""
+        yield f"The server said: {said[:_SAID_CHARACTERS].strip()}{cut}"

@@ -111,7 +111,7 @@ def _record(secret: Document) -> Record:
     replicas = list_at(secret, "replication", "userManaged", "replicas")
     is_automatic = at(secret, "replication", "automatic") is not None
     names: Document = {
-        "id": last(text_at(secret, "name")),
+        "name": last(text_at(secret, "name")),  # as in gcloud's columns; --format=json shows all of it
         "created": text_at(secret, "createTime")[:_SECONDS],
         "policy": "automatic" if is_automatic else "user_managed",
         "locations": ",".join(text_at(replica, "location") for replica in replicas) or "-",
@@ -183,8 +183,8 @@ LIST = Command(
     _list,
     "List the secrets of a project.",
     flags=LIST_FLAGS,
-    default_format="table(id:label=NAME,created,policy:label=REPLICATION_POLICY,locations)",
-    examples=[("The names only:", 'hakobune secrets list --format "value(name.basename())"')],
+    default_format="table(name,created,policy:label=REPLICATION_POLICY,locations)",
+    examples=[("The names only:", 'hakobune secrets list --format "value(name)"')],
 )
 
 DESCRIBE = Command(

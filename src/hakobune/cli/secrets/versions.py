@@ -73,8 +73,8 @@ def _list(session: Session, arguments: Arguments) -> Iterator[Record]:
 
 def _record(version: Document) -> Record:
     names: Document = {
-        "id": last(text_at(version, "name")),
-        "shown_state": text_at(version, "state").lower(),
+        "name": last(text_at(version, "name")),  # as in gcloud's columns; --format=json shows all of it
+        "state": text_at(version, "state").lower(),
         "created": text_at(version, "createTime")[:_SECONDS],
         "destroyed": text_at(version, "destroyTime")[:_SECONDS] or "-",
     }
@@ -125,7 +125,7 @@ LIST = Command(
     "List the versions of a secret, the newest first.",
     positionals=[SECRET],
     flags=LIST_FLAGS,
-    default_format="table(id:label=NAME,shown_state:label=STATE,created,destroyed)",
+    default_format="table(name,state,created,destroyed)",
     examples=[
         ("Those that can be read:", 'hakobune secrets versions list api-token --filter "state=ENABLED"'),
     ],

@@ -55,10 +55,28 @@ def _settings(arguments: Arguments, old: Document) -> Document:
         access["publicAccessPrevention"] = "enforced" if is_on else "inherited"
     if access:
         found["iamConfiguration"] = {**dict_at(old, "iamConfiguration"), **access}
+    if arguments.given("default-event-based-hold"):
+        found["defaultEventBasedHold"] = arguments.switch("default-event-based-hold")
+    if arguments.given("requester-pays"):
+        found["billing"] = {"requesterPays": arguments.switch("requester-pays")}
+    website = _website(arguments)
+    if website:
+        found["website"] = website
     labels = _labels(arguments, dict_at(old, "labels"))
     if labels is not None:
         found["labels"] = labels
     _read_files(arguments, found)
+    return found
+
+
+def _website(arguments: Arguments) -> Document:
+    """The patch of the pages of a website."""
+    found: Document = {}
+    for flag, field in (("web-main-page-suffix", "mainPageSuffix"), ("web-error-page", "notFoundPage")):
+        if arguments.given(flag):
+            found[field] = arguments.text(flag)
+        elif arguments.switch(f"clear-{flag}"):
+            found[field] = None
     return found
 
 
@@ -222,6 +240,16 @@ UPDATE = Command(
         Flag("--clear-lifecycle", "switch", "Remove all rules."),
         Flag("--cors-file", "text", "A JSON file with the CORS settings.", metavar="FILE"),
         Flag("--clear-cors", "switch", "Remove the CORS settings."),
+        Flag("--default-event-based-hold", "switch", "New objects are held until they are released.",
+             opposite="New objects are free."),
+        Flag("--requester-pays", "switch", "Kept and shown.", opposite="The owner pays."),
+        Flag("--web-main-page-suffix", "text", "Kept and shown: the page of a folder.", metavar="NAME"),
+        Flag("--clear-web-main-page-suffix", "switch", "No such page."),
+        Flag("--web-error-page", "text", "Kept and shown: the page in the place of one that is missing.",
+             metavar="NAME"),
+        Flag("--clear-web-error-page", "switch", "No such page."),
+        Flag("--clear-retention-period", "switch", "", hidden=True, note="no bucket has a retention policy here"),
+        Flag("--clear-default-encryption-key", "switch", "", hidden=True, note="there is no key service here"),
         Flag("--labels-file", "text", "A JSON file with the labels; these and no others.", metavar="FILE"),
         Flag("--update-labels", "map", "Add or change labels.", metavar="KEY=VALUE"),
         Flag("--remove-labels", "list", "Remove labels.", metavar="KEY"),
@@ -234,6 +262,8 @@ UPDATE = Command(
         ("--labels-file", "--clear-labels", "--update-labels+--remove-labels"),
         ("--lifecycle-file", "--clear-lifecycle"),
         ("--cors-file", "--clear-cors"),
+        ("--web-main-page-suffix", "--clear-web-main-page-suffix"),
+        ("--web-error-page", "--clear-web-error-page"),
         ("--soft-delete-duration", "--clear-soft-delete"),
     ],
     examples=[

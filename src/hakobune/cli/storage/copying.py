@@ -16,7 +16,7 @@ from hakobune.cli.storage.crew import Crew, Progress
 from hakobune.cli.storage.destinations import Destination
 from hakobune.cli.storage.downloads import Downloads
 from hakobune.cli.storage.entries import FileEntry, ObjectEntry
-from hakobune.cli.storage.expansion import Expansion
+from hakobune.cli.storage.expansion import Expansion, missing
 from hakobune.cli.storage.sources import Item, Sources
 from hakobune.cli.storage.transport import HttpError
 from hakobune.cli.storage.uploads import Uploads
@@ -100,6 +100,8 @@ class Copying:
             if not self._copy_one(content, to):
                 return
         except HttpError as error:
+            if error.code == 404 and isinstance(to, CloudUrl) and "bucket does not exist" in error.message:
+                raise missing(error, to.bucket) from error
             if not (self._is_careful and error.code == 412 and isinstance(to, CloudUrl)):
                 raise
             found = self._api.find_object(to)

@@ -51,6 +51,14 @@ class _Side:
             return CloudUrl(self.url.bucket, joined(self.url.name, name))
         return FileUrl(local_path(self.url.path, name))
 
+    def check_presence(self) -> None:
+        """Raises CommandError if this is a folder of a bucket in which nothing lies. As a source it is a slip of the
+        pen: with --delete-unmatched-destination-objects, everything at the destination would go."""
+        if isinstance(self.url, CloudUrl) and self.url.name:
+            top = PrefixEntry(self.url.bucket, f"{self.url.name.rstrip('/')}/")
+            if next(Expansion(self._api).below(top), None) is None:
+                raise CommandError(f"Did not find existing container at: {self.url}")
+
     def _objects(self, url: CloudUrl) -> Iterator[tuple[str, Content]]:
         prefix = f"{url.name.rstrip('/')}/" if url.name else ""
         expansion = Expansion(self._api)
@@ -104,6 +112,7 @@ class _Rsync:
 
     def run(self) -> None:
         """Copy what differs; then, if so wished, remove what the source does not have."""
+        self._source.check_presence()
         try:
             Crew(self._api.transport, self._progress).run(self._tasks())
         finally:

@@ -10,21 +10,34 @@ _BYTES_MAX = 16 * 1024 * 1024  # far above the bound of a definition, which is c
 
 def read_source(path: str) -> str:
     """The text of the file. Raises CommandError."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read(_BYTES_MAX)
-    except OSError as error:
-        raise CommandError(f"Unable to read file [{path}]: {error.strerror or error}") from error
-    try:
-        source = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+    data = read_bytes(path)
+    wrong = line_without_utf8(data)
+    if wrong:
         raise CommandError(
-            f"Unable to read file [{path}]: line {line} is not UTF-8 text. Remedy: save the file as UTF-8"
-        ) from error
+            f"Unable to read file [{path}]: line {wrong} is not UTF-8 text. Remedy: save the file as UTF-8"
+        )
+    source = data.decode("utf-8-sig")
     if is_cases(path) and "\ncases:" in f"\n{source}":
         raise CommandError(f"[{path}] has the cases of a test, it is no workflow. Run them with: hakobune test {path}")
     return source
+
+
+def read_bytes(path: str) -> bytes:
+    """What is in the file. Raises CommandError."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(_BYTES_MAX)
+    except OSError as error:
+        raise CommandError(f"Unable to read file [{path}]: {error.strerror or error}") from error
+
+
+def line_without_utf8(data: bytes) -> int:
+    """The first line that is not UTF-8 text, counted from 1; 0 if all is."""
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return data.count(b"\n", 0, error.start) + 1
+    return 0
 
 
 def is_cases(path: str) -> bool:

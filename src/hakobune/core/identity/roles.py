@@ -47,6 +47,8 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "roles/run.admin": ("run.*",),
     "roles/run.developer": ("run.jobs.*", "run.executions.*", "run.tasks.*"),
     "roles/run.invoker": ("run.jobs.run", "run.routes.invoke"),
+    "roles/run.jobsExecutor": ("run.jobs.run",),
+    "roles/run.jobsExecutorWithOverrides": ("run.jobs.run", "run.jobs.runWithOverrides"),
     "roles/run.viewer": _READ_RUN,
     "roles/workflows.admin": ("workflows.*",),
     "roles/workflows.editor": ("workflows.*",),

@@ -43,6 +43,7 @@ class Claims:
     issued_s: float
     expires_s: float
     scopes: tuple[str, ...] = ()
+    not_before_s: float = 0.0
     target_audience: str = ""  # of a grant that asks for an ID token
 
 
@@ -100,6 +101,7 @@ def claims_of(body: str) -> Claims:
             issued_s=_instant(found, "iat"),
             expires_s=_instant(found, "exp"),
             scopes=tuple(_text(found, "scope").split()),
+            not_before_s=_instant(found, "nbf") if "nbf" in found else 0.0,
             target_audience=_text(found, "target_audience"),
         )
     except (ValueError, binascii.Error, RecursionError) as error:
@@ -110,7 +112,8 @@ def check_time(claims: Claims, now_s: float) -> None:
     """Raises Unauthenticated: the token has expired, or comes from the future."""
     if claims.expires_s + limits.LEEWAY_S < now_s:
         raise Unauthenticated('The token has expired. Take a new one: eval "$(hakobune env)".')
-    if claims.issued_s - limits.LEEWAY_S > now_s or claims.expires_s < claims.issued_s:
+    begin_s = max(claims.issued_s, claims.not_before_s)
+    if begin_s - limits.LEEWAY_S > now_s or claims.expires_s < begin_s:
         raise Unauthenticated("The token is not valid yet: it was issued in the future.")
 
 

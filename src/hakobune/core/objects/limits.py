@@ -14,6 +14,7 @@ LABELS = 64
 LIFECYCLE_RULES = 100
 COMPOSE_SOURCES = 32
 NOTIFICATION_CONFIGS = 100  # of a bucket
+CONFIGS_OF_AN_EVENT = 10  # of a bucket; both: https://cloud.google.com/storage/quotas
 NOTIFICATION_ATTRIBUTES = 5  # custom ones
 PAGE_ITEMS = 1_000
 PAGE_SCANNED = 20_000  # ours: names that one page of a filtered list looks at, found or not

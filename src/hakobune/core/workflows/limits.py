@@ -24,7 +24,8 @@ CONDITIONS_PER_SWITCH = 50
 BRANCHES_PER_STEP = 10
 PARAMETERS_PER_ROUTINE = 10  # published JSON schema
 EXPRESSION_CHARACTERS = 400
-# Inferred: no chain of operators in 400 characters is longer. With limits off: the stack's bound.
+# Values inside one another; a chain of operators counts as one. Inferred: 400 characters have room for no more but of
+# prefixes. With limits off: the stack's bound.
 EXPRESSION_DEPTH = 200
 DESCRIPTION_CHARACTERS = 1_000
 USER_ENV_VARS = 20

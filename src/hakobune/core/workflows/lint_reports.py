@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from hakobune.core.workflows.lint_findings import ALL_RULES, Finding, Level, level_of
-from hakobune.core.workflows.problem_texts import marked_line, source_lines
+from hakobune.core.workflows.problem_texts import labelled, marked_line, source_lines
 
 SARIF_SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _INFORMATION: Final = "https://github.com/hakobune/hakobune"
@@ -39,8 +39,9 @@ def text_report(files: Sequence[CheckedFile]) -> str:
 
 def _paragraph(file: CheckedFile, lines: Sequence[str], finding: Finding) -> str:
     position = finding.position
+    message = labelled(finding.level, finding.message)
     told = [
-        f"{file.name}:{position.line}:{position.column}: {finding.level}: {finding.message} [{finding.rule}]",
+        f"{file.name}:{position.line}:{position.column}: {message} [{finding.rule}]",
         *marked_line(position, lines),
     ]
     if finding.remedy:

@@ -26,6 +26,8 @@ from hakobune.core.workflows.values import Value, measured_size, utf8_length
 _SCALAR_BYTES: Final = 32  # more than the text of any number, `true`, `null`
 _ESCAPED: Final = 6  # bytes that one character takes at most in JSON: \u0000
 _WORTH_KEEPING: Final = 1_024  # bytes from which a size is kept; below, measuring again is cheap
+_LITTLE_BYTES: Final = _WORTH_KEEPING - 1
+_SIGN_BYTES: Final = 4  # the signs around a container, or around a key
 _MEASURE_NS: Final = 40  # for each byte
 # How much may be held beside the variables, as a multiple of these. Our own: each of nested loops, and of the calls
 # inside each other, may go over a part of the largest value.
@@ -81,7 +83,7 @@ class Memory:
         entry = self._known.get(id(value))
         if entry is not None and entry[0] is value:
             return entry[1]
-        size = self._grown_size(value)
+        size = _little(value) or self._grown_size(value)
         if size is None:
             size = self._measured(value)
             if self._string_limit < size <= self._apart_limit:  # what is larger fails anyway
@@ -164,3 +166,25 @@ class Memory:
         self._apart = sum(size for _, size in known.values())
         if self._apart > self._apart_limit:
             raise resource_limit("Memory usage limit exceeded")
+
+
+def _little(value: list[Value] | dict[str, Value]) -> int | None:
+    """Bytes that a value takes at the most, where it is little and that is soon told; None where it must be measured.
+    Most answers are so: to measure one takes longer than all else that is done with it."""
+    left = _LITTLE_BYTES
+    waiting = [value]
+    while waiting:
+        container = waiting.pop()
+        if isinstance(container, dict):
+            left -= _ESCAPED * sum(map(len, container)) + _SIGN_BYTES * len(container)
+        left -= _SCALAR_BYTES * len(container) + _SIGN_BYTES
+        if left < 0:
+            return None
+        for element in container.values() if isinstance(container, dict) else container:
+            if isinstance(element, str):
+                left -= _ESCAPED * len(element)
+            elif isinstance(element, list | dict):
+                waiting.append(element)
+            elif isinstance(element, bytes):
+                return None
+    return None if left < 0 else _LITTLE_BYTES - left

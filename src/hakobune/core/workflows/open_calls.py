@@ -56,7 +56,8 @@ class OpenCalls:
         self._callbacks = callbacks
         self._askers: dict[CallId, Branch] = {}
         self._commands: list[Command] = []
-        self._bytes = 0  # of the effects in `waiting`
+        self._extents: dict[CallId, int] = {}  # bytes of the effects in `waiting`
+        self._bytes = 0  # of all of them
         self._bytes_max = min(_IN_FLIGHT * limits.memory_bytes, CEILING_BYTES)
 
     def ask(self, branch: Branch, effect: Effect, source: StackFrame | None) -> Answer | None:
@@ -76,7 +77,8 @@ class OpenCalls:
             if callback.requests:
                 return callback.requests.pop(0)
             callback.waiters.append(call)
-        self._bytes += _extent(effect)
+        extent = self._extents[call] = _extent(effect)
+        self._bytes += extent
         if self._bytes > self._bytes_max:
             raise resource_limit(f"more than {self._bytes_max} bytes of requests are under way")
         command = Command(
@@ -120,7 +122,8 @@ class OpenCalls:
         return None
 
     def _wake(self, call: CallId, answer: Answer) -> Branch:
-        self._bytes -= _extent(self.waiting.pop(call).effect)
+        del self.waiting[call]
+        self._bytes -= self._extents.pop(call)
         branch = self._askers.pop(call)
         branch.answer = answer
         branch.halt = Halt.WAIT
@@ -129,6 +132,7 @@ class OpenCalls:
     def clear(self) -> None:
         """The execution is over: nobody waits for anything."""
         self.waiting.clear()
+        self._extents.clear()
         self._askers.clear()
         self._commands.clear()
 

@@ -15,22 +15,8 @@ from typing import assert_never
 from hakobune.core.workflows.assembly import Assembler, Label, RoutinePlan
 from hakobune.core.workflows.branches import Branch, Op
 from hakobune.core.workflows.expr.compile import Evaluate, Unresolved, compile_expression
-from hakobune.core.workflows.expr.nodes import (
-    Binary,
-    CallOf,
-    Expression,
-    Held,
-    Index,
-    ListOf,
-    Literal,
-    Logic,
-    MapOf,
-    Member,
-    Name,
-    Not,
-    Sign,
-)
-from hakobune.core.workflows.expr.walk import children, contains_call
+from hakobune.core.workflows.expr.nodes import CallOf, Expression, Held, Literal, Logic
+from hakobune.core.workflows.expr.walk import Link, chain, children, contains_call, with_children
 from hakobune.core.workflows.frames import Place
 from hakobune.core.workflows.marks import Mark
 from hakobune.core.workflows.scopes import RoutineScopes, Scope
@@ -157,19 +143,39 @@ class ExpressionWriter(ABC):
         return function is not None and function.kind is Kind.BLOCKING
 
     def _lower(self, node: Expression, around: Around) -> Expression:
+        """The expression without calls that can wait. A chain of operators is gone along, its nesting gone into."""
         if not self._calls(node):
             return node
-        if isinstance(node, Logic):
-            return self._lower_logic(node, around)
+        first, links = chain(node)
+        left = self._lower_first(first, around)
+        for link in links:
+            left = self._lower_link(link, left, around)
+        return left
+
+    def _lower_first(self, node: Expression, around: Around) -> Expression:
+        if not self._calls(node):
+            return node
         parts = self._lower_all(children(node), around)
         if not (isinstance(node, CallOf) and self._can_wait(node)):
-            return _with_children(node, parts)
+            return with_children(node, parts)
         names = self.names(around.scope)
         arguments = [compile_expression(part, names) for part in parts]
         slot = self.scopes.allocate(around.scope.block)
         self.call_in_expression(node.path, arguments)
         self.assembler.emit(lambda here: hold_result(slot, here + 1))
         return Held(slot, node.at)
+
+    def _lower_link(self, link: Link, left: Expression, around: Around) -> Expression:
+        """A link whose left side is done."""
+        has_call = self._calls(link.right)
+        if left is link.left and not has_call:
+            return link
+        if isinstance(link, Logic):
+            return self._lower_logic(link, left, around)
+        if not has_call:
+            return with_children(link, (left, link.right))
+        left = self._kept(left, around)
+        return with_children(link, (left, self._lower(link.right, around)))
 
     def _lower_all(self, parts: Sequence[Expression], around: Around) -> list[Expression]:
         last = _last(parts, self._calls)
@@ -179,19 +185,23 @@ class ExpressionWriter(ABC):
                 done.append(part)
                 continue
             part = self._lower(part, around)
-            if at < last and not isinstance(part, Literal | Held):
-                part = Held(self._hold(compile_expression(part, self.names(around.scope)), around), part.at)
-            done.append(part)
+            done.append(self._kept(part, around) if at < last else part)
         return done
 
-    def _lower_logic(self, node: Logic, around: Around) -> Expression:
-        """`left and right` where one of them calls: the right side is jumped over when the left decides."""
+    def _kept(self, part: Expression, around: Around) -> Expression:
+        """The part, evaluated before the call that stands to the right of it."""
+        if isinstance(part, Literal | Held):
+            return part
+        return Held(self._hold(compile_expression(part, self.names(around.scope)), around), part.at)
+
+    def _lower_logic(self, node: Logic, done: Expression, around: Around) -> Expression:
+        """`left and right` where one of them calls: the right side is jumped over when the left, `done`, decides."""
         names = self.names(around.scope)
         slot = self.scopes.allocate(around.scope.block)
         end = Label()
         # `left and true`, `left or false`: the left side's value, after the check that it is a boolean
         neutral = Literal(node.is_and, node.at)
-        left = compile_expression(replace(node, left=self._lower(node.left, around), right=neutral), names)
+        left = compile_expression(replace(node, left=done, right=neutral), names)
         self.assembler.emit(lambda here: _decide(left, slot, not node.is_and, end.address, here + 1))
         right = compile_expression(replace(node, left=neutral, right=self._lower(node.right, around)), names)
         self.assembler.emit(lambda here: _hold(right, slot, here + 1))
@@ -216,28 +226,6 @@ def _key(template: Template) -> Constant | Evaluated:
     if not isinstance(template, Constant | Evaluated):
         raise Unresolved("a key that is a container")
     return template
-
-
-def _with_children(node: Expression, parts: Sequence[Expression]) -> Expression:
-    match node:
-        case Literal() | Name() | Held():
-            return node
-        case Member():
-            return replace(node, of=parts[0])
-        case Index():
-            return replace(node, of=parts[0], index=parts[1])
-        case Not() | Sign():
-            return replace(node, operand=parts[0])
-        case Binary() | Logic():
-            return replace(node, left=parts[0], right=parts[1])
-        case ListOf():
-            return replace(node, items=tuple(parts))
-        case MapOf():
-            return replace(node, entries=tuple((key, part) for (key, _), part in zip(node.entries, parts, strict=True)))
-        case CallOf():
-            return replace(node, arguments=tuple(parts))
-        case _:
-            assert_never(node)
 
 
 # -- ops --------------------------------------------------------------------------------------------------------

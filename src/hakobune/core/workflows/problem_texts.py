@@ -16,6 +16,7 @@ _CELLS: Final = 100  # of a terminal, that the shown part of a line takes
 _CELLS_BEFORE: Final = 60  # of these, those that may stand before the place
 _LOOKED_AT: Final = 200  # characters on each side of the place: of a line of 128 KB, the others need no cells
 _CUT: Final = "…"
+_SAID: Final = ("error in ", "error evaluating ")  # what messages of the service begin with
 _HIDDEN: Final = "\N{REPLACEMENT CHARACTER}"  # for what would change how the line is shown, or the mark's place
 
 
@@ -24,11 +25,17 @@ def source_lines(source: str) -> list[str]:
     return _LINE_BREAK.split(source.removeprefix("\ufeff"))
 
 
-def problem_text(problem: Problem, lines: Sequence[str], *, name: str = "") -> str:
-    """A problem with its message. `name` is that of the file."""
+def problem_text(problem: Problem, lines: Sequence[str], *, name: str = "", has_level: bool = False) -> str:
+    """A problem with its message. `name` is that of the file; `has_level`: errors stand beside warnings."""
     place = f"{name}:" if name else "line "
-    head = f"{place}{problem.position.line}:{problem.position.column}: {problem.message} [{problem.rule}]"
+    message = labelled(problem.severity, problem.message) if has_level else problem.message
+    head = f"{place}{problem.position.line}:{problem.position.column}: {message} [{problem.rule}]"
     return "\n".join([head, *_shown(problem, lines)])
+
+
+def labelled(level: str, message: str) -> str:
+    """A message behind its level. That of an error may begin with the word already: `error in step a: …`."""
+    return f"{level}: {message.removeprefix('error ') if message.startswith(_SAID) else message}"
 
 
 def place_text(problem: Problem, lines: Sequence[str]) -> str:

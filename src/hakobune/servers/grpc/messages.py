@@ -12,6 +12,7 @@ tables with Google's own client libraries.
 
 from __future__ import annotations
 
+from hakobune.servers.grpc.iam_admin_messages import IAM_ADMIN
 from hakobune.servers.grpc.package import Package
 from hakobune.servers.grpc.pubsub_messages import PUBSUB
 from hakobune.servers.grpc.run_messages import RUN
@@ -290,6 +291,7 @@ PACKAGES: tuple[Package, ...] = (
     _IAM,
     _SECRETS,
     _IAM_CREDENTIALS,
+    IAM_ADMIN,
     PUBSUB,
     RUN,
 )

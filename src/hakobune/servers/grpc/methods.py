@@ -184,6 +184,38 @@ def _iam_credentials() -> Iterator[tuple[str, Method]]:
         yield f"/{package}.IAMCredentials/{name}", method
 
 
+def _iam_admin() -> Iterator[tuple[str, Method]]:
+    package = "google.iam.admin.v1"
+    project, account, key = "{name=projects/*}", "projects/*/serviceAccounts/*", "projects/*/serviceAccounts/*/keys/*"
+    table = [
+        ("ListServiceAccounts", "ListServiceAccountsResponse", "GET", f"{project}/serviceAccounts", ""),
+        ("GetServiceAccount", "ServiceAccount", "GET", f"{{name={account}}}", ""),
+        ("CreateServiceAccount", "ServiceAccount", "POST", f"{project}/serviceAccounts", "*"),
+        ("UpdateServiceAccount", "ServiceAccount", "PUT", f"{{name={account}}}", "*"),
+        ("PatchServiceAccount", "ServiceAccount", "PATCH", f"{{service_account.name={account}}}", "*"),
+        ("DeleteServiceAccount", "", "DELETE", f"{{name={account}}}", ""),
+        ("EnableServiceAccount", "", "POST", f"{{name={account}}}:enable", "*"),
+        ("DisableServiceAccount", "", "POST", f"{{name={account}}}:disable", "*"),
+        ("ListServiceAccountKeys", "ListServiceAccountKeysResponse", "GET", f"{{name={account}}}/keys", ""),
+        ("GetServiceAccountKey", "ServiceAccountKey", "GET", f"{{name={key}}}", ""),
+        ("CreateServiceAccountKey", "ServiceAccountKey", "POST", f"{{name={account}}}/keys", "*"),
+        ("DeleteServiceAccountKey", "", "DELETE", f"{{name={key}}}", ""),
+        ("EnableServiceAccountKey", "", "POST", f"{{name={key}}}:enable", "*"),
+        ("DisableServiceAccountKey", "", "POST", f"{{name={key}}}:disable", "*"),
+    ]
+    made = {"UpdateServiceAccount": "ServiceAccount"}  # what is sent is the resource itself
+    for name, response, verb, path, body in table:
+        method = Method(
+            request=f"{package}.{made.get(name, f'{name}Request')}",
+            response=f"{package}.{response}" if response else _EMPTY,
+            verb=verb,
+            path=f"/v1/{path}",
+            body=body,
+        )
+        yield f"/{package}.IAM/{name}", method
+    yield from _policies(f"/{package}.IAM", account)
+
+
 def _pubsub() -> Iterator[tuple[str, Method]]:
     """All methods of Pub/Sub but those of `pubsub`, which messages pass through."""
     package = "google.pubsub.v1"
@@ -272,6 +304,7 @@ METHODS: Mapping[str, Method] = dict(
         *_policies(),
         *_secrets(),
         *_iam_credentials(),
+        *_iam_admin(),
         *_pubsub(),
     ]
 )

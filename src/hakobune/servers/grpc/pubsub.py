@@ -13,7 +13,8 @@ from hakobune.core.errors import HakobuneError, InvalidArgument
 from hakobune.core.pubsub.names import SubscriptionName, TopicName
 from hakobune.runtime.pubsub import PubsubRoom
 from hakobune.servers.front import FrontDoor, error_response, refused_by_the_machine
-from hakobune.servers.grpc.calls import Calls, Context, refuse, texts_of
+from hakobune.servers.grpc.callers import Caller, Callers
+from hakobune.servers.grpc.calls import Calls, Context, refuse
 from hakobune.servers.grpc.pubsub_flow import Ledger
 from hakobune.servers.grpc.pubsub_forms import (
     acknowledge_of,
@@ -33,14 +34,17 @@ ANSWER_BYTES = 3_500_000
 
 _PUBLISHER = "/google.pubsub.v1.Publisher/"
 _SUBSCRIBER = "/google.pubsub.v1.Subscriber/"
-_Perform = Callable[[bytes, str, Context], Awaitable[bytes]]  # (request, account, context)
+_Perform = Callable[[bytes, Caller, Context], Awaitable[bytes]]  # (request, who asks, context)
 
 
 class PubsubCalls(grpc.GenericRpcHandler):
     """Publish, Pull, Acknowledge, ModifyAckDeadline and StreamingPull."""
 
-    def __init__(self, front: FrontDoor, calls: Calls, *, stream_life_s: float = STREAM_LIFE_S) -> None:
+    def __init__(
+        self, front: FrontDoor, callers: Callers, calls: Calls, *, stream_life_s: float = STREAM_LIFE_S
+    ) -> None:
         self._front = front
+        self._callers = callers
         self._room: PubsubRoom = front.runtime.pubsub
         self._calls = calls
         self._ledger = Ledger()
@@ -78,22 +82,18 @@ class PubsubCalls(grpc.GenericRpcHandler):
         return answer
 
     async def _performed(self, perform: _Perform, content: bytes, context: Context) -> bytes:
-        return await perform(content, await self._account(context), context)
+        return await perform(content, await self._callers.caller(context), context)
 
-    async def _account(self, context: Context) -> str:
-        """Who asks. Raises Unauthenticated, PermissionDenied."""
-        return await self._front.account(texts_of(context.invocation_metadata()).get("authorization", ""))
-
-    async def _topic(self, text: str, account: str) -> TopicName:
+    async def _topic(self, text: str, caller: Caller) -> TopicName:
         """A topic that the caller may publish to. Raises InvalidArgument, PermissionDenied."""
         name = TopicName.parse(text, field="topic")
-        await self._front.runtime.guard.check(account, "pubsub.topics.publish", str(name))
+        await self._front.runtime.guard.check(caller.account, "pubsub.topics.publish", str(name))
         return name
 
-    async def _subscription(self, text: str, account: str) -> SubscriptionName:
+    async def _subscription(self, text: str, caller: Caller) -> SubscriptionName:
         """A subscription that the caller may consume. Raises InvalidArgument, PermissionDenied."""
         name = SubscriptionName.parse(text, field="subscription")
-        await self._front.runtime.guard.check(account, "pubsub.subscriptions.consume", str(name))
+        await self._front.runtime.guard.check(caller.account, "pubsub.subscriptions.consume", str(name))
         return name
 
     async def _refuse(self, error: HakobuneError, context: Context) -> bytes:
@@ -101,31 +101,35 @@ class PubsubCalls(grpc.GenericRpcHandler):
         self._front.runtime.telemetry.request(response.status)
         return await refuse(response, context)
 
-    async def _publish(self, content: bytes, account: str, context: Context) -> bytes:
+    async def _publish(self, content: bytes, caller: Caller, context: Context) -> bytes:
         del context
         topic, messages = publish_of(content)
-        return published(await self._room.publish(await self._topic(topic, account), messages))
+        name = await self._topic(topic, caller)
+        return published(await caller.does(name, "publish", partial(self._room.publish, name, messages)))
 
-    async def _pull(self, content: bytes, account: str, context: Context) -> bytes:
+    async def _pull(self, content: bytes, caller: Caller, context: Context) -> bytes:
         pull = pull_of(content)
-        name = await self._subscription(pull.subscription, account)
+        name = await self._subscription(pull.subscription, caller)
         if pull.limit < 1:
             raise InvalidArgument(f"max_messages must be at least 1, not {pull.limit}.")
         left_s = cast("float | None", context.time_remaining())  # None: the client waits for ever
         wait_s = 0.0 if pull.is_immediate else _WAIT_S if left_s is None else min(_WAIT_S, left_s * _WAIT_SHARE)
-        return pulled(await self._room.pull(name, pull.limit, wait_s=wait_s, limit_bytes=ANSWER_BYTES))
+        work = partial(self._room.pull, name, pull.limit, wait_s=wait_s, limit_bytes=ANSWER_BYTES)
+        return pulled(await caller.does(name, "pull", work))
 
-    async def _acknowledge(self, content: bytes, account: str, context: Context) -> bytes:
+    async def _acknowledge(self, content: bytes, caller: Caller, context: Context) -> bytes:
         del context
         subscription, ack_ids = acknowledge_of(content)
-        await self._room.acknowledge(await self._subscription(subscription, account), ack_ids)
+        name = await self._subscription(subscription, caller)
+        await caller.does(name, "acknowledge", partial(self._room.acknowledge, name, ack_ids))
         return b""
 
-    async def _modify_deadline(self, content: bytes, account: str, context: Context) -> bytes:
+    async def _modify_deadline(self, content: bytes, caller: Caller, context: Context) -> bytes:
         del context
         subscription, ack_ids, deadline_s = modify_deadline_of(content)
-        name = await self._subscription(subscription, account)
-        await self._room.modify_ack_deadline(name, ack_ids, deadline_s)
+        name = await self._subscription(subscription, caller)
+        work = partial(self._room.modify_ack_deadline, name, ack_ids, deadline_s)
+        await caller.does(name, "modifyAckDeadline", work)
         return b""
 
     def _settled(self, ack_ids: Sequence[str], deadline_s: int) -> None:
@@ -135,8 +139,8 @@ class PubsubCalls(grpc.GenericRpcHandler):
 
     async def _stream(self, requests: AsyncIterator[bytes], context: Context) -> None:
         try:
-            account = await self._calls.performed(partial(self._account, context))
-            await self._streams.serve(requests, context, partial(self._subscription, account=account))
+            caller = await self._calls.performed(partial(self._callers.caller, context))
+            await self._streams.serve(requests, context, caller, partial(self._subscription, caller=caller))
         except HakobuneError as error:
             await self._refuse(error, context)
         except OSError as error:

@@ -22,6 +22,7 @@ from hakobune.core.pubsub.model import Delivery
 from hakobune.core.pubsub.names import SubscriptionName
 from hakobune.runtime.pubsub import PubsubRoom
 from hakobune.servers.front import refused_by_the_machine
+from hakobune.servers.grpc.callers import Caller
 from hakobune.servers.grpc.calls import Calls, Context
 from hakobune.servers.grpc.pubsub_flow import Flow, Ledger
 from hakobune.servers.grpc.pubsub_forms import Confirmation, StreamRequest, stream_request_of, streamed
@@ -55,6 +56,7 @@ class Streams:
         self,
         requests: AsyncIterator[bytes],
         context: Context,
+        caller: Caller,
         permitted: Callable[[str], Awaitable[SubscriptionName]],
     ) -> None:
         """Serve a stream until its client says that it is done. `permitted` names the subscription, if the caller may
@@ -67,7 +69,7 @@ class Streams:
         name = await self._calls.performed(partial(permitted, first.subscription))
         flow = self._ledger.flow(first.messages_max, first.bytes_max)
         share = self._shares.setdefault(name, _Share())
-        stream = _Stream(self._room, self._calls, context, name, first, flow, share)
+        stream = _Stream(self._room, self._calls, context, caller, name, first, flow, share)
         self._open.add(stream)
         share.streams += 1
         try:
@@ -107,6 +109,7 @@ class _Stream:
         room: PubsubRoom,
         calls: Calls,
         context: Context,
+        caller: Caller,
         name: SubscriptionName,
         first: StreamRequest,
         flow: Flow,
@@ -115,6 +118,7 @@ class _Stream:
         self._room = room
         self._calls = calls
         self._context = context
+        self._caller = caller
         self._name = name
         self._first = first
         self._flow = flow
@@ -179,19 +183,20 @@ class _Stream:
             await self._write()
 
     async def _acknowledge(self, ack_ids: Sequence[str]) -> None:
-        failures = await self._tried(partial(self._room.acknowledge, self._name, ack_ids))
+        failures = await self._tried("acknowledge", partial(self._room.acknowledge, self._name, ack_ids))
         if self._is_exactly_once:
             await self._write(acknowledged=_confirmation(ack_ids, failures))
 
     async def _modify(self, ack_ids: Sequence[str], deadline_s: int) -> None:
-        failures = await self._tried(partial(self._room.modify_ack_deadline, self._name, ack_ids, deadline_s))
+        work = partial(self._room.modify_ack_deadline, self._name, ack_ids, deadline_s)
+        failures = await self._tried("modifyAckDeadline", work)
         if self._is_exactly_once:
             await self._write(modified=_confirmation(ack_ids, failures))
 
-    async def _tried(self, work: Callable[[], Awaitable[None]]) -> Mapping[str, str]:
+    async def _tried(self, verb: str, work: Callable[[], Awaitable[None]]) -> Mapping[str, str]:
         """What failed, by ack id. Without exactly-once delivery nothing does."""
         try:
-            await self._calls.performed(work)
+            await self._calls.performed(partial(self._caller.does, self._name, verb, work))
         except AckFailure as failure:
             return failure.failures
         return {}

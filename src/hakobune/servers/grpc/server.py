@@ -15,6 +15,7 @@ import anyio.to_thread
 from anyio.abc import TaskGroup, TaskStatus
 
 from hakobune.servers.front import FrontDoor
+from hakobune.servers.http.relays import Relays
 from hakobune.servers.http.router import Handler
 from hakobune.servers.ports import listening
 
@@ -59,11 +60,12 @@ def _is_worth_a_line(record: logging.LogRecord) -> bool:
 
 class GrpcServer:
     """The port, when grpcio is installed. `handle` answers the REST call that a gRPC call means, and never raises;
-    calls that mean none get past the checks of `front`."""
+    calls that mean none get past the checks of `front`. `relays` know which calls are those of attempts."""
 
-    def __init__(self, front: FrontDoor, handle: Handler) -> None:
+    def __init__(self, front: FrontDoor, handle: Handler, relays: Relays) -> None:
         self._front = front
         self._handle = handle
+        self._relays = relays
         self._pubsub: PubsubCalls | None = None
         self._server: grpc.aio.Server | None = None
         self._group: TaskGroup | None = None
@@ -84,15 +86,17 @@ class GrpcServer:
             return False
         import grpc.aio
 
+        from hakobune.servers.grpc.callers import Callers
         from hakobune.servers.grpc.calls import Calls
         from hakobune.servers.grpc.missing import MissingServices
         from hakobune.servers.grpc.pubsub import PubsubCalls
         from hakobune.servers.grpc.services import Services
 
         calls = Calls(self._group)
-        self._pubsub = PubsubCalls(self._front, calls)
+        callers = Callers(self._front, self._relays)
+        self._pubsub = PubsubCalls(self._front, callers, calls)
         server = grpc.aio.server(
-            handlers=[self._pubsub, Services(self._handle, calls), MissingServices()],
+            handlers=[self._pubsub, Services(self._handle, callers, calls), MissingServices()],
             options=_OPTIONS,
         )
         logging.getLogger("grpc._cython.cygrpc").addFilter(_is_worth_a_line)

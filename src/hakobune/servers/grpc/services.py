@@ -9,6 +9,7 @@ import grpc
 
 from hakobune.core.errors import HakobuneError, ResourceExhausted
 from hakobune.servers.front import error_response
+from hakobune.servers.grpc.callers import Callers
 from hakobune.servers.grpc.calls import Calls, Context, refuse, texts_of
 from hakobune.servers.grpc.methods import METHODS, Method
 from hakobune.servers.grpc.transcoding import message_of, request_of
@@ -21,8 +22,9 @@ _OK = 200
 class Services(grpc.GenericRpcHandler):
     """Finds the methods that we have. `handle` answers REST calls and never raises."""
 
-    def __init__(self, handle: Handler, calls: Calls) -> None:
+    def __init__(self, handle: Handler, callers: Callers, calls: Calls) -> None:
         self._handle = handle
+        self._callers = callers
         self._calls = calls
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
@@ -37,6 +39,7 @@ class Services(grpc.GenericRpcHandler):
             if len(content) > BODY_MAX_BYTES:  # the port takes larger ones, for messages of Pub/Sub
                 raise ResourceExhausted(f"Received message larger than max ({len(content)} vs. {BODY_MAX_BYTES}).")
             request = request_of(method, content, texts_of(context.invocation_metadata()), context.peer())
+            request.attempt_uid = await self._callers.attempt_uid(context)
             response = await self._calls.performed(partial(self._handle, request))
             if response.status == _OK:
                 return message_of(method, response)

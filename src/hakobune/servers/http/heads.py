@@ -139,5 +139,7 @@ def response_head(response: Response, *, keeps_alive: bool, is_chunked: bool) ->
     elif response.stream is None and "content-length" not in names and response.status not in NO_CONTENT:
         size = len(response.content) if response.file is None else response.file.size_bytes
         lines.append(f"Content-Length: {size}")
+    elif response.stream_bytes is not None:
+        lines.append(f"Content-Length: {response.stream_bytes}")
     lines.append("Connection: keep-alive" if keeps_alive else "Connection: close")
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")

@@ -179,13 +179,14 @@ class FileRegion:
 
 @dataclass(slots=True, kw_only=True)
 class Response:
-    """One answer: `content`, or a `stream` of chunks of unknown length, or a region of a `file`. Whoever sends it, or
+    """One answer: `content`, or a `stream` of chunks, or a region of a `file`. Whoever sends it, or
     throws it away, calls `close` in every case."""
 
     status: int = 200
     headers: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     content: bytes = b""
     stream: AsyncGenerator[bytes, None] | None = None
+    stream_bytes: int | None = None  # how many come of `stream`, where it is known
     file: FileRegion | None = None
     held: Held | None = None  # what `content`, `stream` or `file` come from
     closes: bool = False  # the connection ends after it

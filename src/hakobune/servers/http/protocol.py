@@ -9,80 +9,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import ssl
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
-from typing import Protocol, cast
+from typing import cast
 
 import anyio
 import httptools
 
 from hakobune.core.errors import Unavailable
 from hakobune.servers.http.bodies import StreamBody
-from hakobune.servers.http.files import FileCopier, pieces, unsent_bytes
+from hakobune.servers.http.exchanges import Exchange, Serving
 from hakobune.servers.http.heads import HEAD_MAX_BYTES, NO_CONTENT, Refusal, RequestHead, response_head
-from hakobune.servers.http.messages import FileRegion, Request, Response, refusal_response
+from hakobune.servers.http.messages import Request, Response, refusal_response
+from hakobune.servers.http.outflow import STALL_TIMEOUT_S, Outflow
 
 # Bounds of ours. No client library that we serve pipelines or is silent for so long.
 PIPELINE_MAX = 64  # requests that may wait behind the one in work
 HEAD_TIMEOUT_S = 30.0  # from the first byte of a head to its last one
 IDLE_TIMEOUT_S = 120.0  # between two requests
-STALL_TIMEOUT_S = 60.0  # without a byte of the body that we wait for, or of the answer that the peer should take
 HALF_CLOSED_TIMEOUT_S = 5.0  # for the answer to a peer that sends no more: it may be gone altogether
 _DRAIN_MAX_BYTES = 64 * 1024  # the rest of a body that is waited for, so that the connection can go on
 _DRAIN_S = 1.0
-_FILE_INLINE_BYTES = 32 * 1024  # a smaller region goes with the head
 _LINGER_S = 2.0  # after an answer that came before the body was read: a reset would take the answer with it
 
 _log = logging.getLogger("hakobune.http")
-
-
-class Serving(Protocol):
-    """What a connection needs of its server."""
-
-    slot: int | None
-
-    @property
-    def is_stopping(self) -> bool: ...
-
-    def opened(self, connection: HttpConnection) -> None: ...
-
-    def closed(self, connection: HttpConnection) -> None: ...
-
-    def start(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Run in the server's task group. Raises Unavailable: it has ended."""
-        ...
-
-    async def handle(self, request: Request) -> Response:
-        """Never raises but for cancellation."""
-        ...
-
-    def farewell(self) -> Response:
-        """What a request is told that nobody answers any more."""
-        ...
-
-    async def secure(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
-        """Go on with a connection over TLS, as its server. Raises OSError."""
-        ...
-
-
-class _Exchange:
-    """A request and what its answer must respect. One with an `answer` was refused and has no handler."""
-
-    __slots__ = ("answer", "body", "is_http10", "keeps_alive", "request", "scope", "tls")
-
-    def __init__(
-        self, request: Request, body: StreamBody, *, keeps_alive: bool, is_http10: bool, answer: Response | None = None
-    ) -> None:
-        self.request = request
-        self.body = body
-        self.keeps_alive = keeps_alive
-        self.is_http10 = is_http10
-        self.answer = answer
-        self.scope = anyio.CancelScope()
-        self.tls: ssl.SSLContext | None = None  # what follows the answer
 
 
 class HttpConnection(asyncio.Protocol):
@@ -97,25 +47,18 @@ class HttpConnection(asyncio.Protocol):
         self._is_priming = False  # the parser is told what it must know of a head that another one has read
         self._head: RequestHead | None = None  # not yet whole
         self._last_head = RequestHead()  # of the message that the parser is in
-        self._upgraded: _Exchange | None = None  # it asked for another protocol, and its body goes on in this one
-        self._incoming: _Exchange | None = None  # its body is arriving
-        self._active: _Exchange | None = None  # its handler runs
-        self._pending: deque[_Exchange] = deque()
+        self._upgraded: Exchange | None = None  # it asked for another protocol, and its body goes on in this one
+        self._incoming: Exchange | None = None  # its body is arriving
+        self._active: Exchange | None = None  # its handler runs
+        self._pending: deque[Exchange] = deque()
         self._is_reading = True
         self._is_deaf = False  # nothing more is parsed: a refused request, or the last one
         self._has_ended = False  # the peer sends no more
         self._was_heard = False  # the parser made something of the newest bytes
         self._unheard_bytes = 0
-        self._drained = asyncio.Event()
-        self._drained.set()
         self._heard_s = self._loop.time()  # when the peer last sent something
         self._head_s = 0.0  # when the head began
-        self._taken_s = 0.0  # when the peer last took something
-        self._writes = 0
-        self._unsent = (0, 0)
-        self._is_tls = False
-        self._copier = FileCopier(self._loop)
-        self._is_given_up = False  # the connection ends as soon as the copy has
+        self._out = Outflow(self._loop)
 
     # -- asyncio.Protocol ---------------------------------------------------------------------------------------
 
@@ -123,9 +66,7 @@ class HttpConnection(asyncio.Protocol):
         """A peer has connected."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._is_tls = transport.get_extra_info("sslcontext") is not None
-        # `drained` means: all is with the kernel. (asyncio's TLS takes 0 for a limit that nothing is ever below.)
-        transport.set_write_buffer_limits(high=1 if self._is_tls else 0, low=0)
+        self._out.begin(transport)
         address = cast("tuple[str, int] | None", transport.get_extra_info("peername"))  # None: it is gone already
         self._peer = address[0] if address else "unknown"
         self._server.opened(self)
@@ -134,8 +75,8 @@ class HttpConnection(asyncio.Protocol):
         """The peer is gone: whoever works for it may stop."""
         del exc
         self._server.closed(self)
-        self._transport = None
-        self._drained.set()
+        self._transport = self._out.transport = None
+        self._out.drained.set()
         self._pending.clear()
         for exchange in (self._incoming, self._active):
             if exchange is not None:
@@ -152,11 +93,11 @@ class HttpConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The kernel takes no more for now."""
-        self._drained.clear()
+        self._out.drained.clear()
 
     def resume_writing(self) -> None:
         """It has all."""
-        self._drained.set()
+        self._out.drained.set()
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the peer."""
@@ -240,9 +181,9 @@ class HttpConnection(asyncio.Protocol):
             body=body,
             slot=self._server.slot,
             peer=self._peer,
-            is_tls=self._is_tls,
+            is_tls=self._out.is_tls,
         )
-        exchange = _Exchange(request, body, keeps_alive=head.keeps_alive(version), is_http10=version == "1.0")
+        exchange = Exchange(request, body, keeps_alive=head.keeps_alive(version), is_http10=version == "1.0")
         self._incoming = exchange
         if self._parser.should_upgrade() and request.method != "CONNECT":
             self._upgraded = exchange
@@ -269,27 +210,27 @@ class HttpConnection(asyncio.Protocol):
 
     # -- exchanges ----------------------------------------------------------------------------------------------
 
-    def _enqueue(self, exchange: _Exchange) -> None:
+    def _enqueue(self, exchange: Exchange) -> None:
         if self._active is None:
             self._begin(exchange)
         else:
             self._pending.append(exchange)
             self.steer_reading()
 
-    def _begin(self, exchange: _Exchange) -> None:
+    def _begin(self, exchange: Exchange) -> None:
         self._active = exchange
         try:
             self._server.start(lambda: self._serve(exchange))
         except Unavailable:
             self._say_farewell(exchange)
 
-    async def _serve(self, exchange: _Exchange) -> None:
-        writes = self._writes
+    async def _serve(self, exchange: Exchange) -> None:
+        writes = self._out.writes
         try:
             with exchange.scope:
                 await self._answer(exchange)
         except anyio.get_cancelled_exc_class():
-            if self._writes == writes:
+            if self._out.writes == writes:
                 self._say_farewell(exchange)
             raise
         self._active = None
@@ -305,55 +246,55 @@ class HttpConnection(asyncio.Protocol):
             self._begin(self._pending.popleft())
         self.steer_reading()
 
-    def _say_farewell(self, exchange: _Exchange) -> None:
+    def _say_farewell(self, exchange: Exchange) -> None:
         """The server ends before this request was answered. There is no time to wait for anything."""
         response = self._server.farewell()
         head = response_head(response, keeps_alive=False, is_chunked=False)
-        self.write(head if exchange.request.method == "HEAD" else head + response.content)
+        self._out.write(head if exchange.request.method == "HEAD" else head + response.content)
         self._is_deaf = True
         if self._transport is not None:
             self._transport.close()
 
+    def release(self) -> asyncio.Transport | None:
+        """Give the connection to another protocol; None: the peer is gone."""
+        transport, self._transport = self._transport, None
+        self._out.transport = None
+        self._server.closed(self)
+        return None if transport is None or transport.is_closing() else transport
+
     async def _secure(self, context: ssl.SSLContext) -> None:
         """The peer has asked for one of our own hosts: it speaks TLS from now on, with another protocol of ours."""
-        transport, self._transport = self._transport, None
-        self._server.closed(self)
-        if transport is None or transport.is_closing():
+        transport = self.release()
+        if transport is None:
             return
         try:
             await self._server.secure(transport, context)
         except (OSError, EOFError) as error:  # ssl.SSLError is one: the peer does not trust us, or is no TLS client
             _log.debug("no TLS with %s: %s", self._peer, error)
 
-    async def _answer(self, exchange: _Exchange) -> None:
+    async def _answer(self, exchange: Exchange) -> None:
         response = exchange.answer or await self._server.handle(exchange.request)
         try:
             await self._send(exchange, response)
         finally:
             response.close()
 
-    async def _send(self, exchange: _Exchange, response: Response) -> None:
+    async def _send(self, exchange: Exchange, response: Response) -> None:
         if response.tls is not None:
             exchange.tls = response.tls
-            self.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            await self._drained.wait()
+            self._out.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            await self._out.drained.wait()
             return
         await self._drain_body(exchange.body)
         if response.closes or self._server.is_stopping or not exchange.body.is_complete:
             exchange.keeps_alive = False
-        is_chunked = response.stream is not None and not exchange.is_http10
-        if response.stream is not None and exchange.is_http10:
+        is_unknown = response.stream is not None and response.stream_bytes is None
+        is_chunked = is_unknown and not exchange.is_http10
+        if is_unknown and exchange.is_http10:
             exchange.keeps_alive = False
         has_content = exchange.request.method != "HEAD" and response.status not in NO_CONTENT
         head = response_head(response, keeps_alive=exchange.keeps_alive, is_chunked=is_chunked)
-        if response.file is not None and has_content:
-            await self._send_file(exchange, response.file, head)
-        elif response.stream is None:
-            self.write(head + response.content if has_content else head)
-        else:
-            self.write(head)
-            await self._send_stream(exchange, response.stream, is_chunked=is_chunked, has_content=has_content)
-        await self._drained.wait()
+        await self._out.send(exchange, response, head, is_chunked=is_chunked, has_content=has_content)
 
     async def _drain_body(self, body: StreamBody) -> None:
         """The handler is done. If little is left of the body, take it, so that the connection can go on."""
@@ -364,65 +305,6 @@ class HttpConnection(asyncio.Protocol):
             return
         with anyio.move_on_after(_DRAIN_S):
             await body.ended()
-
-    async def _send_stream(
-        self, exchange: _Exchange, stream: AsyncGenerator[bytes, None], *, is_chunked: bool, has_content: bool
-    ) -> None:
-        async with aclosing(stream):
-            if not has_content:
-                return
-            try:
-                async for chunk in stream:
-                    if chunk:
-                        self.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if is_chunked else chunk)
-                        await self._drained.wait()
-            except Exception:  # noqa: BLE001 - the head is sent: only a cut connection can still say that it went wrong
-                _log.exception("%s %s failed in the middle", exchange.request.method, exchange.request.target[:200])
-                self.abort()
-                return
-        if is_chunked:
-            self.write(b"0\r\n\r\n")
-
-    async def _send_file(self, exchange: _Exchange, region: FileRegion, head: bytes) -> None:
-        """Head and region. When not all of it can be sent, the connection is cut: the head has said otherwise."""
-        if region.size_bytes <= _FILE_INLINE_BYTES:
-            content = os.pread(region.file.fileno(), region.size_bytes, region.offset)
-            self.write(head + content)
-            is_whole = len(content) == region.size_bytes
-        else:
-            self.write(head)
-            await self._drained.wait()
-            try:
-                is_whole = await self._send_region(region)
-            except ConnectionError:  # the peer has hung up
-                exchange.scope.cancel()
-                return
-        if not is_whole:
-            _log.error("%s %s: the file ends early", exchange.request.method, exchange.request.target[:200])
-            exchange.scope.cancel()
-
-    async def _send_region(self, region: FileRegion) -> bool:
-        """Whether all was sent. Raises ConnectionError."""
-        if self._is_tls:
-            async with aclosing(pieces(region)) as found:
-                async for piece in found:
-                    self.write(piece)
-                    await self._drained.wait()
-                    region = region.after(len(piece))
-            return not region.size_bytes
-        try:
-            while region.size_bytes:
-                if self._transport is None or self._transport.is_closing():
-                    raise ConnectionAbortedError
-                sent = await self._copier.copy(self._transport, region)
-                if not sent:
-                    return False
-                self._writes += 1
-                region = region.after(sent)
-        finally:
-            if self._is_given_up:
-                self.abort()
-        return True
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer a request that cannot be served once those before it are answered, and hang up."""
@@ -439,9 +321,9 @@ class HttpConnection(asyncio.Protocol):
         body = StreamBody(self, length=None, expects_continue=True)
         answer = refusal_response(refusal.status, refusal.message)
         request = Request(method="GET", target="")
-        self._enqueue(_Exchange(request, body, keeps_alive=False, is_http10=False, answer=answer))
+        self._enqueue(Exchange(request, body, keeps_alive=False, is_http10=False, answer=answer))
 
-    def _hang_up(self, exchange: _Exchange) -> None:
+    def _hang_up(self, exchange: Exchange) -> None:
         """All answers are sent. If the peer may be sending still, say good-bye before the door is shut."""
         self._is_deaf = True
         if self._transport is None or self._transport.is_closing():
@@ -460,9 +342,7 @@ class HttpConnection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Send, unless the peer is gone."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._writes += 1
-            self._transport.write(data)
+        self._out.write(data)
 
     def steer_reading(self) -> None:
         """Take bytes from the socket, unless somebody has to catch up first."""
@@ -483,26 +363,10 @@ class HttpConnection(asyncio.Protocol):
 
     def check_time(self, now_s: float) -> None:
         """Hang up on a peer that has been silent for too long. Called by the server now and then."""
-        if self._is_stuck(now_s) or self._is_silent(now_s):
+        if self._out.is_stuck(now_s) or self._is_silent(now_s):
             if self._active is not None:
                 self._active.scope.cancel()
             self.abort()
-
-    def _is_stuck(self, now_s: float) -> bool:
-        """The peer takes nothing of the answer."""
-        waiting = self._waiting_bytes()
-        if not waiting or self._unsent != (self._writes, waiting):
-            self._unsent = (self._writes, waiting)
-            self._taken_s = now_s
-        return now_s - self._taken_s > STALL_TIMEOUT_S
-
-    def _waiting_bytes(self) -> int:
-        """What waits for the peer: here, or while the kernel copies a file, with the kernel."""
-        if self._transport is None:
-            return 0
-        if not self._copier.is_under_way:
-            return self._transport.get_write_buffer_size()
-        return unsent_bytes(self._transport)
 
     def _is_silent(self, now_s: float) -> bool:
         """The peer sends nothing of what we wait for."""
@@ -514,10 +378,6 @@ class HttpConnection(asyncio.Protocol):
         return silent_s > STALL_TIMEOUT_S and self._is_reading and self._active.body.is_waited_for
 
     def abort(self) -> None:
-        """Hang up at once. While the kernel copies a file, the copy is given up first: the socket must not be closed
-        under it."""
-        if self._copier.is_under_way and self._active is not None:
-            self._is_given_up = True
+        """Hang up at once, or as soon as it may be."""
+        if not self._out.abort() and self._active is not None:
             self._active.scope.cancel()
-        elif self._transport is not None:
-            self._transport.abort()

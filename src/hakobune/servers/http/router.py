@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import cache
 
 from hakobune.core.errors import Code, InvalidArgument, NotFound
 from hakobune.servers.http.messages import HttpError, Request, Response, decode_segment
@@ -35,18 +36,19 @@ class Router:
     def __init__(self) -> None:
         self._routes: dict[tuple[int, str], list[_Route]] = {}
         self._open_ended: list[_Route] = []
+        self._by_place: dict[tuple[tuple[str, ...], str], _Route] = {}
 
     def add(self, method: str, pattern: str, handler: Handler) -> None:
         """Register a handler. Literal segments win over parameters: register them first."""
-        path, verb = _split_verb(pattern)
-        segments = tuple(path.split("/")[1:])
+        segments, verb = place = _place(pattern)
+        route = self._by_place.get(place)
+        if route is not None:
+            route.handlers[method] = handler
+            return
         is_open = segments[-1].endswith("*}")
         routes = self._open_ended if is_open else self._routes.setdefault((len(segments), verb), [])
-        for route in routes:
-            if route.segments == segments:
-                route.handlers[method] = handler
-                return
-        routes.append(_Route(segments, {method: handler}))
+        route = self._by_place[place] = _Route(segments, {method: handler})
+        routes.append(route)
 
     async def __call__(self, request: Request) -> Response:
         """Find the handler and call it. Raises NotFound, MethodNotAllowed, InvalidArgument."""
@@ -99,6 +101,13 @@ class Router:
             parameters[rest[1:-2]] = "/".join(segments[len(fixed) :])
             return route, parameters
         return None
+
+
+@cache
+def _place(pattern: str) -> tuple[tuple[str, ...], str]:
+    """(segments, verb) of a pattern: those of the code, so there are not many."""
+    path, verb = _split_verb(pattern)
+    return tuple(path.split("/")[1:]), verb
 
 
 def _split_verb(path: str) -> tuple[str, str]:

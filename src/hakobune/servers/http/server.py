@@ -10,11 +10,15 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import TaskGroup, TaskStatus
 
 from hakobune.core.errors import HakobuneError, Unavailable
+from hakobune.servers.http.exchanges import Connected
 from hakobune.servers.http.messages import Request, Response
+from hakobune.servers.http.prefaces import Undecided
 from hakobune.servers.http.protocol import HttpConnection
+from hakobune.servers.http.relays import Relays
 from hakobune.servers.http.secured import Secured
 from hakobune.servers.ports import PATIENT_TRIES, listening
 
@@ -40,10 +44,10 @@ class _Listener:
     def is_stopping(self) -> bool:
         return self._server.is_stopping
 
-    def opened(self, connection: HttpConnection) -> None:
+    def opened(self, connection: Connected) -> None:
         self._server.opened(connection)
 
-    def closed(self, connection: HttpConnection) -> None:
+    def closed(self, connection: Connected) -> None:
         self._server.closed(connection)
 
     def start(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -56,8 +60,8 @@ class _Listener:
         return self._server.farewell()
 
     @property
-    def grpc_address(self) -> tuple[str, int] | None:
-        return self._server.grpc_address
+    def relays(self) -> Relays:
+        return self._server.relays
 
     async def secure(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
         protocol = Secured(self)
@@ -70,19 +74,22 @@ class _Listener:
 
 
 class HttpServer:
-    """All HTTP of one runtime. `run` is the loop that owns every request's task."""
+    """All HTTP of one runtime. `run` is the loop that owns every request's task. `relays` lead to where gRPC is spoken,
+    if it is."""
 
-    def __init__(self, handler: Handler, failed: Callable[[HakobuneError], Response]) -> None:
+    def __init__(
+        self, handler: Handler, failed: Callable[[HakobuneError], Response], relays: Relays | None = None
+    ) -> None:
         self._handler = handler
+        self.relays = relays or Relays()
         self._failed = failed
         self._group: TaskGroup | None = None
         self._servers: list[asyncio.Server] = []
-        self.grpc_address: tuple[str, int] | None = None  # where HTTP/2 goes that comes over TLS
         self.ending = "The runtime is stopping."  # what the last requests are told
         self.is_stopping = False  # answers end their connections
         self._busy = 0
         self._quiet = anyio.Event()
-        self._connections: set[HttpConnection] = set()
+        self._connections: set[Connected] = set()
         self._connections_max = connections_max()
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
@@ -102,7 +109,7 @@ class HttpServer:
         for connection in tuple(self._connections):
             connection.check_time(now_s)
 
-    def opened(self, connection: HttpConnection) -> None:
+    def opened(self, connection: Connected) -> None:
         """A peer has connected. Nobody is turned away while others only sit there."""
         self._connections.add(connection)
         if len(self._connections) > self._connections_max:
@@ -112,7 +119,7 @@ class HttpServer:
                 found.abort()
                 self._connections.discard(found)  # the next one in a burst of new ones must not count it
 
-    def closed(self, connection: HttpConnection) -> None:
+    def closed(self, connection: Connected) -> None:
         """A peer is gone."""
         self._connections.discard(connection)
 
@@ -122,7 +129,8 @@ class HttpServer:
         loop = asyncio.get_running_loop()
         tries = 1 if slot is not None else PATIENT_TRIES
         opened = await listening(host, port, backlog=_BACKLOG, tries=tries)
-        make = partial(HttpConnection if tls is None else Secured, listener)
+        plain = HttpConnection if slot is None else Undecided
+        make = partial(plain if tls is None else Secured, listener)
         handshake_s = None if tls is None else _HANDSHAKE_S
         server = await loop.create_server(
             make, sock=opened, backlog=_BACKLOG, ssl=tls, ssl_handshake_timeout=handshake_s
@@ -162,6 +170,17 @@ class HttpServer:
     def farewell(self) -> Response:
         """What a request is told that nobody answers any more."""
         return self._failed(Unavailable(self.ending))
+
+    async def take_leave(self, grace_s: float) -> None:
+        """`run` has ended. Stop listening; whoever asks on an open connection within the grace is told why nobody
+        answers; hang up."""
+        self.is_stopping = True
+        await anyio.lowlevel.checkpoint()  # those who have just come are let in
+        for server in self._servers:
+            server.close()
+        await anyio.sleep(grace_s)
+        for connection in tuple(self._connections):
+            connection.abort()
 
     async def stop(self, grace_s: float) -> None:
         """Stop listening, let requests in work end within the grace, hang up."""

@@ -79,6 +79,12 @@ INSERT INTO snapshot_parts (snapshot, part, doc) VALUES (:snapshot, :part, :doc)
 -- name: find_snapshot
 SELECT project FROM snapshots WHERE snapshot = :snapshot
 
+-- name: delete_snapshot
+DELETE FROM snapshots WHERE snapshot = :snapshot
+
+-- name: delete_parts
+DELETE FROM snapshot_parts WHERE snapshot = :snapshot
+
 -- name: snapshot_parts
 SELECT doc FROM snapshot_parts WHERE snapshot = :snapshot ORDER BY part
 

@@ -100,6 +100,9 @@ SELECT content FROM contents WHERE refs = 0 LIMIT :limit
 -- name: forget_content
 DELETE FROM contents WHERE content = :content AND refs = 0
 
+-- name: any_content
+SELECT 1 FROM contents WHERE content > '' LIMIT 1
+
 -- name: knows_content
 SELECT 1 FROM contents WHERE content = :content
 
@@ -118,6 +121,10 @@ SELECT * FROM upload_sessions WHERE session = :session
 
 -- name: expired_sessions
 SELECT * FROM upload_sessions WHERE expire_s <= :now_s ORDER BY expire_s LIMIT :limit
+
+-- name: unfinished_contents
+-- Contents of sessions that are not done.
+SELECT content FROM upload_sessions WHERE expire_s > 0 AND result IS NULL
 
 -- name: sessions_of
 SELECT * FROM upload_sessions WHERE bucket_id = :id

@@ -16,16 +16,23 @@ DELETE FROM outbox WHERE id = ? AND epoch = ?
 
 -- name: release
 -- An orderly stop is no sign of anything.
-UPDATE outbox SET expires_s = 0, starts = 0, deaths = 0 WHERE owner = :owner
+UPDATE outbox SET expires_s = 0, starts = 0, deaths = 0, crashes = 0 WHERE owner = :owner
 
 -- name: take_over
-UPDATE outbox SET expires_s = 0, starts = starts + 1
+UPDATE outbox SET expires_s = 0, starts = starts + 1, crashes = crashes + 1
 
 -- name: begin_alone
 UPDATE outbox SET deaths = deaths + 1 WHERE id = ? AND epoch = ?
 
 -- name: begun
-UPDATE outbox SET starts = 0, deaths = 0 WHERE id = ?
+-- Deaths while it was begun leave more than one start behind. Those with one start were later: they stay.
+UPDATE outbox SET deaths = CASE WHEN starts > 1 THEN 0 ELSE deaths END, starts = 0 WHERE id = ?
+
+-- name: outlived
+UPDATE outbox SET deaths = max(deaths - 1, 0) WHERE id = ?
+
+-- name: unsuspected
+UPDATE outbox SET deaths = 0, crashes = 0 WHERE id = ?
 
 -- name: depth
 SELECT count(*) FROM outbox

@@ -149,17 +149,39 @@ INSERT INTO pubsub_counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UP
 SELECT EXISTS (SELECT 1 FROM pubsub_subscriptions WHERE topic_id = :topic_id AND is_detached = 0)
 OR EXISTS (SELECT 1 FROM pubsub_snapshots WHERE topic_id = :topic_id)
 
--- name: insert_message
-INSERT INTO pubsub_messages (id, topic_id, publish_s, ordering_key, body) VALUES (?, ?, ?, ?, ?)
+-- name: insert_block
+INSERT INTO pubsub_blocks (id, topic_id, last_id, messages, publish_s, heads, bodies) VALUES (?, ?, ?, ?, ?, ?, ?)
 
--- name: messages_from
--- What a frontier comes to next.
-SELECT id, publish_s, ordering_key, body FROM pubsub_messages WHERE topic_id = ? AND id >= ? ORDER BY id
+-- name: blocks_from
+-- From the block on in which a message would be.
+SELECT id, last_id, publish_s, heads, bodies FROM pubsub_blocks
+WHERE topic_id = ?1 AND id >= coalesce((SELECT max(id) FROM pubsub_blocks WHERE topic_id = ?1 AND id <= ?2), ?2)
+ORDER BY id
 
--- name: lease_range
--- A run of messages that are all delivered now, for the first time.
+-- name: block_of
+-- The block in which a message would be.
+SELECT id, last_id, publish_s, heads, bodies FROM pubsub_blocks WHERE topic_id = ? AND id <= ?
+ORDER BY id DESC LIMIT 1
+
+-- name: first_block_since
+SELECT id, publish_s FROM pubsub_blocks WHERE topic_id = ? AND id >= ? ORDER BY id LIMIT 1
+
+-- name: message_bounds
+SELECT (SELECT min(id) FROM pubsub_blocks WHERE topic_id = ?1),
+(SELECT last_id FROM pubsub_blocks WHERE topic_id = ?1 ORDER BY id DESC LIMIT 1)
+
+-- name: blocks_between
+-- A stretch of a topic, its messages acknowledged or not.
+SELECT id, last_id, messages, length(bodies) FROM pubsub_blocks
+WHERE topic_id = ? AND id >= ? AND id < ? AND last_id < ? ORDER BY id
+
+-- name: delete_block
+DELETE FROM pubsub_blocks WHERE id = ?
+
+-- name: lease_new
+-- Messages that are all delivered now, for the first time; their ids as a JSON array: three times as fast as one by one.
 INSERT INTO pubsub_deliveries (lane, message_id, due_s, attempts, is_leased, ordering_key)
-SELECT ?, id, ?, 1, 1, NULL FROM pubsub_messages WHERE topic_id = ? AND id >= ? AND id <= ?
+SELECT ?, value, ?, 1, 1, NULL FROM json_each(?)
 
 -- name: insert_delivery
 INSERT INTO pubsub_deliveries (lane, message_id, due_s, attempts, is_leased, ordering_key) VALUES (?, ?, ?, ?, ?, ?)
@@ -182,9 +204,6 @@ SELECT 1 FROM pubsub_deliveries WHERE lane = ? AND ordering_key = ? LIMIT 1
 -- name: count_waiting
 SELECT count(*) FROM (SELECT 1 FROM pubsub_deliveries WHERE lane = ? AND due_s >= ? LIMIT ?)
 
--- name: message
-SELECT id, publish_s, ordering_key, body FROM pubsub_messages WHERE id = ?
-
 -- name: find_delivery
 SELECT due_s, attempts, is_leased, ordering_key FROM pubsub_deliveries WHERE lane = ? AND message_id = ?
 
@@ -198,14 +217,12 @@ UPDATE pubsub_deliveries SET due_s = ?, is_leased = ? WHERE lane = ? AND message
 -- name: delete_delivery
 DELETE FROM pubsub_deliveries WHERE lane = ? AND message_id = ?
 
+-- name: delete_deliveries
+-- Their ids as a JSON array.
+DELETE FROM pubsub_deliveries WHERE lane = ? AND message_id IN (SELECT value FROM json_each(?))
+
 -- name: next_due
 SELECT min(due_s) FROM pubsub_deliveries WHERE lane = ?
-
--- name: first_message_since
-SELECT id, publish_s FROM pubsub_messages WHERE topic_id = ? AND id >= ? ORDER BY id LIMIT 1
-
--- name: message_bounds
-SELECT (SELECT min(id) FROM pubsub_messages WHERE topic_id = ?1), (SELECT max(id) FROM pubsub_messages WHERE topic_id = ?1)
 
 -- name: start_lane
 UPDATE pubsub_subscriptions SET lane = :lane, frontier = :frontier WHERE id = :id
@@ -222,11 +239,8 @@ INSERT INTO pubsub_deliveries (lane, message_id, due_s, attempts, is_leased, ord
 SELECT :new_lane, message_id, CASE WHEN ordering_key IS NULL THEN :now_s ELSE :waiting_s END, attempts, 0, ordering_key
 FROM pubsub_deliveries WHERE lane = :lane AND message_id >= :first AND message_id < :last
 
--- name: restore_rows
-INSERT INTO pubsub_deliveries (lane, message_id, due_s, attempts, is_leased, ordering_key)
-SELECT :new_lane, p.message_id, CASE WHEN :is_ordered AND m.ordering_key IS NOT NULL THEN :waiting_s ELSE :now_s END, 0,
-0, CASE WHEN :is_ordered THEN m.ordering_key END
-FROM pubsub_snapshot_messages p JOIN pubsub_messages m ON m.id = p.message_id WHERE p.snapshot_id = :snapshot_id
+-- name: snapshot_ids
+SELECT message_id FROM pubsub_snapshot_messages WHERE snapshot_id = ? ORDER BY message_id
 
 -- name: free_heads
 -- The first message of each key of which all wait may come now.
@@ -256,9 +270,9 @@ SELECT id, frontier FROM pubsub_snapshots WHERE topic_id = :topic_id
 -- name: topics_with_messages
 -- Each topic that has messages, or is deleted. `next` finds the next topic's first message by the index.
 WITH RECURSIVE found (topic_id) AS (
-    SELECT min(topic_id) FROM pubsub_messages
+    SELECT min(topic_id) FROM pubsub_blocks
     UNION ALL
-    SELECT (SELECT min(m.topic_id) FROM pubsub_messages m WHERE m.topic_id > f.topic_id) FROM found f
+    SELECT (SELECT min(m.topic_id) FROM pubsub_blocks m WHERE m.topic_id > f.topic_id) FROM found f
     WHERE f.topic_id IS NOT NULL
 )
 SELECT topic_id FROM found WHERE topic_id IS NOT NULL
@@ -267,29 +281,20 @@ UNION SELECT id FROM pubsub_topics WHERE is_deleted = 1
 -- name: topic_by_id
 SELECT * FROM pubsub_topics WHERE id = :topic_id
 
--- name: ids_from
--- A stretch of a topic's messages, acknowledged or not.
-SELECT id FROM pubsub_messages WHERE topic_id = :topic_id AND id >= :first AND id < :stop ORDER BY id LIMIT :limit
-
--- name: delete_unneeded
--- Messages of a stretch that no subscription and no snapshot has a row for.
-DELETE FROM pubsub_messages WHERE topic_id = :topic_id AND id >= :first AND id <= :last
-AND NOT EXISTS (
-    SELECT 1 FROM pubsub_subscriptions s JOIN pubsub_deliveries d ON d.lane = s.lane AND d.message_id = pubsub_messages.id
-    WHERE s.topic_id = :topic_id)
-AND NOT EXISTS (
-    SELECT 1 FROM pubsub_snapshots p JOIN pubsub_snapshot_messages k
-    ON k.snapshot_id = p.id AND k.message_id = pubsub_messages.id WHERE p.topic_id = :topic_id)
-
--- name: delete_topic_messages
-DELETE FROM pubsub_messages WHERE id IN (
-    SELECT id FROM pubsub_messages WHERE topic_id = :topic_id ORDER BY id LIMIT :limit)
+-- name: needed_ids
+-- Messages of a stretch that a subscription or a snapshot has a row for.
+SELECT d.message_id FROM pubsub_subscriptions s JOIN pubsub_deliveries d
+ON d.lane = s.lane AND d.message_id >= :first AND d.message_id <= :last WHERE s.topic_id = :topic_id
+UNION
+SELECT k.message_id FROM pubsub_snapshots p JOIN pubsub_snapshot_messages k
+ON k.snapshot_id = p.id AND k.message_id >= :first AND k.message_id <= :last WHERE p.topic_id = :topic_id
+ORDER BY 1
 
 -- name: forget_topic
 DELETE FROM pubsub_topics WHERE id = :topic_id AND is_deleted = 1
 AND NOT EXISTS (SELECT 1 FROM pubsub_subscriptions WHERE topic_id = :topic_id)
 AND NOT EXISTS (SELECT 1 FROM pubsub_snapshots WHERE topic_id = :topic_id)
-AND NOT EXISTS (SELECT 1 FROM pubsub_messages WHERE topic_id = :topic_id)
+AND NOT EXISTS (SELECT 1 FROM pubsub_blocks WHERE topic_id = :topic_id)
 
 -- name: drop_stale_rows
 DELETE FROM pubsub_deliveries WHERE lane = :lane AND message_id IN (
@@ -337,10 +342,6 @@ SELECT * FROM pubsub_schemas WHERE project = :project ORDER BY schema, ordinal
 SELECT s.*, t.project AS topic_project FROM pubsub_snapshots s JOIN pubsub_topics t ON t.id = s.topic_id
 WHERE s.project = :project ORDER BY s.snapshot
 
--- name: message_rows
-SELECT id, topic_id, publish_s, ordering_key, body FROM pubsub_messages WHERE topic_id = :topic_id AND id > :after
-ORDER BY id LIMIT :limit
-
 -- name: delivery_rows
 SELECT message_id, attempts, ordering_key FROM pubsub_deliveries WHERE lane = :lane AND message_id > :after
 ORDER BY message_id LIMIT :limit
@@ -349,9 +350,5 @@ ORDER BY message_id LIMIT :limit
 SELECT message_id FROM pubsub_snapshot_messages WHERE snapshot_id = :snapshot_id AND message_id > :after
 ORDER BY message_id LIMIT :limit
 
--- name: unacked_messages
--- What a subscription has not acknowledged, its filter left aside.
-SELECT m.ordering_key, m.body FROM pubsub_deliveries d JOIN pubsub_messages m ON m.id = d.message_id
-WHERE d.lane = :lane
-UNION ALL
-SELECT ordering_key, body FROM pubsub_messages WHERE topic_id = :topic_id AND id >= :frontier
+-- name: lane_ids
+SELECT message_id FROM pubsub_deliveries WHERE lane = ? ORDER BY message_id

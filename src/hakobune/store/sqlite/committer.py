@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from hakobune.core.errors import CorruptStore, HakobuneError, ResourceExhausted, Unavailable
+from hakobune.core.errors import DamagedStore, HakobuneError, ResourceExhausted, Unavailable
 from hakobune.store.api import CommitInfo, CommitInterceptor
 from hakobune.store.queries import queries
 from hakobune.store.sqlite.jobs import Declarations
@@ -40,7 +40,7 @@ def storage_error(error: sqlite3.Error) -> HakobuneError:
             "The disk of the data directory is full: nothing was changed. Free space and try again."
         )
     elif primary in _DAMAGED:
-        failure = CorruptStore(
+        failure = DamagedStore(
             f"The file state.sqlite3 in the data directory is damaged ({error}). Stop the runtime, keep a copy of the "
             "directory, and restore it from a backup or start with an empty --data."
         )

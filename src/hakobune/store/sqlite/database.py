@@ -81,6 +81,9 @@ def connect_writer(path: Path, durability: Durability) -> sqlite3.Connection:
         connection.execute(f"PRAGMA synchronous = {'FULL' if durability is Durability.POWER else 'NORMAL'}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit = {_LOG_KEPT_BYTES}")
+        # Debian builds SQLite so that whatever is deleted is overwritten, and pages that become free are written for
+        # it: the removal of messages took three times as long. FAST overwrites where that costs no page more.
+        connection.execute("PRAGMA secure_delete = FAST")
         migrate(connection)
     except BaseException:
         connection.close()

@@ -106,6 +106,12 @@ def snapshot_parts(connection: sqlite3.Connection, project: str) -> Iterator[Par
             yield {"objects": [dict(version) for version in found]}
 
 
+def forget(connection: sqlite3.Connection, part: Part) -> None:
+    """A part of a snapshot goes: its rows name no content any more."""
+    drop = queries("objects")["drop_content"]
+    connection.executemany(drop, [{"content": version["content"]} for version in part.get("objects", [])])
+
+
 # -- forks ----------------------------------------------------------------------------------------------------------
 
 

@@ -124,6 +124,12 @@ class SqliteObjectsRead:
     def knows_content(self, content: str) -> bool:
         return self._one("knows_content", content=content) is not None
 
+    def has_contents(self) -> bool:
+        return self._one("any_content") is not None
+
+    def unfinished_contents(self) -> set[str]:
+        return {row["content"] for row in self._all("unfinished_contents")}
+
     # -- uploads ------------------------------------------------------------------------------------------------
 
     def find_session(self, session_id: str) -> UploadSession | None:

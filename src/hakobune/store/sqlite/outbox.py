@@ -53,6 +53,7 @@ class SqliteOutbox:
                     epoch=row["epoch"] + 1,
                     starts=row["starts"],
                     deaths=row["deaths"],
+                    crashes=row["crashes"],
                 )
             )
         return claimed
@@ -75,6 +76,12 @@ class SqliteOutbox:
     def begun(self, commands: Sequence[OutboxCommand]) -> None:
         if commands:
             self._connection.executemany(self._sql["begun"], [(command.id,) for command in commands])
+
+    def outlived(self, command: OutboxCommand) -> None:
+        self._connection.execute(self._sql["outlived"], (command.id,))
+
+    def unsuspected(self, command: OutboxCommand) -> None:
+        self._connection.execute(self._sql["unsuspected"], (command.id,))
 
     def depth(self) -> int:
         return int(self._connection.execute(self._sql["depth"]).fetchone()[0])

@@ -133,13 +133,28 @@ def _rows(connection: sqlite3.Connection, name: str, parameters: Mapping[str, ob
     return [dict(row) for row in connection.execute(queries("changes")[name], parameters).fetchall()]
 
 
+def forget(connection: sqlite3.Connection, name: str) -> None:
+    """Drop a snapshot; contents that nothing else names can be collected then. Raises NotFound."""
+    sql = queries("changes")
+    if not connection.execute(sql["delete_snapshot"], {"snapshot": name}).rowcount:
+        raise _no_snapshot(name)
+    # Part by part, and only then their rows: memory is bounded by the largest part.
+    for row in connection.execute(sql["snapshot_parts"], {"snapshot": name}):
+        object_pictures.forget(connection, json.loads(row["doc"]))
+    connection.execute(sql["delete_parts"], {"snapshot": name})
+
+
+def _no_snapshot(name: str) -> NotFound:
+    return NotFound(f"Snapshot '{name}' does not exist.")
+
+
 def fork(connection: sqlite3.Connection, name: str, project: str, seq: int) -> None:
     """Make an empty project equal to a snapshot: the same names and states under new uids.
     Executions that had not ended are left out: their attempts belong to the original."""
     sql = queries("changes")
     found = connection.execute(sql["find_snapshot"], {"snapshot": name}).fetchone()
     if found is None:
-        raise NotFound(f"Snapshot '{name}' does not exist.")
+        raise _no_snapshot(name)
     has_jobs = connection.execute(sql["project_jobs"], {"project": project}).fetchone() is not None
     has_workflows = workflow_pictures.has_workflows(connection, project)
     has_more = object_pictures.has_buckets(connection, project) or pubsub_pictures.has_topics(connection, project)

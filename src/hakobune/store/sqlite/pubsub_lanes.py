@@ -17,6 +17,7 @@ from hakobune.core.pubsub.model import NewMessage, Subscription
 from hakobune.core.pubsub.names import DELETED_TOPIC, SubscriptionName, TopicName
 from hakobune.core.pubsub.ordering import WAITING_S, Row, settled
 from hakobune.store.queries import queries
+from hakobune.store.sqlite.pubsub_blocks import Blocks
 from hakobune.store.sqlite.pubsub_counters import take_messages
 from hakobune.store.sqlite.pubsub_rows import subscription_from_row
 
@@ -30,6 +31,7 @@ class Lanes:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self.sql = queries("pubsub")
+        self.blocks = Blocks(connection)
         self.woken: list[int] = []  # topics that got dead letters
 
     def fresh(self) -> Lanes:
@@ -76,13 +78,8 @@ class Lanes:
         first, publish_s = take_messages(self.connection, len(messages), now_s)
         topic_id = topic["id"]
         if topic["retention_s"] is not None or self._is_wanted(topic_id):
-            self.many(
-                "insert_message",
-                [
-                    (number, topic_id, publish_s, key or None, body)
-                    for number, (body, key) in enumerate(messages, first)
-                ],
-            )
+            numbered = enumerate(messages, first)
+            self.blocks.add(topic_id, [(number, publish_s, key or None, body) for number, (body, key) in numbered])
         return first
 
     def _is_wanted(self, topic_id: int) -> bool:
@@ -123,21 +120,23 @@ class Lanes:
 
     # -- dead letters -------------------------------------------------------------------------------------------
 
-    def is_buried(self, subscription: Subscription, lane: int, message_id: int, attempts: int, now_s: float) -> bool:
-        """Send a message that failed too often to the dead letter topic, and forget it here. False: it may come again,
-        or there is no such topic."""
+    def is_buried(
+        self, row: sqlite3.Row, subscription: Subscription, message_id: int, attempts: int, now_s: float
+    ) -> bool:
+        """Send a message that failed too often to the dead letter topic, and forget it in the lane of the
+        subscription's row. False: it may come again, or there is no such topic."""
         policy = subscription.dead_letter
         if policy is None or not is_dead(subscription, attempts):
             return False
         topic = None if policy.topic == DELETED_TOPIC else self.topic_row(TopicName.parse(policy.topic))
         if topic is None:
             return False
-        message = self.tuples("message", (message_id,)).fetchone()
+        message = self.blocks.find(row["topic_id"], message_id)
         if message is not None:
             _, publish_s, key, body = message
             data, attributes = decode_body(body)
             attributes.update(dead_letter_attributes(subscription, publish_s, attempts))
             self.store(topic, [NewMessage(encode_body(data, attributes), key or "")], now_s)
             self.woken.append(topic["id"])
-        self.many("delete_delivery", [(lane, message_id)])
+        self.many("delete_delivery", [(row["lane"], message_id)])
         return True

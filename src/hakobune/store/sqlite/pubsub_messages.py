@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 
@@ -58,7 +59,7 @@ class SqliteMessages(SqliteSeeks, SqlitePubsubCleaning):
         if not failures:
             message_ids = [ack.message_id for ack in found if ack.era == lane]
             keys = _keys(lanes, lane, message_ids) if subscription.enable_message_ordering else ()
-            lanes.many("delete_delivery", [(lane, message_id) for message_id in message_ids])
+            lanes.tuples("delete_deliveries", (lane, json.dumps(message_ids)))
             for key in keys:
                 lanes.settle_key(lane, key, now_s)
         return _settled(lanes, row, failures, may_free=subscription.enable_message_ordering)
@@ -78,7 +79,7 @@ class SqliteMessages(SqliteSeeks, SqlitePubsubCleaning):
             due_s = now_s + deadline_s
             lanes.many("set_due", [(due_s, 1, lane, ack.message_id, ack.attempt) for ack in alive])
         else:
-            _fail(lanes, subscription, lane, alive, now_s)
+            _fail(lanes, row, subscription, alive, now_s)
         return _settled(lanes, row, {}, may_free=deadline_s <= 0)
 
     def settle_overdue(self, name: SubscriptionName, now_s: float) -> Sequence[int]:
@@ -86,7 +87,7 @@ class SqliteMessages(SqliteSeeks, SqlitePubsubCleaning):
         row, subscription = lanes.subscription(name)
         overdue = lanes.tuples("due_deliveries", (row["lane"], now_s, PULL_MESSAGES)).fetchall()
         for message_id, _, attempts, _, key in overdue:
-            is_gone = lanes.is_buried(subscription, row["lane"], message_id, attempts, now_s)
+            is_gone = lanes.is_buried(row, subscription, message_id, attempts, now_s)
             if is_gone and key is not None:
                 lanes.settle_key(row["lane"], key, now_s)
         return lanes.woken
@@ -100,17 +101,18 @@ def _settled(lanes: Lanes, row: sqlite3.Row, failures: Mapping[str, str], *, may
     return Settled(row["id"], row["topic_id"], failures, lanes.woken, may_free, next_due_s)
 
 
-def _fail(lanes: Lanes, subscription: Subscription, lane: int, acks: Sequence[AckId], now_s: float) -> None:
+def _fail(lanes: Lanes, row: sqlite3.Row, subscription: Subscription, acks: Sequence[AckId], now_s: float) -> None:
     """These deliveries failed: they may come again after their backoff, or are dead letters now."""
+    lane = row["lane"]
     waits = {attempt: now_s + backoff_s(subscription, attempt) for attempt in {ack.attempt for ack in acks}}
     lanes.many("set_due", [(waits[ack.attempt], 0, lane, ack.message_id, ack.attempt) for ack in acks])
     is_ordered = subscription.enable_message_ordering
     keys = _keys(lanes, lane, [ack.message_id for ack in acks]) if is_ordered else ()
     if subscription.dead_letter is not None:
         for ack in acks:
-            row = lanes.tuples("find_delivery", (lane, ack.message_id)).fetchone()
-            if row is not None and row[1] == ack.attempt:
-                lanes.is_buried(subscription, lane, ack.message_id, ack.attempt, now_s)
+            found = lanes.tuples("find_delivery", (lane, ack.message_id)).fetchone()
+            if found is not None and found[1] == ack.attempt:
+                lanes.is_buried(row, subscription, ack.message_id, ack.attempt, now_s)
     for key in keys:
         lanes.settle_key(lane, key, now_s)
 

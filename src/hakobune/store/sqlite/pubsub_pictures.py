@@ -1,16 +1,18 @@
 """Snapshots, forks and digests of a project's topics, subscriptions and messages.
 
-A digest has what each subscription has not acknowledged, whatever the order in which it was published: publishers that
-work at once have no order. A fork has new numbers for everything. Its leases are over, and it pushes nothing: the
-endpoints belong to the original.
+A digest has what each subscription has not acknowledged, and what each snapshot holds, whatever the order in which it
+was published: publishers that work at once have no order. A fork has new numbers for everything. Its leases are over,
+and it pushes nothing: the endpoints belong to the original.
 """
 
 from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
+from itertools import groupby, islice
 from typing import TypeVar
 
 from hakobune.core.pubsub.filters import filter_from_text
@@ -19,6 +21,7 @@ from hakobune.core.pubsub.model import Schema, Snapshot, Subscription, Topic
 from hakobune.core.pubsub.ordering import WAITING_S
 from hakobune.store.documents import from_document, to_document
 from hakobune.store.queries import queries
+from hakobune.store.sqlite.pubsub_blocks import Blocks, Message
 from hakobune.store.sqlite.pubsub_counters import next_lane, next_message, take_messages
 from hakobune.store.sqlite.pubsub_rows import subscription_from_row, subscription_text
 from hakobune.store.sqlite.workflow_pictures import Insert, Part, Row
@@ -54,11 +57,14 @@ def digest_lines(connection: sqlite3.Connection, project: str) -> Iterator[str]:
             yield f"topic {row['topic']} {_nameless(row['doc'], project)}\n"
     for row in _rows(connection, "project_subscriptions", project=project):
         subscription = subscription_from_row(row)
-        count, total = _unacked(connection, row, subscription)
+        numbers = _numbers(connection, "lane_ids", row["lane"])
+        count, total = _sum(_unacked(connection, row, numbers), subscription.filter)
         document = _nameless(subscription_text(replace(subscription, push=None)), project)
         yield f"subscription {row['subscription']} {document} {count} {total:x}\n"
     for row in _rows(connection, "project_snapshots", project=project):
-        yield f"snapshot {row['snapshot']}\n"
+        snapshot = replace(from_document(Snapshot, row["doc"]), expire_s=0.0)
+        count, total = _sum(_unacked(connection, row, _numbers(connection, "snapshot_ids", row["id"])), "")
+        yield f"snapshot {row['snapshot']} {_nameless(to_document(snapshot), project)} {count} {total:x}\n"
 
 
 def _nameless(doc: str, project: str) -> str:
@@ -66,12 +72,26 @@ def _nameless(doc: str, project: str) -> str:
     return doc.replace(f"projects/{project}/", "projects//").replace(f'"project":"{project}"', '"project":""')
 
 
-def _unacked(connection: sqlite3.Connection, row: sqlite3.Row, subscription: Subscription) -> tuple[int, int]:
-    """(number, sum of the digests) of the messages that are not acknowledged."""
-    matches = filter_from_text(subscription.filter) if subscription.filter else None
+def _numbers(connection: sqlite3.Connection, query: str, of: int) -> list[int]:
+    """The messages of a lane or a snapshot."""
+    return [number for (number,) in connection.execute(queries("pubsub")[query], (of,)).fetchall()]
+
+
+def _unacked(connection: sqlite3.Connection, row: sqlite3.Row, numbers: Iterable[int]) -> Iterator[Message]:
+    """The messages before a frontier that have a row, and all that are behind it."""
+    blocks = Blocks(connection)
+    for number in numbers:
+        message = blocks.find(row["topic_id"], number)
+        if message is not None:
+            yield message
+    yield from blocks.onward(row["topic_id"], row["frontier"])
+
+
+def _sum(messages: Iterable[Message], wanted: str) -> tuple[int, int]:
+    """(number, sum of the digests) of the messages that pass a filter."""
+    matches = filter_from_text(wanted) if wanted else None
     count = total = 0
-    parameters = {"lane": row["lane"], "topic_id": row["topic_id"], "frontier": row["frontier"]}
-    for key, body in connection.execute(queries("pubsub")["unacked_messages"], parameters):
+    for _, _, key, body in messages:
         data, attributes = decode_body(body)
         if matches is not None and not matches(attributes):
             continue
@@ -98,15 +118,35 @@ def snapshot_parts(connection: sqlite3.Connection, project: str) -> Iterator[Par
         "pubsub_counters": [{"message": next_message(connection)}],
     }
     for row in topics:
-        for part in _pieces(connection, "message_rows", "id", topic_id=row["id"]):
-            texts = [{**message, "body": bytes(message["body"]).decode(_BODY_TEXT)} for message in part]
-            yield {"pubsub_messages": [dict(message) for message in texts]}
+        for messages in _messages(connection, row["id"]):
+            yield {"pubsub_messages": messages}
     for row in subscriptions:
         for part in _pieces(connection, "delivery_rows", "message_id", lane=row["lane"]):
             yield {"pubsub_deliveries": [{**delivery, "lane": row["lane"]} for delivery in part]}
     for row in snapshots:
         for part in _pieces(connection, "snapshot_message_rows", "message_id", snapshot_id=row["id"]):
             yield {"pubsub_snapshot_messages": [{**message, "snapshot_id": row["id"]} for message in part]}
+
+
+def _messages(connection: sqlite3.Connection, topic_id: int) -> Iterator[list[Row]]:
+    """The messages of a topic by their number, some at a time."""
+    after = 0
+    while True:
+        with closing(Blocks(connection).onward(topic_id, after + 1)) as messages:
+            found = list(islice(messages, _AT_ONCE))
+        if not found:
+            return
+        yield [
+            {
+                "id": message_id,
+                "topic_id": topic_id,
+                "publish_s": publish_s,
+                "ordering_key": key,
+                "body": body.decode(_BODY_TEXT),
+            }
+            for message_id, publish_s, key, body in found
+        ]
+        after = found[-1][0]
 
 
 def _pieces(
@@ -151,7 +191,8 @@ class PubsubFork:
             self._subscription(row)
         for row in part.get("pubsub_snapshots", []):
             self._snapshot(row)
-        self._insert("pubsub_messages", [self._message(row) for row in part.get("pubsub_messages", [])])
+        for topic_id, rows in groupby(part.get("pubsub_messages", []), key=_topic_id):
+            Blocks(self._connection).add(self._topics[topic_id], [self._message(row) for row in rows])
         self._deliveries(part.get("pubsub_deliveries", []))
         self._insert(
             "pubsub_snapshot_messages",
@@ -223,13 +264,11 @@ class PubsubFork:
         new_id = self._insert("pubsub_snapshots", [_without({**row, **changed}, "topic_project")], without="id")
         self._snapshots[row["id"]] = (new_id, shift)
 
-    def _message(self, row: Row) -> Row:
-        return {
-            **row,
-            "id": _number(row["id"]) + self._shift,
-            "topic_id": self._topics[row["topic_id"]],
-            "body": str(row["body"]).encode(_BODY_TEXT),
-        }
+    def _message(self, row: Row) -> Message:
+        publish_s, key = row["publish_s"], row["ordering_key"]
+        assert isinstance(publish_s, float)  # as our own schema says
+        body = str(row["body"]).encode(_BODY_TEXT)
+        return _number(row["id"]) + self._shift, publish_s, None if key is None else str(key), body
 
     def _deliveries(self, rows: list[Row]) -> None:
         if not rows:
@@ -249,6 +288,10 @@ class PubsubFork:
         self._insert("pubsub_deliveries", free)
         parameters = {"lane": lane, "now_s": 0.0, "waiting_s": WAITING_S}
         self._connection.execute(queries("pubsub")["free_heads"], parameters)
+
+
+def _topic_id(row: Row) -> int:
+    return _number(row["topic_id"])
 
 
 def _number(value: object) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from hakobune.core.pubsub.messages import attributes_of
 from hakobune.core.pubsub.model import Delivery, Subscription
 from hakobune.core.pubsub.ordering import WAITING_S, Row, may_be_delivered, settled
 from hakobune.store.pubsub_api import Pulled, PullWish
+from hakobune.store.sqlite.pubsub_blocks import Message
 from hakobune.store.sqlite.pubsub_lanes import KEY_ROWS, Lanes
 
 _NewRow = tuple[int, int, float, int, int, str | None]
@@ -24,9 +26,8 @@ class _Stretch:
     """What the frontier passed."""
 
     frontier: int
+    leased: list[int] = field(default_factory=list[int])  # messages, where all that comes is leased
     rows: list[_NewRow] = field(default_factory=list[_NewRow])  # of messages that were leased or must wait
-    first: int = 0  # the run of messages that were leased, where all are
-    last: int = 0
 
 
 class Pull:
@@ -36,6 +37,7 @@ class Pull:
         self, lanes: Lanes, row: sqlite3.Row, subscription: Subscription, wish: PullWish, now_s: float
     ) -> None:
         self._lanes = lanes
+        self._row = row
         self._subscription = subscription
         self._id, self._topic_id = row["id"], row["topic_id"]
         self._lane, self._frontier = row["lane"], row["frontier"]
@@ -108,11 +110,11 @@ class Pull:
             self._lanes.many("set_delivery", leased)
         self._may_have_more = len(due) == limit
 
-    def _kept_message(self, message_id: int, attempts: int) -> tuple[int, float, str | None, bytes] | None:
+    def _kept_message(self, message_id: int, attempts: int) -> Message | None:
         """A message that may come again; None: it became a dead letter, or is too old, and its row is gone."""
-        if self._lanes.is_buried(self._subscription, self._lane, message_id, attempts, self._now_s):
+        if self._lanes.is_buried(self._row, self._subscription, message_id, attempts, self._now_s):
             return None
-        message: tuple[int, float, str | None, bytes] | None = self._lanes.tuples("message", (message_id,)).fetchone()
+        message = self._lanes.blocks.find(self._topic_id, message_id)
         if message is not None and message[1] >= self._kept_from_s:
             return message
         self._lanes.many("delete_delivery", [(self._lane, message_id)])
@@ -147,7 +149,7 @@ class Pull:
 
     def _is_dead(self, row: Row, attempts: int) -> bool:
         is_over = row.due_s <= self._now_s
-        return is_over and self._lanes.is_buried(self._subscription, self._lane, row.message_id, attempts, self._now_s)
+        return is_over and self._lanes.is_buried(self._row, self._subscription, row.message_id, attempts, self._now_s)
 
     def _failed(self, row: Row, attempts: int) -> Row:
         """A row whose lease ran out is free after its backoff."""
@@ -165,17 +167,16 @@ class Pull:
                 self._lanes.many("insert_delivery", stretch.rows)
         else:
             stretch = self._plain()
-            if stretch.last:
-                parameters = (self._lane, self._lease_end_s, self._topic_id, stretch.first, stretch.last)
-                self._lanes.connection.execute(self._lanes.sql["lease_range"], parameters)
+            if stretch.leased:
+                self._lanes.tuples("lease_new", (self._lane, self._lease_end_s, json.dumps(stretch.leased)))
         if stretch.frontier != self._frontier:
             self._lanes.connection.execute(self._lanes.sql["move_frontier"], (stretch.frontier, self._id))
 
     def _plain(self) -> _Stretch:
-        """Everything that comes is delivered: the rows are made in one go."""
+        """Everything that comes is delivered."""
         stretch = _Stretch(self._frontier)
         scanned = 0
-        with closing(self._lanes.tuples("messages_from", (self._topic_id, self._frontier))) as messages:
+        with closing(self._lanes.blocks.onward(self._topic_id, self._frontier)) as messages:
             for message_id, publish_s, key, body in messages:
                 if publish_s < self._kept_from_s:
                     stretch.frontier = message_id + 1
@@ -187,8 +188,7 @@ class Pull:
                 if self._is_full(body):
                     break
                 self._deliver(message_id, publish_s, key, body, 1)
-                stretch.first = stretch.first or message_id
-                stretch.last = message_id
+                stretch.leased.append(message_id)
                 stretch.frontier = message_id + 1
                 if not self._left:
                     break
@@ -199,7 +199,7 @@ class Pull:
         stretch = _Stretch(self._frontier)
         matches = filter_from_text(self._subscription.filter) if self._subscription.filter else None
         is_ordered = self._subscription.enable_message_ordering
-        with closing(self._lanes.tuples("messages_from", (self._topic_id, self._frontier))) as messages:
+        with closing(self._lanes.blocks.onward(self._topic_id, self._frontier)) as messages:
             for scanned, (message_id, publish_s, key, body) in enumerate(messages):
                 if self._left <= 0:
                     break

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from hakobune.core.errors import AlreadyExists, FailedPrecondition, NotFound
 from hakobune.core.pubsub.deliveries import replayed_s
 from hakobune.core.pubsub.limits import SNAPSHOT_LIFE_MIN_S, SNAPSHOT_LIFE_S
-from hakobune.core.pubsub.model import Snapshot
+from hakobune.core.pubsub.model import Snapshot, Subscription
 from hakobune.core.pubsub.names import SnapshotName, SubscriptionName
 from hakobune.core.pubsub.ordering import WAITING_S
 from hakobune.store.documents import to_document
@@ -20,20 +20,9 @@ _HALF_A_MICROSECOND = 5e-7  # instants are whole microseconds, and floats a litt
 
 def first_since(lanes: Lanes, topic_id: int, at_s: float) -> int:
     """The id of a topic's first message that was published at an instant or later; if there is none, the one that the
-    next message will have. Ids and instants rise together, so the place is found by halving."""
-    first, last = lanes.tuples("message_bounds", (topic_id,)).fetchone()
-    found = next_message(lanes.connection)
-    if first is None:
-        return found
-    low, high = first, last + 1
-    while low < high:
-        middle = (low + high) // 2
-        message_id, publish_s = lanes.tuples("first_message_since", (topic_id, middle)).fetchone()
-        if publish_s >= at_s:
-            found, high = message_id, middle
-        else:
-            low = message_id + 1
-    return found
+    next message will have."""
+    found = lanes.blocks.first_since(topic_id, at_s)
+    return next_message(lanes.connection) if found is None else found
 
 
 class SqliteSeeks:
@@ -73,16 +62,20 @@ class SqliteSeeks:
         if found["topic_id"] != row["topic_id"]:
             raise FailedPrecondition(f"The snapshot {snapshot} is of another topic than the subscription {name}.")
         lane = self._new_lane(row, found["frontier"])
-        self._run(
-            "restore_rows",
-            new_lane=lane,
-            snapshot_id=found["id"],
-            is_ordered=subscription.enable_message_ordering,
-            now_s=now_s,
-            waiting_s=WAITING_S,
-        )
+        self._lanes.many("insert_delivery", self._restored(found, subscription, lane, now_s))
         self._free_heads(lane, now_s)
         return int(row["id"])
+
+    def _restored(
+        self, snapshot: sqlite3.Row, subscription: Subscription, lane: int, now_s: float
+    ) -> Iterator[tuple[object, ...]]:
+        """Rows of a lane for the messages of a snapshot. Those with a key wait, where the subscription orders."""
+        lanes = self._lanes.fresh()
+        for (message_id,) in lanes.tuples("snapshot_ids", (snapshot["id"],)).fetchall():
+            message = lanes.blocks.find(snapshot["topic_id"], message_id)
+            if message is not None:
+                key = message[2] if subscription.enable_message_ordering else None
+                yield lane, message_id, now_s if key is None else WAITING_S, 0, 0, key
 
     def _new_lane(self, row: sqlite3.Row, frontier: int) -> int:
         lane = next_lane(self._lanes.connection)
@@ -132,7 +125,8 @@ class SqliteSeeks:
     def _oldest_s(self, row: sqlite3.Row) -> float | None:
         """When the oldest message that is not acknowledged was published; None: there is none."""
         passed = self._lanes.tuples("oldest_unacked", (row["lane"],)).fetchone()[0]
-        message = None if passed is None else self._lanes.tuples("message", (passed,)).fetchone()
+        blocks = self._lanes.fresh().blocks
+        message = None if passed is None else blocks.find(row["topic_id"], passed)
         if message is None:
-            message = self._lanes.tuples("first_message_since", (row["topic_id"], row["frontier"])).fetchone()
-        return None if message is None else float(message[1])
+            message = blocks.first_from(row["topic_id"], row["frontier"])
+        return None if message is None else message[1]

@@ -106,3 +106,6 @@ class SqliteWriteTx(_Facts):
 
     def fork(self, snapshot: str, project: str) -> None:
         pictures.fork(self.connection, snapshot, project, self.seq)
+
+    def forget_snapshot(self, snapshot: str) -> None:
+        pictures.forget(self.connection, snapshot)

@@ -240,15 +240,29 @@ def _judge_steps(run: WorkflowRun, expected: Expectation) -> Iterator[str]:
             break
         at = found + 1
     if expected.steps_exactly is not None:
-        is_same = len(reached) == len(expected.steps_exactly) and all(map(_is_step, expected.steps_exactly, reached))
-        if not is_same:
-            yield f"steps: expected exactly {', '.join(expected.steps_exactly)}\ngot:   {shown}"
+        why = _first_difference(expected.steps_exactly, reached)
+        if why:
+            yield f"steps: expected exactly {', '.join(expected.steps_exactly)}\ngot:   {shown}\n{why}"
     wrong = [name for name in expected.steps_not if any(_is_step(name, step) for step in reached)]
     if wrong:
         yield f"steps: did not expect {', '.join(wrong)}\ngot:   {shown}"
     total = run.counts.internal + run.counts.external
     if expected.max_steps is not None and total > expected.max_steps:
         yield f"steps: expected at most {expected.max_steps} billed ones\ngot:   {total}"
+
+
+def _first_difference(expected: Sequence[str], reached: Sequence[tuple[str, str]]) -> str:
+    """Where the steps begin to differ from the expected ones, counted from 1; "" where they do not."""
+    for number in range(1, max(len(expected), len(reached)) + 1):
+        wanted = expected[number - 1] if number <= len(expected) else ""
+        got = reached[number - 1] if number <= len(reached) else None
+        if got is None:
+            return f"first difference: step {number}, expected {wanted}, got the end"
+        if not wanted:
+            return f"first difference: step {number}, expected the end, got {got[1]}"
+        if not _is_step(wanted, got):
+            return f"first difference: step {number}, expected {wanted}, got {got[1]}"
+    return ""
 
 
 def _is_step(name: str, step: tuple[str, str]) -> bool:

@@ -14,6 +14,8 @@ from hakobune.testing.workflows.case_files import Case, CaseFile
 from hakobune.testing.workflows.expectations import judge
 from hakobune.testing.workflows.runs import Workflow, WorkflowRun
 
+_PACKAGE = Path(__file__).parents[2]  # whose code is none of the user's
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseResult:
@@ -102,6 +104,14 @@ def _played(workflow: Workflow, case: Case) -> tuple[WorkflowRun | None, list[st
             callbacks=case.callbacks,
             cancel_after_s=case.cancel_after_s,
         )
-    except Exception:  # noqa: BLE001 - a mock's function is the user's code: what it raises is told, with its traceback
-        return None, [f"the run raised an error:\n{traceback.format_exc()}"]
+    except Exception as error:  # noqa: BLE001 - a mock's function is the user's code: what it raises is told
+        return None, [f"the run raised an error:\n{_users_traceback(error)}"]
     return run, judge(run, case.expect)
+
+
+def _users_traceback(error: Exception) -> str:
+    """The traceback from where the user's own code begins; all of it where none of that is in it."""
+    begin = error.__traceback__
+    while begin is not None and Path(begin.tb_frame.f_code.co_filename).is_relative_to(_PACKAGE):
+        begin = begin.tb_next
+    return "".join(traceback.format_exception(type(error), error, begin or error.__traceback__))

@@ -215,7 +215,7 @@ class Workflow:
             outcome = run.finish()
         except (NoMock, _NoEndpoint) as error:
             trouble = str(error)
-            watcher.note(trouble)
+            watcher.note(trouble.partition("\n")[0])  # the advice below it is told once, with the failure
         self.coverage.hits.update(watcher.hits)
         return WorkflowRun(
             outcome=outcome,

@@ -223,12 +223,11 @@ class Watcher(Recorder):
         self.steps: list[tuple[str, str]] = []  # (routine, step), in the order of their beginnings
         self._now_s = 0.0
         self._asked: dict[str, list[tuple[Mark, int]]] = {}  # switches being decided, by branch: calls around
+        self._told: Raised | None = None  # the last error
 
     def note(self, text: str, depth: int = 0) -> None:
-        """A line of the trace, at the instant of the last event. An error on its way outwards is told once."""
-        line = TraceLine(at_s=self._now_s, text=text, depth=depth)
-        if not self.trace or (self.trace[-1].at_s, self.trace[-1].text) != (line.at_s, text):
-            self.trace.append(line)
+        """A line of the trace, at the instant of the last event."""
+        self.trace.append(TraceLine(at_s=self._now_s, text=text, depth=depth))
 
     # -- what the machine tells ---------------------------------------------------------------------------------
 
@@ -261,6 +260,12 @@ class Watcher(Recorder):
                 self.note(f"{mark.step}: except", depth)
             case _:
                 pass
+
+    def _note_error(self, raised: Raised, depth: int) -> None:
+        """An error on its way outwards passes several blocks, and is told once."""
+        if raised is not self._told:
+            self._told = raised
+            self.note(f"error: {_first_line(raised)}", depth)
 
     def _switched(self, branch: Branch, mark: Mark | None) -> None:
         """What comes after the conditions of a switch tells whether one was true."""
@@ -295,7 +300,7 @@ class Watcher(Recorder):
         asked = self._asked.get(branch.path)
         while asked and len(branch.calls) <= asked[-1][1]:
             asked.pop()
-        self.note(f"error: {_first_line(raised)}", len(branch.calls) + branch.depth)
+        self._note_error(raised, len(branch.calls) + branch.depth)
 
     def ended(self, branch: Branch, raised: Raised | None) -> None:
         """A branch is over."""
@@ -303,7 +308,7 @@ class Watcher(Recorder):
             self._switched(branch, None)
             return
         self._asked.pop(branch.path, None)
-        self.note(f"error: {_first_line(raised)}", branch.depth)
+        self._note_error(raised, branch.depth)
 
     def finished(self) -> None:
         """Switches that were cut off count for nothing."""

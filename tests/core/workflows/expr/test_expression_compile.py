@@ -37,6 +37,29 @@ def test_given_frames_inside_one_another_when_a_variable_is_read_then_the_neares
     assert in_scope(text, names) == value
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("+".join(["n"] * 20_000), 20_000),
+        ("n" + "-2+n*3" * 5_000, 5_001),
+        ("+".join(["word"] * 5_000), "ab" * 5_000),
+        (" and ".join(["yes", "n == 1"] * 5_000), True),
+        (" and ".join(["yes"] * 5_000) + " and n == 2 and gone", False),
+        (" or ".join(["n == 2"] * 5_000), False),
+        (" or ".join(["n == 2"] * 5_000) + " or yes or gone", True),
+        ("len([" + ", ".join(["n+n+n"] * 5_000) + "])", 5_000),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_given_a_chain_longer_than_the_stack_when_evaluated_then_it_gives_its_value(text: str, value: Value) -> None:
+    assert in_scope(text, Variables({"n": 1, "word": "ab", "yes": True, "gone": UNSET})) == value
+
+
+def test_given_a_long_chain_with_a_wrong_operand_when_evaluated_then_the_error_is_that_of_a_short_one() -> None:
+    long = "+".join(["n"] * 1_000) + "- word + n"
+    assert error_of(long, n=1, word="a") == error_of("n + n - word + n", n=1, word="a")
+
+
 @pytest.mark.parametrize("name", ["near", "middle", "far"])
 def test_given_nothing_assigned_when_a_variable_is_read_then_it_raises(name: str) -> None:
     with pytest.raises(Failure) as raised:

@@ -23,6 +23,7 @@ from hakobune.core.workflows.expr.nodes import (
     Not,
     Sign,
 )
+from hakobune.core.workflows.expr.walk import height
 
 
 def shown(node: Expression) -> str:
@@ -292,7 +293,7 @@ def test_given_nodes_when_read_then_each_knows_where_it_begins() -> None:
         "not " * 400 + "a",
         "a" + ".b" * 100_000,
         "a" + "[0]" * 300,
-        "+".join(["a"] * 50_000),
+        "-" * 201 + "1",
     ],
 )
 def test_given_deep_nesting_when_read_then_it_is_refused_and_nothing_overflows(text: str) -> None:
@@ -304,6 +305,11 @@ def test_given_deep_nesting_when_read_then_it_is_refused_and_nothing_overflows(t
 def test_given_the_longest_chains_of_400_characters_when_read_then_they_are_accepted(text: str) -> None:
     assert len(text) <= limits.EXPRESSION_CHARACTERS
     parse_expression(text)
+
+
+@pytest.mark.parametrize("text", ["+".join(["a"] * 50_000), " and ".join(["a == 1 or b"] * 5_000)])
+def test_given_a_chain_of_operators_when_read_then_its_length_is_no_depth(text: str) -> None:
+    assert height(parse_expression(text)) <= 4
 
 
 @given(st.text(alphabet="ab1.5\"'\\u{}[]()+-*/%<>=!,: \nnotandri$é😀", max_size=60))
@@ -360,4 +366,4 @@ def test_given_a_wrong_left_side_when_read_then_the_error_says_why(text: str, me
 
 def test_given_a_left_side_with_a_huge_index_when_read_then_it_is_refused() -> None:
     with pytest.raises(ExpressionError, match="201 levels"):
-        parse_target(f"m[{'+'.join(['a'] * 201)}]")
+        parse_target(f"m[{'-' * 200}a]")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from library_calls import AContext, function
 
 from hakobune.core.workflows.failures import Failure
-from hakobune.core.workflows.meter import OP_NS
+from hakobune.core.workflows.meter import OP_NS, Meter
+from hakobune.core.workflows.stdlib.pattern_reach import Reach
 from hakobune.core.workflows.stdlib.pattern_shapes import shape_of
 from hakobune.core.workflows.stdlib.registry import bind_positional, invoke
 from hakobune.core.workflows.values import Value
@@ -151,3 +156,68 @@ def test_given_a_pattern_that_reads_the_rest_for_each_match_when_all_are_wanted_
         charged_ns(name, source, pattern, *rest)
     assert isinstance(raised.value.value, dict)
     assert raised.value.value["tags"] == ["ResourceLimitError"]
+
+
+# -- what is read behind a match ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "pattern"),
+    [
+        ("www.site.com is here. " * 11_500, r"(\w+\.)+com"),
+        ("see été.com, où\n" * 16_000, r"(?:\pL+\.)+com"),
+        ("abc,x\n" * 30_000, "(?:.+,)+x"),
+        ("aaaa b\n" * 20_000, "a*b|a{4}"),
+        ("ABC.COM; " * 20_000, r"(?i)(?:[a-z]+\.)+com|\d"),
+        ("x " * 100 + "a." * 100_000, r"(?:\w+\.)+com|x"),
+    ],
+)
+def test_given_repeated_groups_in_a_text_of_words_when_all_are_found_then_the_step_goes_on(
+    source: str, pattern: str
+) -> None:
+    shape = shape_of(pattern)
+    assert shape is not None
+    assert not shape.is_linear
+    assert charged_ns("text.replace_all_regex", source, pattern, "-") < OP_NS
+
+
+def test_given_a_word_that_goes_on_behind_the_matches_then_none_of_it_is_looked_at_twice_to_tell_how_far() -> None:
+    way = "a" * 50_000
+    meter = Meter()
+    reach = Reach(meter, f"{way} {way}", re.compile("a*"))
+    assert [reach.behind(end) for end in (0, 10, 49_999, 50_000, 50_001, 100_001)] == [50_000, 49_990, 1, 0, 50_000, 0]
+    once = meter.op_ns
+    reach.behind(100_001)
+    assert meter.op_ns == once
+    assert once < 100_000 * 30 + 1_000_000
+
+
+def test_given_no_alphabet_then_the_rest_of_the_text_is_read() -> None:
+    reach = Reach(Meter(), "abc", None)
+    assert (reach.is_told, reach.behind(1)) == (False, 2)
+
+
+@pytest.mark.parametrize("pattern", [*LINES, *TAILS, *FAR, r"(?s)a.b|c", r"(?s:.)x*y", "(?i)k+ſ|Ö", "[^a]*b|a", "{|}"])
+@given(source=st.text(alphabet="aAbBkKſcdxyz01 .@\n\t,-é\u212aÖö{}", max_size=40))
+def test_whatever_a_pattern_matches_is_of_its_alphabet(pattern: str, source: str) -> None:
+    shape = shape_of(pattern)
+    assert shape is not None
+    found = invoke_found(source, pattern)
+    for match in found:
+        [whole, *_] = invoke_found(match, f"(?:{shape.alphabet})*") or [""]
+        assert whole == match
+
+
+def test_given_more_parts_than_are_looked_at_then_there_is_no_alphabet() -> None:
+    shape = shape_of("|".join(chr(0x4E00 + number) for number in range(201)))
+    assert shape is not None
+    assert shape.alphabet == ""
+
+
+def invoke_found(source: str, pattern: str) -> list[str]:
+    """The matches that are not empty."""
+    context = AContext()
+    called = function("text.find_all_regex")
+    value = invoke(called, context, bind_positional(called, [source, pattern]))
+    assert isinstance(value, list)
+    return [str(match["match"]) for match in value if isinstance(match, dict) and match["match"]]

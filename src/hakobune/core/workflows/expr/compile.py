@@ -7,6 +7,7 @@ how the arguments of a call are bound, what an expression of number literals giv
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias, assert_never, cast
 
 from hakobune.core.errors import HakobuneError
@@ -27,10 +28,11 @@ from hakobune.core.workflows.expr.nodes import (
     Not,
     Sign,
 )
-from hakobune.core.workflows.expr.walk import dotted_path, nodes, rebuilt
+from hakobune.core.workflows.expr.walk import Link, chain, dotted_path, nodes, rebuilt
 from hakobune.core.workflows.failures import Failure, key_error, value_error
 from hakobune.core.workflows.frames import UNSET, Frame, Place
 from hakobune.core.workflows.kinds import FunctionValue, Value
+from hakobune.core.workflows.limits import EXPRESSION_DEPTH
 from hakobune.core.workflows.stdlib import library
 from hakobune.core.workflows.stdlib.registry import Kind, LibraryFunction, Missing, bind_positional, invoke
 
@@ -52,6 +54,14 @@ class Names(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """Where an expression stands. `is_flat`: its chains of operators may be longer than the stack is deep."""
+
+    names: Names
+    is_flat: bool
+
+
 class Unresolved(HakobuneError):
     """A name or a call that is checked, or replaced, before an expression is compiled. Always our bug."""
 
@@ -60,8 +70,8 @@ class Unresolved(HakobuneError):
 
 def compile_expression(node: Expression, names: Names) -> Evaluate:
     """What evaluates the expression in a frame; that raises Failure. Raises Unresolved."""
-    evaluate = _compiled(rebuilt(node, _folded), names)
     size = sum(1 for _ in nodes(node))
+    evaluate = _compiled(rebuilt(node, _folded), _Site(names, is_flat=size > EXPRESSION_DEPTH))
     return evaluate if size < _LARGE else _charged(evaluate, size * _NODE_NS)
 
 
@@ -80,30 +90,32 @@ def constant(value: Value) -> Evaluate:
     return lambda _: value
 
 
-def _compiled(node: Expression, names: Names) -> Evaluate:
+def _compiled(node: Expression, site: _Site) -> Evaluate:
+    if site.is_flat and isinstance(node, Binary | Logic):
+        return _chain(node, site)
     match node:
         case Literal():
             return constant(node.value)
         case Name():
-            return _name(node, names)
+            return _name(node, site)
         case Member():
-            return _member(node, names)
+            return _member(node, site)
         case Index():
-            return _index(node, names)
+            return _index(node, site)
         case Not():
-            return _not(node, names)
+            return _not(node, site)
         case Sign():
-            return _sign(node, names)
+            return _sign(node, site)
         case Binary():
-            return _binary(node, names)
+            return _binary(node, site)
         case Logic():
-            return _logic(node, names)
+            return _logic(node, site)
         case ListOf():
-            return _list(node, names)
+            return _list(node, site)
         case MapOf():
-            return _map(node, names)
+            return _map(node, site)
         case CallOf():
-            return _call(node, names)
+            return _call(node, site)
         case Held():
             return _variable(Place(0, node.slot), f"(held value {node.slot})")
         case _:
@@ -135,11 +147,11 @@ def _is_number(node: Expression) -> bool:
 # -- names ------------------------------------------------------------------------------------------------------
 
 
-def _name(node: Name, names: Names) -> Evaluate:
-    place = names.place(node.name)
+def _name(node: Name, site: _Site) -> Evaluate:
+    place = site.names.place(node.name)
     if place is not None:
         return _variable(place, node.name)
-    if names.is_routine(node.name):
+    if site.names.is_routine(node.name):
         return constant(FunctionValue(node.name))
     value = _library_value(node.name)
     if value is None:
@@ -184,15 +196,15 @@ def _variable(place: Place, name: str) -> Evaluate:
 # -- elements ---------------------------------------------------------------------------------------------------
 
 
-def _member(node: Member, names: Names) -> Evaluate:
+def _member(node: Member, site: _Site) -> Evaluate:
     """`of.key`, or a dotted name of the library where no variable begins it."""
     path = dotted_path(node)
     if path is not None:
         first = path.partition(".")[0]
-        value = _library_value(path) if names.place(first) is None and not names.is_routine(first) else None
+        value = _library_value(path) if site.names.place(first) is None and not site.names.is_routine(first) else None
         if value is not None:
             return constant(value)
-    return _element(_compiled(node.of, names), node.key)
+    return _element(_compiled(node.of, site), node.key)
 
 
 def _element(of: Evaluate, key: str) -> Evaluate:
@@ -208,24 +220,24 @@ def _element(of: Evaluate, key: str) -> Evaluate:
     return member
 
 
-def _index(node: Index, names: Names) -> Evaluate:
-    of = _compiled(node.of, names)
+def _index(node: Index, site: _Site) -> Evaluate:
+    of = _compiled(node.of, site)
     if isinstance(node.index, Literal) and isinstance(node.index.value, str):
         return _element(of, node.index.value)
-    index = _compiled(node.index, names)
+    index = _compiled(node.index, site)
     return lambda frame: get_index(of(frame), index(frame))
 
 
 # -- operators --------------------------------------------------------------------------------------------------
 
 
-def _not(node: Not, names: Names) -> Evaluate:
-    operand = _compiled(node.operand, names)
+def _not(node: Not, site: _Site) -> Evaluate:
+    operand = _compiled(node.operand, site)
     return lambda frame: not operators.truth("not", operand(frame))
 
 
-def _sign(node: Sign, names: Names) -> Evaluate:
-    operand = _compiled(node.operand, names)
+def _sign(node: Sign, site: _Site) -> Evaluate:
+    operand = _compiled(node.operand, site)
     operate = operators.negative if node.is_minus else operators.positive
     return lambda frame: operate(operand(frame))
 
@@ -234,52 +246,85 @@ def _signed(node: Sign, value: Value) -> Value:
     return operators.negative(value) if node.is_minus else operators.positive(value)
 
 
-def _binary(node: Binary, names: Names) -> Evaluate:
+def _binary(node: Binary, site: _Site) -> Evaluate:
     operate = operators.FUNCTIONS[node.operator]
-    left = _compiled(node.left, names)
+    left = _compiled(node.left, site)
     charged = operators.CHARGED.get(node.operator)
     if isinstance(node.right, Literal):
         literal = node.right.value
         if charged is not None and isinstance(literal, str):
             return lambda frame: charged(left(frame), literal, frame.context.meter)
         return lambda frame: operate(left(frame), literal)
-    right = _compiled(node.right, names)
+    right = _compiled(node.right, site)
     if charged is not None:
         return lambda frame: charged(left(frame), right(frame), frame.context.meter)
     return lambda frame: operate(left(frame), right(frame))
 
 
-def _logic(node: Logic, names: Names) -> Evaluate:
-    left = _compiled(node.left, names)
-    right = _compiled(node.right, names)
+def _logic(node: Logic, site: _Site) -> Evaluate:
+    left = _compiled(node.left, site)
+    right = _compiled(node.right, site)
     truth = operators.truth
     if node.is_and:
         return lambda frame: truth("and", left(frame)) and truth("and", right(frame))
     return lambda frame: truth("or", left(frame)) or truth("or", right(frame))
 
 
+_Link: TypeAlias = Callable[[Frame, Value], Value]
+
+
+def _chain(node: Link, site: _Site) -> Evaluate:
+    """A chain of operators as a loop over its links: however long it is, it takes one level of the stack."""
+    first, links = chain(node)
+    begin = _compiled(first, site)
+    rest = [_link(link, site) for link in links]
+
+    def loop(frame: Frame) -> Value:
+        value = begin(frame)
+        for link in rest:
+            value = link(frame, value)
+        return value
+
+    return loop
+
+
+def _link(node: Link, site: _Site) -> _Link:
+    """What a link of a chain makes of the value to its left."""
+    right = _compiled(node.right, site)
+    if isinstance(node, Logic):
+        truth = operators.truth
+        if node.is_and:
+            return lambda frame, left: truth("and", left) and truth("and", right(frame))
+        return lambda frame, left: truth("or", left) or truth("or", right(frame))
+    charged = operators.CHARGED.get(node.operator)
+    if charged is not None:
+        return lambda frame, left: charged(left, right(frame), frame.context.meter)
+    operate = operators.FUNCTIONS[node.operator]
+    return lambda frame, left: operate(left, right(frame))
+
+
 # -- containers -------------------------------------------------------------------------------------------------
 
 
-def _list(node: ListOf, names: Names) -> Evaluate:
-    items = [_compiled(item, names) for item in node.items]
+def _list(node: ListOf, site: _Site) -> Evaluate:
+    items = [_compiled(item, site) for item in node.items]
     return lambda frame: [item(frame) for item in items]
 
 
-def _map(node: MapOf, names: Names) -> Evaluate:
-    entries = [(key, _compiled(value, names)) for key, value in node.entries]
+def _map(node: MapOf, site: _Site) -> Evaluate:
+    entries = [(key, _compiled(value, site)) for key, value in node.entries]
     return lambda frame: {key: value(frame) for key, value in entries}
 
 
 # -- calls ------------------------------------------------------------------------------------------------------
 
 
-def _call(node: CallOf, names: Names) -> Evaluate:
+def _call(node: CallOf, site: _Site) -> Evaluate:
     """A call of a library function that does not wait."""
     function = library.find(node.path)
     if function is None or function.kind is Kind.BLOCKING:
         raise Unresolved(f"the call of '{node.path}' cannot be made inside an expression")
-    arguments = [_compiled(argument, names) for argument in node.arguments]
+    arguments = [_compiled(argument, site) for argument in node.arguments]
     run = cast("Callable[..., Value]", function.run)
     tail = _defaults(function, len(arguments))
     if tail is not None and (function.ns or function.kind is Kind.METERED):

@@ -124,7 +124,7 @@ class _Reader:
             raise self._surplus("an operator or the end of the expression")
 
     def check_height(self, tree: Expression) -> None:
-        """Raises ExpressionError for a tree that is too high to walk through (no tree has more levels than tokens)."""
+        """Raises ExpressionError for too many values inside one another (no tree has more levels than tokens)."""
         if self._last > limits.EXPRESSION_DEPTH and (levels := height(tree)) > limits.EXPRESSION_DEPTH:
             raise ExpressionError(
                 f"expression has {levels} levels, the limit is {limits.EXPRESSION_DEPTH}",

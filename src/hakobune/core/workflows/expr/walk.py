@@ -97,13 +97,32 @@ def _path(node: Expression) -> tuple[Name, str] | None:
     return (node, ".".join([node.name, *reversed(keys)])) if isinstance(node, Name) else None
 
 
+Link: TypeAlias = Binary | Logic
+"""What a chain of operators is made of: `a + b + c` is a link of `a + b` and `c`."""
+
+
+def chain(node: Expression) -> tuple[Expression, list[Link]]:
+    """The first operand of a chain of operators, and its links from the innermost to the node itself."""
+    links: list[Link] = []
+    while isinstance(node, Binary | Logic):
+        links.append(node)
+        node = node.left
+    links.reverse()
+    return node, links
+
+
 def height(root: Expression) -> int:
-    """Levels of the tree: 1 for a literal."""
+    """How many values stand inside one another: 1 for a literal. A chain of operators is one level."""
     levels = 0
     level = [root]
     while level:
         levels += 1
-        level = [child for node in level for child in children(node)]
+        below: list[Expression] = []
+        for node in level:
+            first, links = chain(node)
+            below += children(first)
+            below += [link.right for link in links]
+        level = below
     return levels
 
 
@@ -112,22 +131,32 @@ def rebuilt(node: Expression, change: Callable[[Expression], Expression]) -> Exp
 
     A node whose parts stay the same is not copied.
     """
-    if isinstance(node, Literal | Name | Held):
-        return change(node)
+    first, links = chain(node)
+    left = _rebuilt_first(first, change)
+    for link in links:
+        parts = (left, rebuilt(link.right, change))
+        left = change(link if _is_same(parts, link) else with_children(link, parts))
+    return left
+
+
+def _rebuilt_first(node: Expression, change: Callable[[Expression], Expression]) -> Expression:
     parts = children(node)
     changed: list[Expression] = []
     for part in parts:
         changed.append(rebuilt(part, change))  # noqa: PERF401 - a comprehension is a level of the stack before 3.12
     same = all(new is old for new, old in zip(changed, parts, strict=True))
-    return change(node if same else _with_children(node, changed))
+    return change(node if same else with_children(node, changed))
 
 
-_Parent: TypeAlias = Member | Index | Not | Sign | Binary | Logic | ListOf | MapOf | CallOf
+def _is_same(parts: tuple[Expression, Expression], link: Link) -> bool:
+    return parts[0] is link.left and parts[1] is link.right
 
 
-def _with_children(node: _Parent, parts: Sequence[Expression]) -> Expression:
+def with_children(node: Expression, parts: Sequence[Expression]) -> Expression:
     """The node with these parts in place of its own, as many of them."""
     match node:
+        case Literal() | Name() | Held():
+            return node
         case Member():
             return replace(node, of=parts[0])
         case Index():

@@ -7,7 +7,7 @@ Source: https://cloud.google.com/workflows/docs/reference/stdlib/http/request, â
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -50,6 +50,9 @@ class _Body:
     content_type: str = ""
 
 
+_NO_BODY: Final = _Body(None)
+
+
 def build_request(function: str, method: str, arguments: Mapping[str, Value | Missing]) -> HttpRequest:
     """The request that the arguments (by their documented names) describe.
 
@@ -63,7 +66,7 @@ def build_request(function: str, method: str, arguments: Mapping[str, Value | Mi
     timeout_s = _timeout_s(function, arguments["timeout"])
     headers = _headers(function, arguments["headers"])
     query = _pairs(function, "query", given(arguments["query"], {}))
-    body = _body(function, given(arguments.get("body")), header(headers, "Content-Type"))
+    body = _body(function, given(arguments.get("body")), headers)
     token = _token(function, arguments["auth"], url)
     certificate = _certificate(function, arguments["ca_certificate"])
     if is_given(arguments["private_service_name"]):
@@ -73,7 +76,7 @@ def build_request(function: str, method: str, arguments: Mapping[str, Value | Mi
     return HttpRequest(
         method=method,
         url=_joined_url(function, address, query),
-        headers=tuple(entry for entry in headers if token is None or entry[0].lower() != "authorization"),
+        headers=tuple(headers if token is None else [item for item in headers if item[0].lower() != "authorization"]),
         body=body.content,
         timeout_s=timeout_s,
         token=token,
@@ -233,10 +236,11 @@ def _certificate(function: str, value: Value | Missing) -> bytes | None:
 # -- body -------------------------------------------------------------------------------------------------------
 
 
-def _body(function: str, body: Value, content_type: str | None) -> _Body:
+def _body(function: str, body: Value, headers: Iterable[tuple[str, str]]) -> _Body:
     """The bytes of a body, as its type asks for them; no type: bytes as they are, all else as JSON."""
     if body is None:
-        return _Body(None)
+        return _NO_BODY
+    content_type = header(headers, "Content-Type")
     if content_type is None:
         if isinstance(body, bytes):
             return _Body(body, "application/octet-stream")

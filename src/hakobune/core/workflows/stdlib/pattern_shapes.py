@@ -12,6 +12,9 @@ lengths. Of two attempts the later one cannot overtake the earlier one: where it
 of the pattern, so the earlier one can go the same way. So a match that ends within what was read in vain for the match
 before cannot be, and each byte is read twice at the most.
 
+Of all others it is known what they are made of. A character that no part of a pattern takes ends every attempt: RE2
+reads on behind a match to the next such character at the most.
+
 What is not understood is neither. The patterns have been compiled by RE2: their syntax is right.
 """
 
@@ -28,6 +31,7 @@ _ATOM: Final = re.compile(
     re.DOTALL,
 )
 _ASSERTIONS: Final = frozenset({"^", "$", r"\b", r"\B", r"\A", r"\z"})
+_ALPHABET_MAX: Final = 200  # parts: most patterns have less than twenty
 _GROUP: Final = re.compile(r"\((?:\?P?<[^>]*>|\?[imsU-]*:)?(?!\?)")
 _FLAGS: Final = re.compile(r"\(\?[imsU-]+\)")
 _REPEAT: Final = re.compile(r"(?:([*+?])|\{([0-9]+)(,?)([0-9]*)\})\??")
@@ -38,12 +42,14 @@ _SIMPLE_REPEATS: Final[dict[str, tuple[int, int | None]]] = {"*": (0, None), "+"
 class PatternShape:
     """`is_linear`: all matches of a text together are found in linear time; then each byte is read twice at the most,
     and behind each match `overrun` characters more. `characters`: how many the pattern has when its counted
-    repetitions are written out.
+    repetitions are written out. `alphabet`: a pattern of one character, that takes all that any part of it takes; "" if
+    it would have too many parts.
     """
 
     is_linear: bool
     overrun: int
     characters: int
+    alphabet: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,14 +76,16 @@ class _NotUnderstoodError(Exception):
 
 def shape_of(pattern: str) -> PatternShape | None:
     """The shape of a pattern that RE2 has compiled; None where it is not understood."""
+    reader = _Reader(pattern)
     try:
-        part = _Reader(pattern).read()
+        part = reader.read()
     except _NotUnderstoodError:
         return None
     return PatternShape(
         is_linear=part.is_tail or part.is_line,
         overrun=0 if part.is_line else part.characters,
         characters=part.characters,
+        alphabet=reader.alphabet,
     )
 
 
@@ -89,6 +97,8 @@ class _Reader:
         self._at = 0
         self._choices: list[list[_Part]] = [[]]  # of each open group, the choices that are complete
         self._parts: list[list[_Part]] = [[]]  # of each open group, the parts of the choice being read
+        self._atoms: dict[str, None] = {}  # all that take a character
+        self._flags = "i"  # of the alphabet: what more may be meant by the atoms somewhere
 
     def read(self) -> _Part:
         """The whole pattern."""
@@ -98,12 +108,19 @@ class _Reader:
             raise _NotUnderstoodError
         return self._close()
 
+    @property
+    def alphabet(self) -> str:
+        """One of the characters that the pattern may take: from above."""
+        return f"(?{self._flags}:{'|'.join(self._atoms)})" if 0 < len(self._atoms) <= _ALPHABET_MAX else ""
+
     def _next(self) -> None:
         pattern, at = self._pattern, self._at
         if (flags := _FLAGS.match(pattern, at)) is not None:
             self._at = flags.end()
+            self._note_flags(flags[0])
         elif (group := _GROUP.match(pattern, at)) is not None:
             self._at = group.end()
+            self._note_flags(group[0])
             self._choices.append([])
             self._parts.append([])
         elif pattern[at] == "|":
@@ -117,9 +134,16 @@ class _Reader:
         elif (atom := _ATOM.match(pattern, at)) is not None:
             self._at = atom.end()
             part = _ASSERTION if atom.group() in _ASSERTIONS else _CHARACTER
+            if part is _CHARACTER:
+                self._atoms[atom.group()] = None
             self._parts[-1].append(self._repeated(part))
         else:
             raise _NotUnderstoodError
+
+    def _note_flags(self, written: str) -> None:
+        """`s` lets `.` take line ends."""
+        if written.startswith("(?") and "<" not in written and "s" in written:
+            self._flags = "is"
 
     def _close(self) -> _Part:
         """The innermost open group, as one part."""

@@ -80,14 +80,16 @@ def bind_positional(function: LibraryFunction, given: Sequence[Value]) -> list[V
 def bind_named(function: LibraryFunction, given: Mapping[str, Value]) -> list[Value | Missing]:
     """Arguments for `run`, in order. Raises Failure (TypeError)."""
     bound: list[Value | Missing] = []
+    known = 0
     for parameter in function.parameters:
         if parameter.name in given:
             bound.append(given[parameter.name])
+            known += 1
         elif parameter.is_required:
             raise type_error(f"{function.name}: missing argument {parameter.name}")
         else:
             bound.append(parameter.default)
-    unknown = [name for name in given if function.parameter(name) is None]
+    unknown = [] if known == len(given) else [name for name in given if function.parameter(name) is None]
     if function.is_open:
         bound.append({name: given[name] for name in unknown})
     elif unknown:

@@ -6,8 +6,9 @@ match does not count, as in RE2's own GlobalReplace. Why the library: docs/decis
 
 RE2 looks for one match in linear time, and no faster than that: of some patterns that repeat something without end,
 each match may look at the whole rest of the text. How far it looked is not told. `pattern_shapes.py` knows the patterns
-of which it cannot be far; for the others the most it may have looked at is charged, and a call that may take too long
-ends with an error. The compiling has no bound in RE2: `pattern_bounds.py` tells what it may cost before it is done.
+of which it cannot be far, `pattern_reach.py` how far it can be in this text; the most it may have looked at is charged,
+and a call that may take too long ends with an error. The compiling has no bound in RE2: `pattern_bounds.py` tells what
+it may cost before it is done.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from hakobune.core.workflows.stdlib.pattern_bounds import (
     PatternError,
     bounded,
 )
+from hakobune.core.workflows.stdlib.pattern_reach import Reach
 from hakobune.core.workflows.stdlib.pattern_shapes import PatternShape, shape_of
 from hakobune.core.workflows.stdlib.registry import Kind, LibraryFunction, LibraryParameter
 from hakobune.core.workflows.stdlib.sizes import check_elements, check_result
@@ -108,17 +110,18 @@ def _spans(meter: Meter, pattern: _Pattern, content: str, shape: PatternShape | 
     wide = 1 if content.isascii() else _BYTES_MAX
     whole_ns = utf8_length(content) * look_ns
     meter.spend(whole_ns)
+    is_linear = shape is not None and shape.is_linear
+    reach = Reach(meter, content, None if shape is None or is_linear else _alphabet(meter, shape.alphabet))
     end = -1
     for match in pattern.finditer(content):
         meter.spend(_MATCH_NS)
         span = _Span(*match.span())
         if span.end > span.start or span.start != end:
             yield span
-        if end < 0 and shape is not None and shape.is_linear:
+        if end < 0 and (is_linear or reach.is_told):
             meter.spend(whole_ns)
-        again = len(content) - span.end
-        if shape is not None and shape.is_linear:
-            again = min(again, shape.overrun)
+        left = len(content) - span.end
+        again = min(left, shape.overrun) if shape is not None and shape.is_linear else reach.behind(span.end)
         meter.spend(again * wide * look_ns)
         end = span.end
 
@@ -146,6 +149,18 @@ def _compiled(meter: Meter, function: str, pattern_text: str) -> _Pattern:
         raise _invalid(
             function, reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
         ) from error
+
+
+def _alphabet(meter: Meter, pattern_text: str) -> _Pattern | None:
+    """What takes the characters of a pattern, in a row; None where that would be too much."""
+    pattern = bounded(f"(?:{pattern_text})*") if pattern_text else None
+    if pattern is None or not pattern.is_affordable:
+        return None
+    meter.spend(pattern.compile_ns)
+    try:
+        return _compile(pattern.text)
+    except _library().error:  # an atom that is none outside of its pattern
+        return None
 
 
 def _invalid(function: str, detail: str) -> Failure:
@@ -185,6 +200,8 @@ class _Pattern(Protocol):
     """What is used of a compiled pattern. `programsize`: its instructions."""
 
     programsize: int
+
+    def match(self, text: str) -> re.Match[str] | None: ...
 
     def finditer(self, text: str) -> Iterator[re.Match[str]]: ...
 

@@ -1,0 +1,94 @@
+"""Pages for a first-time user: their commands run in their order on a fresh server, and print what the page says."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+
+from runtime_process import HAKOBUNE, RuntimeProcess
+
+ROOT = Path(__file__).resolve().parent.parent
+OURS = ("CLOUDSDK_", "GOOGLE_", "HAKOBUNE_", "STORAGE_", "PUBSUB_", "GCE_")
+MARK = "--- next"
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The blocks of a page in a language."""
+    text = page.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def commands(console: str) -> list[tuple[str, list[str]]]:
+    """Each command, which may go on after a backslash, with the lines that are shown below it."""
+    found: list[tuple[str, list[str]]] = []
+    for line in console.splitlines():
+        if line.startswith("$ "):
+            found.append((line[2:], []))
+        elif found[-1][0].endswith("\\"):
+            found[-1] = (f"{found[-1][0]}\n{line}", [])
+        else:
+            found[-1][1].append(line)
+    return found
+
+
+@pytest.fixture
+def outputs(own_runtime: RuntimeProcess, tmp_path: Path) -> Callable[[list[str], Path], list[list[str]]]:
+    """`outputs(commands, folder)`: what each prints on a fresh server, as its lines. All must succeed."""
+
+    def run(words: list[str], folder: Path) -> list[list[str]]:
+        own_runtime.environ["GOOGLE_CLOUD_PROJECT"] = "hakobune-local"
+        own_runtime.start()
+        plain = {name: text for name, text in os.environ.items() if not name.startswith(OURS)}
+        environ = {
+            **plain,
+            "PATH": f"{Path(HAKOBUNE).parent}:{os.environ['PATH']}",
+            "HAKOBUNE_URL": own_runtime.url,
+            "CLOUDSDK_CONFIG": str(tmp_path / "config"),
+            "HOME": str(tmp_path / "home"),
+        }
+        script = "".join(f"{command}\necho; echo '{MARK}'\n" for command in words)
+        done = subprocess.run(
+            ["bash", "-e"], input=script, cwd=folder, env=environ, capture_output=True, text=True, timeout=240
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return [part.strip("\n").splitlines() for part in done.stdout.split(f"{MARK}\n")[:-1]]
+
+    return run
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", ["objects.md", "messages.md", "identity.md"])
+def test_the_commands_of_a_page_print_what_it_says(
+    outputs: Callable[[list[str], Path], list[list[str]]], tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / "user"
+    folder.mkdir()
+    for text in blocks(ROOT / "docs" / name, "python"):
+        (folder / text.partition("\n")[0].removeprefix("# ")).write_text(text)
+    found = commands("".join(blocks(ROOT / "docs" / name, "console")))
+    printed = outputs([command for command, _ in found], folder)
+    for (command, shown), lines in zip(found, printed, strict=True):
+        assert len(shown) == len(lines), (command, lines)
+        for pattern, line in zip(shown, lines, strict=True):
+            wanted = pattern.replace("[", "[[]").replace("*", "[*]").replace("…", "*")
+            assert fnmatchcase(line, wanted), (command, line)
+
+
+@pytest.mark.timeout(300)
+def test_the_readme_s_minute_of_objects_messages_and_secrets_is_as_it_says(
+    outputs: Callable[[list[str], Path], list[list[str]]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "user"
+    folder.mkdir()
+    (console,) = [text for text in blocks(ROOT / "README.md", "console") if "storage buckets create" in text]
+    found = commands(console)
+    printed = outputs([command for command, _ in found], folder)
+    for (command, shown), lines in zip(found, printed, strict=True):
+        assert not shown or shown == lines, command
+    assert any(line.endswith("the token is ***") for line in printed[-1])
