@@ -21,6 +21,7 @@ from hakobune.engines.process.engine import ProcessEngine, _Connection
 from hakobune.runtime.pubsub_cleaning import Cleaning as PubsubCleaning
 from hakobune.sdk import __dir__, __getattr__, ledger, objects, shutdown
 from hakobune.servers.http.protocol import HttpConnection
+from hakobune.store.api import WriteTx
 from hakobune.store.workflows_api import ExecutionField
 from hakobune.testing import pytest_plugin
 from hakobune.testing.simulator import Outcome
@@ -82,3 +83,6 @@ Encoding.BINARY
 
 # Tests and benchmarks do at once what the loop does bit by bit.
 PubsubCleaning.clean
+
+# A picture that nobody needs any more, and its contents, go; tools and tests take pictures, the house does not.
+WriteTx.forget_snapshot

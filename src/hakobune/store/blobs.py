@@ -161,8 +161,8 @@ def examine(pieces: Iterator[bytes]) -> tuple[int, int]:
 
 
 class Hashes:
-    """CRC-32C and MD5 of what was given so far, by one thread at a time. The MD5, which takes the longest, is computed in
-    a thread of its own, and has some blocks in stock: it should never wait for whoever brings them."""
+    """CRC-32C and MD5 of what was given so far, by one thread at a time. The MD5, which takes the longest, is computed
+    in a thread of its own, and has some blocks in stock: it should never wait for whoever brings them."""
 
     def __init__(self, hashers: ThreadPoolExecutor) -> None:
         self._hashers = hashers

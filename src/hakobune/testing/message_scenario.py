@@ -48,8 +48,8 @@ async def play(world: World, scenario: DataScenario, history: MessageHistory) ->
             for number in range(plan.consumers):
                 consumer = Consumer(world, lane, random.Random(plan.stream + number), lambda: not history.publishers)
                 group.start_soon(consumer.run)
-        for plan in scenario.publishers:
-            group.start_soon(_publish, world, history, plan)
+        for publisher in scenario.publishers:
+            group.start_soon(_publish, world, history, publisher)
         for lane in history.lanes:
             if lane.plan.kind is Kind.DYING:
                 group.start_soon(_bury, world, history, lane)

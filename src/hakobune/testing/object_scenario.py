@@ -66,11 +66,11 @@ async def play(world: World, scenario: DataScenario, history: ObjectHistory) -> 
             writer = Writer(world, plan, is_versioned=scenario.is_versioned)
             history.shelves.append(writer.shelf)
             group.start_soon(writer.run)
-        for plan in scenario.races:
-            contents = [f"{plan.name} {number}\n".encode() * 20 for number in range(len(plan.delays_s))]
-            race = Race(name=plan.name, contents=contents)
+        for race_plan in scenario.races:
+            contents = [f"{race_plan.name} {number}\n".encode() * 20 for number in range(len(race_plan.delays_s))]
+            race = Race(name=race_plan.name, contents=contents)
             history.races.append(race)
-            group.start_soon(_race, world, race, plan)
+            group.start_soon(_race, world, race, race_plan)
         if scenario.counters:
             history.count = Count()
             for _ in range(scenario.counters):

@@ -70,7 +70,8 @@ class Writer:
         """The sender leaves, or says another checksum."""
         name = self._rng.choice(self._names)
         content = self._content(name)
-        body, headers = CutBody(content, len(content) // 2), content_headers(content)
+        body: bytes | CutBody = CutBody(content, len(content) // 2)
+        headers = content_headers(content)
         if self._rng.random() < 0.5:
             body, headers = content, {**headers, "x-goog-hash": "crc32c=AAAAAQ=="}
         deed = Deed(what=f"put {name} in vain", appears=name, content=content)
@@ -157,8 +158,10 @@ class Writer:
         stored = 0
         for piece in range(_TRIES_MAX):
             sent_bytes = self._rng.randint(0, len(content) - stored) if piece < _PIECES_MAX else len(content)
-            reply = await self._send_piece(path, content, stored, sent_bytes)
-            if reply is None or reply.status != 200:
+            sent = await self._send_piece(path, content, stored, sent_bytes)
+            if sent is not None and sent.status == 200:
+                reply = sent
+            else:
                 reply = await settle(self._world, "PUT", path, headers={"content-range": "bytes */*"})
             if reply.status == 200:
                 self.shelf.did(deed, _generation(reply))
