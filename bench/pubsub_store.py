@@ -2,7 +2,8 @@
 
 Everything is synced. The bare loop inserts the same rows, one batch a commit, and deletes them again; the room does
 what a publisher and a subscriber ask it for (three commits a batch: publish, pull, acknowledge). Then a backlog: bytes
-on disk for each message beyond its payload, and the pulls from it.
+on disk for each message beyond its payload, the memory that it takes, and the pulls from it; also of messages that were
+published one by one.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ SECONDS = 1.0
 LOOPS = 5
 CALLERS = (1, 8)
 PAYLOADS = (100, 1_000)  # bytes
-BACKLOG = 100_000
+BACKLOG = 1_000_000
+LARGE_BYTES, LARGE_BACKLOG = 10_000, 50_000
+ALONE = 50_000
 TOPIC = TopicName(project="bench", id="topic")
 SUBSCRIPTION = SubscriptionName(project="bench", id="subscription")
 
@@ -153,21 +156,42 @@ async def rates(report: Report, room: PubsubRoom, directory: Path, payload_bytes
 
 async def backlog(report: Report, room: PubsubRoom, directory: Path, payload_bytes: int, count: int) -> None:
     """Bytes of a message that waits, beyond its payload; and how fast a full pull goes."""
-    before = _size(directory)
-    for _ in range(count // 1_000):
-        await room.publish(TOPIC, a_batch(payload_bytes) * 10)
-    grown = _size(directory) - before
-    report.figure(
-        f"backlog of {count}, {payload_bytes} bytes: on disk",
-        grown / count - payload_bytes,
-        "bytes beyond",
-        target=at_most(200),
-    )
+    title = f"backlog of {count}, {payload_bytes} bytes"
+    before, before_mib = _size(directory), resident_mib()
+    batch = a_batch(payload_bytes)
+    for _ in range(count // BATCH):
+        await room.publish(TOPIC, batch)
+    _beyond(report, title, _size(directory) - before, payload_bytes, count)
     started_s = time.perf_counter()
     for _ in range(20):
         await room.pull(SUBSCRIPTION, BATCH)
-    report.figure(f"backlog of {count}: a pull of {BATCH}", (time.perf_counter() - started_s) / 20 * 1e3, "ms")
+    report.figure(f"{title}: a pull of {BATCH}", (time.perf_counter() - started_s) / 20 * 1e3, "ms")
+    report.figure(f"{title}: memory", resident_mib() - before_mib, "MiB more")
     await _drain(room)
+
+
+async def one_by_one(report: Report, room: PubsubRoom, directory: Path, payload_bytes: int, count: int) -> None:
+    """Bytes of a message that was published alone, before and after the room has put those that wait together."""
+    title = f"backlog of {count}, {payload_bytes} bytes, one by one"
+    before = _size(directory)
+    message = a_batch(payload_bytes)[:1]
+    for _ in range(count // CALLERS[-1]):
+        await asyncio.gather(*[room.publish(TOPIC, message) for _ in range(CALLERS[-1])])
+    report.figure(f"{title}: at once", (_size(directory) - before) / count - payload_bytes, "bytes beyond")
+    await room.cleaning.clean()
+    _beyond(report, f"{title}: put together", _size(directory) - before, payload_bytes, count)
+    await _drain(room)
+
+
+def _beyond(report: Report, title: str, grown: int, payload_bytes: int, count: int) -> None:
+    beyond = grown / count - payload_bytes
+    report.figure(f"{title}: on disk", beyond, "bytes beyond", target=at_most(200, "(issue 4, section 5)"))
+
+
+def resident_mib() -> float:
+    """Of this process, which is the room's."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def _size(directory: Path) -> int:
@@ -194,6 +218,8 @@ async def _measure(report: Report, directory: Path, *, is_quick: bool) -> None:
         await rates(report, room, directory, payload_bytes, 1 if is_quick else LOOPS)
     for payload_bytes in PAYLOADS:
         await backlog(report, room, directory, payload_bytes, 10_000 if is_quick else BACKLOG)
+    await backlog(report, room, directory, LARGE_BYTES, 1_000 if is_quick else LARGE_BACKLOG)
+    await one_by_one(report, room, directory, PAYLOADS[-1], 2_000 if is_quick else ALONE)
     await store.close()
 
 

@@ -19,7 +19,8 @@ from hakobune.runtime.settings import Settings
 from hakobune.runtime.threads import WorkerThreads
 from hakobune.runtime.wheel import Wheel
 from hakobune.runtime.workflow_driver import ROOM, Calls
-from hakobune.runtime.workflow_executions import Observer, WorkflowExecutions
+from hakobune.runtime.workflow_executions import WorkflowExecutions
+from hakobune.runtime.workflow_observer import Observer
 from hakobune.runtime.workflow_plans import Plans
 from hakobune.runtime.workflows import WorkflowsRoom
 from hakobune.store.api import CommitInfo

@@ -1,5 +1,5 @@
-"""Uploads, replaces, moves, composes and deletes objects, several callers at once, and marks each acknowledgement. Runs
-under the recorder.
+"""Uploads, replaces, moves, composes, patches and deletes objects, several callers at once, and marks each
+acknowledgement. Runs under the recorder.
 
 Arguments: the recorded directory; `forget_content` leaves the sync of content files out, `forget_names` that of their
 folders.
@@ -10,16 +10,19 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
 from marks import mark
 
+from hakobune.core.objects.failures import ConditionNotMet
 from hakobune.core.objects.model import (
     BucketSettings,
     ComposeRequest,
     Destination,
     ObjectVersion,
+    Preconditions,
     SourceVersion,
     UploadTarget,
 )
@@ -32,6 +35,7 @@ from hakobune.store.blobs_files import FileBlobs
 from hakobune.store.sqlite.database import SqliteStore
 
 BUCKET = "bucket"
+OTHER = "other"
 ROUNDS = 5
 
 
@@ -90,6 +94,56 @@ class Driver:
             await self.room.changes.delete(SourceVersion(bucket=BUCKET, name=f"{name}-{part}"))
             mark(f"deleted {name}-{part}")
 
+    async def carried(self, name: str) -> None:
+        """There and back: between two buckets."""
+        await self.put(name, 0)
+        for number in range(ROUNDS):
+            source, target = (BUCKET, OTHER) if number % 2 == 0 else (OTHER, BUCKET)
+            found = await self.room.changes.move(
+                SourceVersion(bucket=source, name=name), Destination(bucket=target, name=name)
+            )
+            mark(f"carried {name} {target} {found.generation}")
+
+    async def raced(self, name: str) -> None:
+        """Several of one name that must not be there; the names of the winners are told."""
+        for number in range(ROUNDS):
+            async with anyio.create_task_group() as racers:
+                for racer in range(3):
+                    racers.start_soon(self._race, f"{name}-{number}", racer)
+
+    async def _race(self, name: str, racer: int) -> None:
+        target = UploadTarget(bucket=BUCKET, name=name, conditions=Preconditions(generation_match=0))
+        try:
+            upload = await self.room.uploads.open(target)
+            await upload.write(content_of(name, racer))
+            found = await upload.finish()
+        except ConditionNotMet:
+            mark(f"lost {name} {racer}")
+        else:
+            mark(f"won {name} {racer} {found.generation}")
+
+    async def in_parts(self, name: str) -> None:
+        """An upload of the XML API: each part is promised, then the whole."""
+        upload = await self.room.multipart.initiate(UploadTarget(bucket=BUCKET, name=name))
+        parts: list[tuple[int, str]] = []
+        for number in (1, 2):
+            part = await self.room.multipart.put_part(BUCKET, name, upload.id, number)
+            await part.write(content_of(f"{name}-{number}", number))
+            parts.append((number, (await part.finish()).checksums.md5))
+            mark(f"part {name} {upload.id} {number}")
+        found = await self.room.multipart.complete(BUCKET, name, upload.id, parts)
+        mark(f"whole {name} {found.generation}")
+
+    async def patched(self, name: str) -> None:
+        """Other metadata again and again."""
+        await self.put(name, 1)
+        for number in range(ROUNDS):
+            found = await self.room.changes.change(
+                SourceVersion(bucket=BUCKET, name=name),
+                lambda old, number=number: replace(old, custom={"number": str(number)}),
+            )
+            mark(f"patched {name} {found.metageneration}")
+
 
 async def main(directory: Path) -> None:
     if "forget_content" in sys.argv:
@@ -99,7 +153,8 @@ async def main(directory: Path) -> None:
     store = await SqliteStore.open(directory / "data")
     wheel = Wheel(store, SystemClock(), owner="driver")
     room = ObjectsRoom(wheel, RandomIdentifiers(), FileBlobs(directory / "data" / "objects"), WorkerThreads(8))
-    await room.buckets.create("p", BUCKET, BucketSettings())
+    for bucket in (BUCKET, OTHER):
+        await room.buckets.create("p", bucket, BucketSettings())
     mark("bucket")
     driver = Driver(room)
     async with anyio.create_task_group() as group:
@@ -111,6 +166,10 @@ async def main(directory: Path) -> None:
                 (driver.moved, "m"),
                 (driver.session, "s"),
                 (driver.composed, "c"),
+                (driver.carried, "b"),
+                (driver.raced, "race"),
+                (driver.in_parts, "parts"),
+                (driver.patched, "patched"),
             ):
                 callers.start_soon(work, name)
         group.cancel_scope.cancel()

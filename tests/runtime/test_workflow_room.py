@@ -20,7 +20,7 @@ from hakobune.core.workflows.limits import Strictness
 from hakobune.core.workflows.model import ExecutionState, HistoryLevel, Revision, Workflow, WorkflowExecution
 from hakobune.runtime import workflow_histories, workflow_kept_histories, workflow_plans, workflow_questions
 from hakobune.runtime.threads import WorkerThreads
-from hakobune.runtime.workflow_executions import Observer
+from hakobune.runtime.workflow_observer import Observer
 from hakobune.store.api import Page
 from hakobune.store.workflows_api import ExecutionField, ExecutionOrder
 

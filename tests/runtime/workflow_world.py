@@ -24,7 +24,8 @@ from hakobune.runtime.settings import Settings
 from hakobune.runtime.threads import InlineThreads, Threads
 from hakobune.runtime.wheel import Interceptor, Wheel
 from hakobune.runtime.workflow_driver import ROOM
-from hakobune.runtime.workflow_executions import Observer, WorkflowExecutions
+from hakobune.runtime.workflow_executions import WorkflowExecutions
+from hakobune.runtime.workflow_observer import Observer
 from hakobune.runtime.workflow_plans import Plans
 from hakobune.runtime.workflows import WorkflowsRoom
 from hakobune.store.api import CommitInfo, CommitInterceptor

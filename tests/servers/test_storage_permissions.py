@@ -134,6 +134,9 @@ WAYS = (
     ("DELETE", "/{bucket}/x", "", USER, CREATOR),
     ("DELETE", "/{bucket}/x", S, USER, CREATOR),
     ("DELETE", "/x", B, USER, CREATOR),
+    ("POST", "/{bucket}?delete", "", USER, CREATOR),
+    ("POST", "/{bucket}?delete", S, USER, CREATOR),
+    ("POST", "/?delete", B, USER, CREATOR),
     ("PATCH", "/storage/v1/b/{bucket}", "", BUCKETS, USER),
     ("PUT", "/storage/v1/b/{bucket}/iam", "", BUCKETS, USER),
 )
@@ -149,6 +152,8 @@ def test_every_way_to_an_object_needs_its_role(
     body: object = None if method in ("GET", "HEAD", "DELETE") else b""
     if path.endswith("/iam"):
         body = {"bindings": []}
+    if path.endswith("?delete"):
+        body = b"<Delete><Object><Key>x</Key></Object></Delete>"
     if path.endswith("?delete"):
         body = b"<Delete><Object><Key>x</Key></Object></Delete>"
 

@@ -15,7 +15,7 @@ from hakobune.core.workflows.build import check_source
 from hakobune.core.workflows.limits import Strictness
 from hakobune.core.workflows.positions import Severity
 from hakobune.core.workflows.source import SourceOptions, read_source
-from hakobune.testing.workflows.case_files import value_of
+from hakobune.testing.workflows.case_words import value_of
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "workflows_kit"

@@ -12,7 +12,6 @@ import anyio
 
 from hakobune.core.errors import FailedPrecondition, HakobuneError, NotFound, Unavailable
 from hakobune.core.names import WorkflowExecutionName
-from hakobune.core.workflows.call_log import CallLog
 from hakobune.core.workflows.events import CancelRequested, Event, Moved
 from hakobune.core.workflows.failures import resource_limit
 from hakobune.core.workflows.limits import RunLimits
@@ -22,7 +21,6 @@ from hakobune.core.workflows.model import (
     ExecutionError,
     ExecutionState,
     Revision,
-    Workflow,
     WorkflowExecution,
 )
 from hakobune.core.workflows.plan import Plan
@@ -33,6 +31,7 @@ from hakobune.runtime.shared_work import SharedWork
 from hakobune.runtime.wheel import Turn, Wheel
 from hakobune.runtime.workflow_driver import DRIVE, ROOM, Calls, Driver, Letter, Mailbox, ended_by
 from hakobune.runtime.workflow_loading import Folding, FoldingStopped, JournalReader, Stored, stored
+from hakobune.runtime.workflow_observer import Observer
 from hakobune.runtime.workflow_plans import Plans
 from hakobune.runtime.workflow_quota import Beginnings, Quota
 from hakobune.runtime.workflow_seats import Seat, Seats, inactive
@@ -47,36 +46,6 @@ _LOOKS_MAX = 4  # questions that need an execution in memory, at once: those tha
 _LOOK_PAUSES = 20_000  # turns of others until it has taken too long to look at an execution
 _WOKEN_AT_ONCE = 500  # waits that are over, in one turn
 _DETAIL_CHARACTERS = 2_000  # of the reason why an execution is set aside: a definition may have hundreds of problems
-
-
-class Observer:
-    """Sees executions live. The default does nothing; the log of the platform is one.
-
-    `is_repeat`: a crash may have come after it was told the same.
-    """
-
-    def deployed(self, workflow: Workflow, warnings: Sequence[str]) -> None:
-        """A definition was deployed; these are about its revision. The revision may be an old one."""
-
-    def watch(
-        self, execution: WorkflowExecution, newest: bytes | None, *, is_first: bool, is_repeat: bool
-    ) -> CallLog | None:
-        """What is to record the calls while its journal is folded, and after; None: nobody asks. `newest` is the last
-        entry of the journal; `is_first`: there is no other."""
-        del execution, newest, is_first, is_repeat
-        return None
-
-    def loaded(self, execution: WorkflowExecution, machine: Machine, last_s: float, *, is_repeat: bool) -> None:
-        """It is ACTIVE and in memory; `last_s` is the instant of the newest entry of its journal."""
-
-    def called(self, execution: WorkflowExecution, calls: CallLog, *, is_repeat: bool) -> None:
-        """What the record has is durable."""
-
-    async def rested(self) -> None:
-        """An execution has left memory. Until this returns, a crash makes its next life a repeat."""
-
-    async def ended(self, execution: WorkflowExecution, *, is_repeat: bool) -> None:
-        """It has ended, and that is durable. Until this returns, a crash tells it again."""
 
 
 class WorkflowExecutions:

@@ -35,7 +35,7 @@ from hakobune.core.workflows.machine import Machine
 from hakobune.core.workflows.model import CallLogLevel, Workflow, WorkflowExecution
 from hakobune.runtime.clock import Clock
 from hakobune.runtime.logs import LogsRoom, Shelf
-from hakobune.runtime.workflow_executions import Observer
+from hakobune.runtime.workflow_observer import Observer
 
 _log = logging.getLogger("hakobune.workflows")
 

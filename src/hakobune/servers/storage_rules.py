@@ -131,6 +131,8 @@ def _of_xml_bucket(request: Request, bucket: str, project: str) -> Need:
             return Need("storage.buckets.get", bucket)
         case "PUT":
             return Need("storage.buckets.create", project=project)
+        case "POST" if "delete" in request.query_fields():  # of many objects
+            return Need(_DELETE, bucket)
         case "POST" if "delete" in request.query_fields():
             return Need(_DELETE, bucket)
         case _:

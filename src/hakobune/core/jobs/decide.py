@@ -7,11 +7,25 @@ first task of 10,000 starts as soon as the first of 1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import assert_never
 
 from hakobune.core.jobs import limits
+from hakobune.core.jobs.events import (
+    AttemptEnded,
+    AttemptStarted,
+    CancelRequested,
+    Command,
+    Created,
+    Decision,
+    Event,
+    Reported,
+    StartAttempts,
+    StopAttempts,
+    View,
+    WakeAt,
+    Woken,
+)
 from hakobune.core.jobs.model import AttemptRecord, AttemptResult, Cause, Counts, Execution, ResultKind, Task
 from hakobune.core.jobs.states import (
     ExecutionSignal,
@@ -22,108 +36,24 @@ from hakobune.core.jobs.states import (
     next_task_state,
 )
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptStarted:
-    """The engine says that the process of an attempt exists."""
-
-    index: int
-    attempt_uid: str
-    at_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptEnded:
-    """The engine says that an attempt is over. `started_at_s` is None if it never ran, or if nobody knows."""
-
-    index: int
-    attempt_uid: str
-    at_s: float
-    result: AttemptResult
-    started_at_s: float | None = None
-    may_have_run: bool = False  # nobody knows: the engine lost sight of it
-    max_rss_bytes: int = 0
-    cpu_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reported:
-    """What an engine reported about attempts of this execution, in order."""
-
-    reports: tuple[AttemptStarted | AttemptEnded, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Created:
-    """The execution was just stored."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Woken:
-    """A timer fired: a backoff may be over."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelRequested:
-    """Somebody wants the rest not to run."""
-
-    reason: str  # "user" or "deleted"
-
-
-Event = Created | Reported | Woken | CancelRequested
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartAttempts:
-    """Hand these attempts to the engine: (attempt uid, task index, attempt number)."""
-
-    attempts: tuple[tuple[str, int, int], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopAttempts:
-    """Stop all that the engine holds of this execution."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WakeAt:
-    """Send `Woken` at this instant."""
-
-    at_s: float
-
-
-Command = StartAttempts | StopAttempts | WakeAt
-
-
-def _no_tasks() -> dict[int, Task]:
-    return {}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """All that a decision may look at: never 10,000 tasks, always enough."""
-
-    execution: Execution
-    in_flight: int  # tasks in state RUNNING: the engine owns an attempt
-    first_unborn: int  # indexes from here up have no row
-    pending_rows: int  # rows in state PENDING, those in backoff included
-    ready: tuple[Task, ...] = ()  # PENDING rows that may start now, lowest index first, at most `window(execution)`
-    next_ready_s: float | None = None  # when the first row in backoff may start
-    named: Mapping[int, Task] = field(default_factory=_no_tasks)  # the tasks that the event speaks of
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What changes, and what must be done outside."""
-
-    execution: Execution
-    tasks: tuple[Task, ...] = ()
-    attempts: tuple[AttemptRecord, ...] = ()  # ended now; one that never started leaves no record
-    in_flight: int
-    pending_rows: int
-    first_unborn: int
-    cancel_pending: bool = False  # every PENDING row becomes CANCELLED
-    commands: tuple[Command, ...] = ()
+__all__ = [
+    "AttemptEnded",
+    "AttemptStarted",
+    "CancelRequested",
+    "Command",
+    "Created",
+    "Decision",
+    "Event",
+    "Reported",
+    "StartAttempts",
+    "StopAttempts",
+    "View",
+    "WakeAt",
+    "Woken",
+    "backoff_s",
+    "decide",
+    "window",
+]
 
 
 def window(execution: Execution) -> int:

@@ -45,9 +45,9 @@ from hakobune.core.workflows.limits import RunLimits
 from hakobune.core.workflows.memory import Memory
 from hakobune.core.workflows.model import CurrentStep, StepCounts
 from hakobune.core.workflows.open_calls import OpenCalls, is_poll
-from hakobune.core.workflows.outcomes import Cancelled, Failed, Outcome, Succeeded
+from hakobune.core.workflows.outcomes import Cancelled, Failed, Outcome, Succeeded, result_text
 from hakobune.core.workflows.raising import describe, trace
-from hakobune.core.workflows.values import measured_size, to_json, utf8_length
+from hakobune.core.workflows.values import measured_size
 from hakobune.core.workflows.world import Callback, World
 
 __all__ = ["Cancelled", "Failed", "Machine", "Outcome", "Succeeded", "resume"]
@@ -251,7 +251,7 @@ class Machine:
                 return self._fork(branch)
             case Halt.END:
                 if branch.origin is None:
-                    result = self._result(branch)
+                    result = result_text(branch.take_value(), self._limits.result_bytes)
                     self._thread_ended(branch, None)
                     self._end(Succeeded(result=result))
                 else:
@@ -262,12 +262,6 @@ class Machine:
                 return HALT
             case _:
                 assert_never(halt)
-
-    def _result(self, branch: Branch) -> str:
-        result = to_json(branch.take_value())
-        if utf8_length(result) > self._limits.result_bytes:
-            raise resource_limit(f"the result is longer than {self._limits.result_bytes} bytes")
-        return result
 
     def _drive(self, branch: Branch) -> int:
         """Let a procedure go on with its answer, to its next effect or to its end."""

@@ -83,7 +83,10 @@ class Memory:
         entry = self._known.get(id(value))
         if entry is not None and entry[0] is value:
             return entry[1]
-        size = _little(value) or self._grown_size(value)
+        size = _little(value)
+        if size is not None and size <= self._string_limit:
+            return size
+        size = self._grown_size(value)
         if size is None:
             size = self._measured(value)
             if self._string_limit < size <= self._apart_limit:  # what is larger fails anyway

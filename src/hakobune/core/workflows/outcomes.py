@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from hakobune.core.workflows.failures import resource_limit
 from hakobune.core.workflows.model import ExecutionError
+from hakobune.core.workflows.values import Value, to_json, utf8_length
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,3 +30,11 @@ class Cancelled:
 
 
 Outcome: TypeAlias = Succeeded | Failed | Cancelled
+
+
+def result_text(value: Value, bytes_max: int) -> str:
+    """What an execution gives, as JSON text. Raises Failure (ValueError: no JSON; ResourceLimitError)."""
+    result = to_json(value)
+    if utf8_length(result) > bytes_max:
+        raise resource_limit(f"the result is longer than {bytes_max} bytes")
+    return result

@@ -19,11 +19,10 @@ The file is read as a workflow is: YAML 1.2 or JSON, with the place of everythin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from hakobune.core.workflows.effects import Trouble
 from hakobune.core.workflows.limits import Strictness
@@ -31,19 +30,15 @@ from hakobune.core.workflows.positions import Position, Problem
 from hakobune.core.workflows.problem_texts import problem_text, source_lines
 from hakobune.core.workflows.source import SourceOptions, read_source
 from hakobune.core.workflows.syntax import Program
-from hakobune.core.workflows.tree import Map, Node, Scalar, SourceTree, kind_of
-from hakobune.core.workflows.tree import Sequence as ListNode
+from hakobune.core.workflows.tree import Map, Node, Scalar, SourceTree
 from hakobune.core.workflows.values import Value
-from hakobune.testing.workflows.durations import seconds
+from hakobune.testing.workflows.case_words import RULE, Words, value_of
 from hakobune.testing.workflows.expectations import Expectation, ExpectedCall, ExpectedError, ExpectedLog
 from hakobune.testing.workflows.functions import FunctionNotFound, load_function
-from hakobune.testing.workflows.mocks import NOTHING, Mock, Nothing, Response, Scripted
+from hakobune.testing.workflows.mocks import Mock, Response, Scripted
 from hakobune.testing.workflows.runs import CallbackCall
 from hakobune.testing.workflows.step_names import StepName, StepNames
 
-_T = TypeVar("_T")
-
-RULE: Final = "test-file"
 _STATUS_MIN: Final = 100
 _STATUS_MAX: Final = 599
 FILE_KEYS: Final = ("workflow", "env", "mocks", "cases")
@@ -123,115 +118,113 @@ def read_case_file(path: Path) -> CaseFile:
     return file
 
 
-class _Reader:
-    """One reading of a file; what is wrong is noted and left out."""
+class _Reader(Words):
+    """One reading of a file."""
 
     def __init__(self, tree: SourceTree, path: Path, text: str) -> None:
-        self._tree = tree
+        super().__init__(tree)
         self._path = path
         self._source = text
-        self._steps: list[StepName] = []
-        self.problems: list[Problem] = []
 
     def file(self) -> CaseFile | None:
         """The whole file."""
-        root = self._map(self._tree.root, "the file", FILE_KEYS)
-        workflow = self._text(root, "workflow")
+        root = self.map(self.tree.root, "the file", FILE_KEYS)
+        workflow = self.text(root, "workflow")
         if not workflow:
-            self._complain(self._tree.root, "there is no 'workflow'", "name the file of the definition")
-        env = self._texts(root, "env")
+            self.complain(self.tree.root, "there is no 'workflow'", "name the file of the definition")
+        env = self.texts(root, "env")
         shared = self._mocks(root)
-        cases = [self._case(node, number, env, shared) for number, node in enumerate(self._list(root, "cases"), 1)]
+        cases = [self._case(node, number, env, shared) for number, node in enumerate(self.items(root, "cases"), 1)]
         if not cases:
-            self._complain(self._tree.root, "there are no 'cases'", "write '- name: …' for each case below 'cases:'")
+            self.complain(self.tree.root, "there are no 'cases'", "write '- name: …' for each case below 'cases:'")
         names = [case.name for case in cases]
         for case in cases:
             if names.count(case.name) > 1:
-                self._problem(Position(case.line, 1), f"two cases have the name {case.name!r}", "give each its own")
+                self.problem(Position(case.line, 1), f"two cases have the name {case.name!r}", "give each its own")
                 break
         return CaseFile(
             path=self._path,
             workflow=self._path.parent / (workflow or ""),
             cases=cases,
             text=self._source,
-            steps=self._steps,
+            steps=self.steps,
         )
 
     def _case(self, node: Node, number: int, env: Mapping[str, str], shared: Sequence[Mock]) -> Case:
-        case = self._map(node, "a case", CASE_KEYS)
+        case = self.map(node, "a case", CASE_KEYS)
         argument = case.get("argument")
         return Case(
-            name=self._text(case, "name") or f"case {number}",
-            line=self._tree.position_of(node).line,
+            name=self.text(case, "name") or f"case {number}",
+            line=self.tree.position_of(node).line,
             argument=None if argument is None else value_of(argument),
-            env={**env, **self._texts(case, "env")},
+            env={**env, **self.texts(case, "env")},
             mocks=[*self._mocks(case), *shared],
-            callbacks=[self._callback(item) for item in self._list(case, "callbacks")],
-            cancel_after_s=self._seconds(case, "cancel_after"),
+            callbacks=[self._callback(item) for item in self.items(case, "callbacks")],
+            cancel_after_s=self.seconds(case, "cancel_after"),
             expect=self._expectation(case.get("expect")),
         )
 
     # -- mocks --------------------------------------------------------------------------------------------------
 
     def _mocks(self, node: Map) -> list[Mock]:
-        return [self._mock(item) for item in self._list(node, "mocks")]
+        return [self._mock(item) for item in self.items(node, "mocks")]
 
     def _mock(self, node: Node) -> Mock:
-        mock = self._map(node, "a mock", MOCK_KEYS)
-        method, url = self._text(mock, "method"), self._text(mock, "url")
+        mock = self.map(node, "a mock", MOCK_KEYS)
+        method, url = self.text(mock, "method"), self.text(mock, "url")
         if not method and " " in url:
             method, _, url = url.partition(" ")
-        step = self._step(mock, "a mock")
+        step = self.step(mock, "a mock")
         if not step and not url:
-            self._complain(node, "a mock has neither 'step' nor 'url'", "say which requests it answers")
+            self.complain(node, "a mock has neither 'step' nor 'url'", "say which requests it answers")
         if mock.get("answers") is None:
             return Mock(step=step, url=url, method=method, answers=[self._answer(mock)])
         both = [key for key in ANSWER_KEYS if mock.get(key) is not None]
         if both:
-            self._complain(node, f"a mock has 'answers' and '{both[0]}'", "write it in an entry of 'answers'")
-        answers = [self._answer(self._map(item, "an answer", ANSWER_KEYS)) for item in self._list(mock, "answers")]
+            self.complain(node, f"a mock has 'answers' and '{both[0]}'", "write it in an entry of 'answers'")
+        answers = [self._answer(self.map(item, "an answer", ANSWER_KEYS)) for item in self.items(mock, "answers")]
         if not answers:
-            self._complain(node, "a mock has no answers", "write at least one")
+            self.complain(node, "a mock has no answers", "write at least one")
         return Mock(step=step, url=url, method=method, answers=answers)
 
     def _answer(self, node: Map) -> Scripted:
-        times = self._number(node, "times")
-        python = self._text(node, "python")
+        times = self.number(node, "times")
+        python = self.text(node, "python")
         if python:
             try:
                 return Scripted(answer=load_function(python, self._path.parent), times=times)
             except FunctionNotFound as error:
-                self._complain(node.get("python") or node, str(error), "write FILE.py:FUNCTION, or MODULE:FUNCTION")
+                self.complain(node.get("python") or node, str(error), "write FILE.py:FUNCTION, or MODULE:FUNCTION")
         return Scripted(answer=self._response(node), times=times)
 
     def _response(self, node: Map) -> Response:
-        error = self._text(node, "error")
+        error = self.text(node, "error")
         troubles = {trouble.value: trouble for trouble in Trouble}
         if error and error not in troubles:
-            self._complain(node.get("error") or node, f"unknown error {error!r}", f"one of {', '.join(troubles)}")
-        status = self._number(node, "status")
+            self.complain(node.get("error") or node, f"unknown error {error!r}", f"one of {', '.join(troubles)}")
+        status = self.number(node, "status")
         if status is not None and not _STATUS_MIN <= status <= _STATUS_MAX:
-            self._complain(node.get("status") or node, f"{status} is no HTTP status", "write 100 to 599")
+            self.complain(node.get("status") or node, f"{status} is no HTTP status", "write 100 to 599")
         return Response(
             status=200 if status is None else status,
-            json=self._value(node, "json"),
-            text=self._text(node, "text") if node.get("text") is not None else None,
-            result=self._value(node, "result"),
-            headers=self._texts(node, "headers"),
-            delay_s=self._seconds(node, "delay") or 0.0,
+            json=self.value(node, "json"),
+            text=self.text(node, "text") if node.get("text") is not None else None,
+            result=self.value(node, "result"),
+            headers=self.texts(node, "headers"),
+            delay_s=self.seconds(node, "delay") or 0.0,
             error=troubles.get(error),
-            detail=self._text(node, "detail") or "from the test",
+            detail=self.text(node, "detail") or "from the test",
         )
 
     def _callback(self, node: Node) -> CallbackCall:
-        call = self._map(node, "a callback", CALLBACK_KEYS)
+        call = self.map(node, "a callback", CALLBACK_KEYS)
         return CallbackCall(
-            after_s=self._seconds(call, "after") or 0.0,
-            endpoint=self._number(call, "endpoint") or 0,
+            after_s=self.seconds(call, "after") or 0.0,
+            endpoint=self.number(call, "endpoint") or 0,
             response=Response(
-                json=self._value(call, "json"),
-                text=self._text(call, "text") if call.get("text") is not None else None,
-                headers=self._texts(call, "headers"),
+                json=self.value(call, "json"),
+                text=self.text(call, "text") if call.get("text") is not None else None,
+                headers=self.texts(call, "headers"),
             ),
         )
 
@@ -240,176 +233,60 @@ class _Reader:
     def _expectation(self, node: Node | None) -> Expectation:
         if node is None:
             return Expectation()
-        expect = self._map(node, "'expect'", EXPECT_KEYS)
+        expect = self.map(node, "'expect'", EXPECT_KEYS)
         error = expect.get("error")
         if error is not None and (expect.get("result") is not None or expect.get("result_includes") is not None):
-            self._complain(error, "a case expects a result and an error", "leave one of them out")
+            self.complain(error, "a case expects a result and an error", "leave one of them out")
         return Expectation(
-            result=self._value(expect, "result"),
-            result_includes=self._value(expect, "result_includes"),
+            result=self.value(expect, "result"),
+            result_includes=self.value(expect, "result_includes"),
             error=None if error is None else self._error(error),
-            is_cancelled=self._flag(expect, "cancelled"),
-            calls=self._if_given(expect, "calls", self._calls),
-            calls_any_order=self._if_given(expect, "calls_any_order", self._calls),
+            is_cancelled=self.flag(expect, "cancelled"),
+            calls=self.if_given(expect, "calls", self._calls),
+            calls_any_order=self.if_given(expect, "calls_any_order", self._calls),
             calls_include=self._calls(expect, "calls_include"),
-            steps=self._step_names(expect, "steps"),
-            steps_exactly=self._if_given(expect, "steps_exactly", self._step_names),
-            steps_not=self._step_names(expect, "steps_not"),
-            logs=[self._log(item) for item in self._list(expect, "logs")],
-            waits_s=self._if_given(expect, "waits", self._lengths),
-            duration_s=self._seconds(expect, "duration"),
-            max_steps=self._number(expect, "max_steps"),
+            steps=self.step_names(expect, "steps"),
+            steps_exactly=self.if_given(expect, "steps_exactly", self.step_names),
+            steps_not=self.step_names(expect, "steps_not"),
+            logs=[self._log(item) for item in self.items(expect, "logs")],
+            waits_s=self.if_given(expect, "waits", self.lengths),
+            duration_s=self.seconds(expect, "duration"),
+            max_steps=self.number(expect, "max_steps"),
         )
 
     def _error(self, node: Node) -> ExpectedError:
         if isinstance(node, Scalar) and isinstance(node.value, str):
             return ExpectedError(message=node.value)
-        error = self._map(node, "'error'", ERROR_KEYS)
+        error = self.map(node, "'error'", ERROR_KEYS)
         return ExpectedError(
-            tags=self._names(error, "tags"),
-            message=self._text(error, "message"),
-            code=self._number(error, "code"),
-            step=self._step(error, "'error'"),
-            payload=self._value(error, "payload"),
+            tags=self.names(error, "tags"),
+            message=self.text(error, "message"),
+            code=self.number(error, "code"),
+            step=self.step(error, "'error'"),
+            payload=self.value(error, "payload"),
         )
 
     def _calls(self, node: Map, key: str) -> list[ExpectedCall]:
-        return [self._call(item) for item in self._list(node, key)]
+        return [self._call(item) for item in self.items(node, key)]
 
     def _call(self, node: Node) -> ExpectedCall:
         if isinstance(node, Scalar) and isinstance(node.value, str):
             method, _, url = node.value.rpartition(" ")
             return ExpectedCall(method=method, url=url)
-        call = self._map(node, "a call", CALL_KEYS)
+        call = self.map(node, "a call", CALL_KEYS)
         return ExpectedCall(
-            method=self._text(call, "method"),
-            url=self._text(call, "url"),
-            step=self._step(call, "a call"),
-            headers=dict(self._texts(call, "headers")),
-            query=dict(self._texts(call, "query")),
-            body=self._value(call, "json"),
+            method=self.text(call, "method"),
+            url=self.text(call, "url"),
+            step=self.step(call, "a call"),
+            headers=dict(self.texts(call, "headers")),
+            query=dict(self.texts(call, "query")),
+            body=self.value(call, "json"),
         )
 
     def _log(self, node: Node) -> ExpectedLog:
         if isinstance(node, Scalar) and isinstance(node.value, str):
             return ExpectedLog(text=node.value)
-        log = self._map(node, "a log entry", LOG_KEYS)
+        log = self.map(node, "a log entry", LOG_KEYS)
         return ExpectedLog(
-            severity=self._text(log, "severity"), text=self._text(log, "text"), json=self._value(log, "json")
+            severity=self.text(log, "severity"), text=self.text(log, "text"), json=self.value(log, "json")
         )
-
-    # -- words --------------------------------------------------------------------------------------------------
-
-    def _map(self, node: Node, what: str, keys: Sequence[str]) -> Map:
-        """The node as a map with no other keys than these; an empty map where it is none."""
-        if not isinstance(node, Map):
-            self._complain(node, f"{what} must be a map, it is {kind_of(node)}", f"its keys are {', '.join(keys)}")
-            return Map((), node.start, node.end)
-        for entry in node.entries:
-            if entry.key not in keys:
-                near = get_close_matches(entry.key, keys, n=1)
-                remedy = f"did you mean '{near[0]}'?" if near else f"the keys are {', '.join(keys)}"
-                self._complain(entry.key_node, f"unknown key '{entry.key}' of {what}", remedy)
-        return node
-
-    def _list(self, node: Map, key: str) -> Sequence[Node]:
-        found = node.get(key)
-        if found is None or isinstance(found, ListNode):
-            return () if found is None else found.items
-        self._complain(found, f"'{key}' must be a list, it is {kind_of(found)}", "write '- …' for each entry")
-        return ()
-
-    def _text(self, node: Map, key: str) -> str:
-        """Text as it is; numbers and booleans as they are written."""
-        found = node.get(key)
-        if found is None:
-            return ""
-        if isinstance(found, Scalar) and found.value is not None:
-            return found.value if isinstance(found.value, str) else self._tree.source.text[found.start : found.end]
-        self._complain(found, f"'{key}' must be text, it is {kind_of(found)}", "write it in quotes")
-        return ""
-
-    def _texts(self, node: Map, key: str) -> dict[str, str]:
-        found = node.get(key)
-        if found is None:
-            return {}
-        if not isinstance(found, Map):
-            self._complain(found, f"'{key}' must be a map, it is {kind_of(found)}", "write 'NAME: value'")
-            return {}
-        return {entry.key: self._text(found, entry.key) for entry in found.entries}
-
-    def _names(self, node: Map, key: str) -> list[str]:
-        names: list[str] = []
-        for item in self._list(node, key):
-            if isinstance(item, Scalar) and isinstance(item.value, str):
-                names.append(item.value)
-            else:
-                self._complain(item, f"an entry of '{key}' must be text", "write a name")
-        return names
-
-    def _step(self, node: Map, what: str) -> str:
-        """The step that a map names under `step`."""
-        found, name = node.get("step"), self._text(node, "step")
-        if found is not None and name:
-            self._steps.append(StepName(name=name, what=what, position=self._tree.position_of(found)))
-        return name
-
-    def _step_names(self, node: Map, key: str) -> list[str]:
-        for item in self._list(node, key):
-            if isinstance(item, Scalar) and isinstance(item.value, str):
-                position = self._tree.position_of(item)
-                self._steps.append(StepName(name=item.value, what=f"'{key}'", position=position))
-        return self._names(node, key)
-
-    def _number(self, node: Map, key: str) -> int | None:
-        found = node.get(key)
-        if found is None:
-            return None
-        number = found.value if isinstance(found, Scalar) else None
-        if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
-            return number
-        self._complain(found, f"'{key}' must be a whole number", "write 0 or more")
-        return None
-
-    def _seconds(self, node: Map, key: str) -> float | None:
-        found = node.get(key)
-        return None if found is None else self._length(found, key)
-
-    def _length(self, node: Node, key: str) -> float:
-        length_s = seconds(node.value) if isinstance(node, Scalar) else None
-        if length_s is None:
-            self._complain(node, f"'{key}' must be a length of time", "write seconds, or 20ms, 90s, 1h30m, 365d")
-        return length_s or 0.0
-
-    def _lengths(self, node: Map, key: str) -> list[float]:
-        return [self._length(item, key) for item in self._list(node, key)]
-
-    def _flag(self, node: Map, key: str) -> bool:
-        found = node.get(key)
-        if found is not None and not (isinstance(found, Scalar) and isinstance(found.value, bool)):
-            self._complain(found, f"'{key}' must be true or false", "")
-        return isinstance(found, Scalar) and found.value is True
-
-    def _value(self, node: Map, key: str) -> Value | Nothing:
-        found = node.get(key)
-        return NOTHING if found is None else value_of(found)
-
-    def _if_given(self, node: Map, key: str, read: Callable[[Map, str], list[_T]]) -> list[_T] | None:
-        return None if node.get(key) is None else read(node, key)
-
-    def _complain(self, node: Node, message: str, remedy: str) -> None:
-        self._problem(self._tree.position_of(node), message, remedy)
-
-    def _problem(self, position: Position, message: str, remedy: str) -> None:
-        self.problems.append(Problem(rule=RULE, message=message, position=position, remedy=remedy))
-
-
-def value_of(node: Node) -> Value:
-    """The value that a node of a file writes."""
-    match node:
-        case Scalar():
-            return node.value
-        case ListNode():
-            return [value_of(item) for item in node.items]
-        case Map():
-            return {entry.key: value_of(entry.value) for entry in node.entries}
