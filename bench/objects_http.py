@@ -168,12 +168,13 @@ def measure(directory: Path, *, is_quick: bool) -> Report:
         for bucket in (BUCKET, OTHER_BUCKET):
             house.call("POST", "/storage/v1/b?project=bench-project", {"name": bucket})
         _upload(house, "down", size)
+        for _ in range(rounds):
+            found.setdefault("sendfile alone", []).append(_sendfile_alone(plain, size))
+            found.setdefault("download", []).append(_download(house, "down", size))
         for number in range(rounds):
             md5, md5_cpu = _md5_alone(size)
             upload, upload_unhindered, upload_cpu_s = _timed_upload(house, f"up{number % 2}", size)
             for title, value in (
-                ("sendfile alone", _sendfile_alone(plain, size)),
-                ("download", _download(house, "down", size)),
                 ("hashlib.md5 alone", md5),
                 ("hashlib.md5 alone, by its processor time", md5_cpu),
                 ("upload", upload),

@@ -21,6 +21,7 @@ from bench.report import POWER, Report, at_least, middle
 from bench.workflows_room import NoOp, WorkflowsBench, workflows_bench
 from hakobune.core.names import WorkflowName
 from hakobune.runtime.settings import Settings
+from hakobune.servers.house import calm_collector
 
 DBOS_PYTHON = "HAKOBUNE_BENCH_DBOS"
 ROUNDS = 7
@@ -117,7 +118,7 @@ async def _measure(report: Report, directory: Path, *, is_quick: bool) -> None:
         name = await bench.deploy("durable", _SOURCE)
         await bench.run(name, ["10"])
         gc.collect()
-        gc.freeze()  # as `hakobune up` does when it has started
+        calm_collector()  # as `hakobune up` does when it has started
         expected = bench.journal_rows()
         for _ in range(2 if is_quick else ROUNDS):
             rates["bare"].append(bare.rate(STEPS_ALONE))

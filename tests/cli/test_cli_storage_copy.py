@@ -109,6 +109,25 @@ def test_given_objects_when_they_are_copied_to_this_machine_then_each_goes_where
     assert files == expected
 
 
+@pytest.mark.parametrize("is_packed", [False, True], ids=["plain", "packed"])
+def test_given_a_pipe_when_an_object_is_copied_to_it_then_it_is_written_to_and_not_replaced(
+    storage: Call, bucket: str, tree: Path, is_packed: bool
+) -> None:
+    (tree / "content").write_bytes(gzip.compress(b"hello") if is_packed else b"hello")
+    flags = ["--content-encoding=gzip"] if is_packed else []
+    assert storage("cp", *flags, "content", f"{bucket}/hello").code == 0
+    pipe = tree / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        done = storage("cp", f"{bucket}/hello", str(pipe))
+        assert done.code == 0, done.err
+        assert pipe.is_fifo()
+        assert os.read(reader, 100) == b"hello"
+    finally:
+        os.close(reader)
+
+
 def test_given_a_bucket_when_it_is_copied_with_all_that_is_in_it_then_it_becomes_a_folder_of_its_name(
     storage: Call, bucket: str, tree: Path
 ) -> None:

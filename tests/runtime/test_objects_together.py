@@ -146,3 +146,25 @@ async def test_given_many_callers_when_they_do_everything_at_once_then_every_con
     assert {content for content, _, _ in counts} - set(files) <= empty  # no byte of them ever came
     assert world[0].blobs.in_work == set()
     assert {name for caller in callers for name in caller.done} == {work.__name__ for work in callers[0].works}
+
+
+async def test_given_a_snapshot_when_its_objects_go_then_their_files_stay_until_it_is_forgotten(
+    tmp_path: Path,
+) -> None:
+    async with a_world(tmp_path) as world:
+        await world.bucket()
+        await world.put("a", b"first")
+        await world.put("b", b"second")
+        await world.store.write(lambda tx: tx.snapshot("s", "p", world.clock.now_s()))
+        await world.store.write(lambda tx: tx.fork("s", "copy"))
+        await world.delete("a")
+        await world.delete("b")
+        await world.room.cleaning.round()
+        assert len(await world.settle()) == 2
+        copied = at("a", bucket=f"{B}-copy")
+        assert await world.content("a", bucket=copied.bucket) == b"first"
+        await world.room.changes.delete(copied)
+        await world.store.write(lambda tx: tx.forget_snapshot("s"))
+        assert len(await world.settle()) == 1  # the fork still has the other one
+        assert await world.content("b", bucket=copied.bucket) == b"second"
+        assert not (await world.room.examination.examine()).problems

@@ -29,9 +29,10 @@ from hakobune.core.workflows.limits import EXECUTION_S_MAX, RETENTION_S, Strictn
 from hakobune.core.workflows.machine import Machine
 from hakobune.core.workflows.model import ExecutionState
 from hakobune.runtime import workflows
+from hakobune.runtime.rooms import TRIES
 from hakobune.runtime.settings import Settings
 from hakobune.runtime.wheel import NoInterceptor
-from hakobune.runtime.workflow_driver import ROOM
+from hakobune.runtime.workflow_driver import DRIVE, ROOM
 from hakobune.runtime.workflow_executions import WorkflowExecutions
 from hakobune.store.api import CommitInfo, OutboxCommand, Page
 from hakobune.store.workflows_api import ExecutionOrder
@@ -423,6 +424,33 @@ async def test_given_a_runtime_that_stops_when_a_letter_waits_then_its_sender_is
     assert len(refusals) == 1
     async with world.up():
         assert (await world.look(execution)).state is ExecutionState.ACTIVE
+
+
+class _Cursed:
+    """The first drives fail, whatever they are for."""
+
+    def __init__(self, failures: int) -> None:
+        self.left = failures
+
+    async def before_perform(self, command: OutboxCommand) -> None:
+        if self.left and command.kind == DRIVE:
+            self.left -= 1
+            raise KeyError("cursed")
+
+    async def after_perform(self, command: OutboxCommand) -> None:
+        del command
+
+
+async def test_given_a_drive_that_is_given_up_when_it_is_cancelled_then_a_later_drive_does_not_run_it() -> None:
+    world = World()
+    async with world.up(watch=_Cursed(TRIES)):
+        await world.deploy(a_flow(a_get("https://example.com/never"), "return: ok"))
+        execution = await world.run()
+        found = await world.room.cancel(execution.name)
+        assert found.state is ExecutionState.CANCELLED
+        await anyio.sleep(10)
+        assert world.calls.made == []
+        assert (await world.look(execution)).state is ExecutionState.CANCELLED
 
 
 async def test_given_a_letter_that_arrives_while_the_execution_comes_to_rest_when_posted_then_it_is_taken() -> None:

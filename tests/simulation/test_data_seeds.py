@@ -6,6 +6,17 @@ import pytest
 
 from hakobune.testing.simulator import Part, run_seed
 
+# Seeds that once found something stay here for ever, with what they found in the world as it was then.
+FOUND = {
+    60_150: "a workflow execution that was cancelled while its drive was given up began once more",
+    60_222: "the same, and it made calls",
+}
+
+
+@pytest.mark.parametrize("seed", sorted(FOUND))
+def test_a_seed_that_found_a_bug_holds(seed: int) -> None:
+    run_seed(seed)
+
 
 @pytest.mark.parametrize("first", range(40_000, 40_080, 20))
 def test_twenty_seeds_hold(first: int) -> None:

@@ -15,9 +15,10 @@ from hakobune.core.workflows.effects import HttpRequest
 from hakobune.core.workflows.events import CancelRequested, Command, Stamped
 from hakobune.runtime import workflow_calls, workflow_driver
 from hakobune.runtime.wheel import Turn
-from hakobune.runtime.workflow_driver import Driver, Letter
+from hakobune.runtime.workflow_driver import Driver
 from hakobune.runtime.workflow_loading import Folding
 from hakobune.runtime.workflow_logs import WorkflowLog
+from hakobune.runtime.workflow_mailbox import Letter
 from hakobune.runtime.workflow_quota import Beginnings, Quota
 from hakobune.runtime.workflow_seats import Seat, Seats
 from hakobune.store.sqlite.operations import SqliteOperationsWrite

@@ -1,7 +1,7 @@
 """Bytes on their way into a content file: chunks of any size, handed to worker threads in blocks.
 
-A block is written and its CRC taken in one thread while another takes its MD5 and the loop gathers the next one, so an
-upload is about as fast as its MD5, and holds two blocks in memory.
+A block is written and its CRC taken in one thread while another takes the MD5 of one before it and the loop gathers the
+next one, so an upload is about as fast as its MD5, and holds three blocks in memory.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 Chunk = bytes | bytearray | memoryview
 
-BLOCK_BYTES = 512 * 1024
+BLOCK_BYTES = 1024 * 1024  # half of it: 7 % more time of processors, for there are twice as many changes of threads
 
 _log = logging.getLogger("hakobune.objects")
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 import anyio
@@ -40,6 +40,7 @@ from hakobune.core.workflows.outcomes import Cancelled, Failed, Outcome, Succeed
 from hakobune.core.workflows.raising import describe
 from hakobune.core.workflows.states import ExecutionSignal, next_state
 from hakobune.runtime.wheel import Turn, Wheel
+from hakobune.runtime.workflow_mailbox import Letter, Mailbox
 from hakobune.runtime.workflow_slices import Slices
 from hakobune.runtime.workflow_watch import Watch
 
@@ -57,69 +58,6 @@ class Calls(Protocol):
         """Carry out an effect that is no wait, perhaps for the second time. Troubles are answers; what is raised is a
         bug, and sets the execution aside."""
         ...
-
-
-@dataclass(slots=True, eq=False)
-class Letter:
-    """An event on its way to a driver. `check` may refuse it when it is looked at, before anything is written."""
-
-    event: Event
-    check: Callable[[Machine], None] | None = None
-    refusal: HakobuneError | None = None
-    is_settled: bool = False
-    _has_settled: anyio.Event | None = None  # somebody waits: nobody does for the answer to a call
-
-    def settle(self, refusal: HakobuneError | None = None) -> None:
-        """It is durable, or refused. What was said first counts."""
-        if not self.is_settled:
-            self.refusal = refusal
-            self.is_settled = True
-            if self._has_settled is not None:
-                self._has_settled.set()
-
-    async def settled(self) -> None:
-        """Return when the event is durable, or refused."""
-        if not self.is_settled:
-            self._has_settled = self._has_settled or anyio.Event()
-            await self._has_settled.wait()
-
-
-class Mailbox:
-    """Events for one execution; they may arrive before its driver."""
-
-    def __init__(self) -> None:
-        self.letters: deque[Letter] = deque()
-        self.arrived = anyio.Event()
-
-    def put(self, letter: Letter) -> None:
-        """Leave a letter."""
-        self.letters.append(letter)
-        self.arrived.set()
-
-    def take(self) -> list[Letter]:
-        """All letters that are there."""
-        if self.arrived.is_set():
-            self.arrived = anyio.Event()
-        taken = list(self.letters)
-        self.letters.clear()
-        return taken
-
-    @property
-    def wants_cancel(self) -> bool:
-        """Whether somebody wants the execution to end."""
-        return any(isinstance(letter.event, CancelRequested) for letter in self.letters)
-
-    def take_cancellations(self) -> list[Letter]:
-        """The letters that want the execution to end."""
-        taken = [letter for letter in self.letters if isinstance(letter.event, CancelRequested)]
-        for letter in taken:
-            self.letters.remove(letter)
-        return taken
-
-    def refuse(self, refusal: HakobuneError) -> None:
-        """Nobody will take what is there."""
-        for letter in self.take():
-            letter.settle(refusal)
 
 
 class Driver:

@@ -29,8 +29,9 @@ from hakobune.runtime.clock import Identifiers, Seeds
 from hakobune.runtime.settings import Settings
 from hakobune.runtime.shared_work import SharedWork
 from hakobune.runtime.wheel import Turn, Wheel
-from hakobune.runtime.workflow_driver import DRIVE, ROOM, Calls, Driver, Letter, Mailbox, ended_by
+from hakobune.runtime.workflow_driver import DRIVE, ROOM, Calls, Driver, ended_by
 from hakobune.runtime.workflow_loading import Folding, FoldingStopped, JournalReader, Stored, stored
+from hakobune.runtime.workflow_mailbox import Letter, Mailbox
 from hakobune.runtime.workflow_observer import Observer
 from hakobune.runtime.workflow_plans import Plans
 from hakobune.runtime.workflow_quota import Beginnings, Quota
@@ -232,6 +233,7 @@ class WorkflowExecutions:
         self, execution: WorkflowExecution, signal: ExecutionSignal, error: ExecutionError | None = None
     ) -> None:
         """End an execution whose machine is not there to say so."""
+        self._begun.take(execution.uid)  # a command that is still on its way must look at the store
 
         def unit(turn: Turn) -> WorkflowExecution | None:
             found = turn.tx.workflows.execution_by_uid(execution.uid)

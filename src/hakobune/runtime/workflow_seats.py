@@ -12,7 +12,8 @@ from hakobune.core.workflows.events import Event
 from hakobune.core.workflows.machine import Machine
 from hakobune.core.workflows.model import WorkflowExecution
 from hakobune.runtime.wheel import Wheel
-from hakobune.runtime.workflow_driver import DRIVE, ROOM, Driver, Letter, Mailbox
+from hakobune.runtime.workflow_driver import DRIVE, ROOM, Driver
+from hakobune.runtime.workflow_mailbox import Letter, Mailbox
 
 _LOOK_S = 5.0  # how often a caller who waits looks whether anybody will answer
 

@@ -23,7 +23,7 @@ extend_crc32c = cast("Callable[[int, bytes], int]", getattr(import_module("googl
 
 _UID = re.compile(r"[0-9a-z][0-9a-z-]{3,63}\Z")
 _HANDED_OVER_BYTES = 64 * 1024  # smaller pieces are hashed at once: a change of threads costs as much
-_STOCK_BLOCKS = 3  # that wait for their MD5, of one content
+_STOCK_BLOCKS = 2  # of one content: of one the MD5 is being taken, and one waits
 
 
 def is_uid(name: str) -> bool:
@@ -162,7 +162,7 @@ def examine(pieces: Iterator[bytes]) -> tuple[int, int]:
 
 class Hashes:
     """CRC-32C and MD5 of what was given so far, by one thread at a time. The MD5, which takes the longest, is computed
-    in a thread of its own, and has some blocks in stock: it should never wait for whoever brings them."""
+    in a thread of its own, and has a block in stock: it should never wait for whoever brings the next one."""
 
     def __init__(self, hashers: ThreadPoolExecutor) -> None:
         self._hashers = hashers

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import stat
+import tempfile
 import uuid
 import zlib
 from contextlib import suppress
@@ -33,18 +36,30 @@ class Downloads:
     def to_file(
         self, entry: ObjectEntry, path: str, advance: Callable[[int], None], *, is_unpacked: bool = True
     ) -> None:
-        """Store an object as a file. The name appears when all is there and its checksum is right.
+        """Store an object as a file. The name appears when all is there and its checksum is right. What is there and
+        no file (/dev/null, a pipe) is written to, not replaced.
 
         `is_unpacked`: what is stored in gzip form is written without it. Raises HttpError, CommandError.
         """
-        temporary = path + _UNFINISHED.format(uuid.uuid4().hex[:8])
+        is_packed = is_unpacked and text_at(entry.document, "contentEncoding") == "gzip"
+        is_device = _is_device(path)
+        place = os.path.join(tempfile.gettempdir(), "device") if is_device else path
+        temporary = place + _UNFINISHED.format(uuid.uuid4().hex[:8])
         try:
+            if is_device and not is_packed:
+                with open(path, "wb") as file:
+                    self.to_stream(entry, file, advance)
+                return
             os.makedirs(os.path.dirname(path) or os.curdir, exist_ok=True)
             with open(temporary, "wb") as file:
                 self.to_stream(entry, file, advance)
-            if is_unpacked and text_at(entry.document, "contentEncoding") == "gzip":
+            if is_packed:
                 _unpack(temporary, str(entry.url))
-            os.replace(temporary, path)
+            if is_device:
+                with open(temporary, "rb") as content, open(path, "wb") as file:
+                    shutil.copyfileobj(content, file)
+            else:
+                os.replace(temporary, path)
         except OSError as error:
             raise CommandError(f"[{path}] cannot be written: {error.strerror or error}") from error
         finally:
@@ -99,6 +114,15 @@ class Downloads:
                 yield block
         finally:
             reply.close()
+
+
+def _is_device(path: str) -> bool:
+    """Whether a path leads to something that takes bytes and is no file."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def _unpack(path: str, name: str) -> None:
