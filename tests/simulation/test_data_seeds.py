@@ -10,6 +10,8 @@ from hakobune.testing.simulator import Part, run_seed
 FOUND = {
     60_150: "a workflow execution that was cancelled while its drive was given up began once more",
     60_222: "the same, and it made calls",
+    382: "an execution that came to rest for the first time long after its start, when a crash came before the log",
+    1417: "the same, seen from another world",
 }
 
 

@@ -46,6 +46,7 @@ from hakobune.runtime.workflow_watch import Watch
 
 ROOM = "workflows"
 DRIVE = "drive"
+RESTED = "rested"  # the payload of a DRIVE that was given to an execution at rest: its begin has been told
 REST_S = 5.0  # a nearer wait is waited for in memory
 _IDLE_MAX = 20  # hands that wait for the next call: as many as branches of an execution run at once
 _LOOK_S = 30.0  # the wall clock may jump: look again at least this often

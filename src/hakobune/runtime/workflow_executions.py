@@ -29,7 +29,7 @@ from hakobune.runtime.clock import Identifiers, Seeds
 from hakobune.runtime.settings import Settings
 from hakobune.runtime.shared_work import SharedWork
 from hakobune.runtime.wheel import Turn, Wheel
-from hakobune.runtime.workflow_driver import DRIVE, ROOM, Calls, Driver, ended_by
+from hakobune.runtime.workflow_driver import DRIVE, RESTED, ROOM, Calls, Driver, ended_by
 from hakobune.runtime.workflow_loading import Folding, FoldingStopped, JournalReader, Stored, stored
 from hakobune.runtime.workflow_mailbox import Letter, Mailbox
 from hakobune.runtime.workflow_observer import Observer
@@ -143,7 +143,7 @@ class WorkflowExecutions:
             for timer in turn.tx.timers.due(turn.now_s, _WOKEN_AT_ONCE):
                 if timer.room == ROOM:
                     turn.tx.timers.clear(ROOM, timer.subject)
-                    turn.emit(ROOM, timer.subject, DRIVE)
+                    turn.emit(ROOM, timer.subject, DRIVE, RESTED)
 
         del subject  # it is due: if it is not among the first, the wheel asks again
         await self._wheel.persist(unit)
@@ -178,7 +178,8 @@ class WorkflowExecutions:
             return None
         if seat.is_gone:
             return None
-        self.observer.loaded(execution, folded.machine, folded.last_s, is_repeat=is_repeat)
+        has_rested = command.payload == RESTED
+        self.observer.loaded(execution, folded.machine, folded.last_s, is_repeat=is_repeat, has_rested=has_rested)
         committed: Callable[[], None] = _nothing
         if calls is not None:
             self.observer.called(execution, calls, is_repeat=is_repeat)

@@ -100,16 +100,18 @@ class WorkflowLog(Observer):
             from_s = math.inf
         return CallLog(execution.call_log_level, from_s=from_s)
 
-    def loaded(self, execution: WorkflowExecution, machine: Machine, last_s: float, *, is_repeat: bool) -> None:
-        """In its first life, this tells that the execution has begun; and after a crash again, if it had not rested
-        then: once it has, the entry is durable. But the crash may have come just when it came to rest."""
+    def loaded(
+        self, execution: WorkflowExecution, machine: Machine, last_s: float, *, is_repeat: bool, has_rested: bool
+    ) -> None:
+        """In its first life, this tells that the execution has begun; and after a crash again, unless it had been at
+        rest before what the crash cut off: then the entry is durable. Where a drive was given up meanwhile, it may not
+        be: within the first minute it is looked for all the same."""
         start_s = execution.create_s if execution.start_s is None else execution.start_s
         if is_repeat:
             for command in machine.waiting.values():
                 if isinstance(command.effect, WriteLog):
                     self._in_doubt[user_entry_id(execution, command.call)] = start_s
-        has_rested = bool(execution.current_steps)
-        is_first = last_s <= start_s + _SAME_S and not has_rested
+        is_first = last_s <= start_s + _SAME_S and not execution.current_steps
         if is_first or (is_repeat and (not has_rested or last_s <= start_s + RECENT_S)):
             self._take(Shelf.PLATFORM, [partial(start_entry, execution)], start_s if is_repeat else None)
 

@@ -26,8 +26,11 @@ class Observer:
         del execution, newest, is_first, is_repeat
         return None
 
-    def loaded(self, execution: WorkflowExecution, machine: Machine, last_s: float, *, is_repeat: bool) -> None:
-        """It is ACTIVE and in memory; `last_s` is the instant of the newest entry of its journal."""
+    def loaded(
+        self, execution: WorkflowExecution, machine: Machine, last_s: float, *, is_repeat: bool, has_rested: bool
+    ) -> None:
+        """It is ACTIVE and in memory; `last_s` is the instant of the newest entry of its journal. `has_rested`: what
+        brought it there found it at rest."""
 
     def called(self, execution: WorkflowExecution, calls: CallLog, *, is_repeat: bool) -> None:
         """What the record has is durable."""

@@ -12,7 +12,7 @@ from hakobune.core.workflows.events import Event
 from hakobune.core.workflows.machine import Machine
 from hakobune.core.workflows.model import WorkflowExecution
 from hakobune.runtime.wheel import Wheel
-from hakobune.runtime.workflow_driver import DRIVE, ROOM, Driver
+from hakobune.runtime.workflow_driver import DRIVE, RESTED, ROOM, Driver
 from hakobune.runtime.workflow_mailbox import Letter, Mailbox
 
 _LOOK_S = 5.0  # how often a caller who waits looks whether anybody will answer
@@ -69,17 +69,19 @@ class Seats(Mapping[str, Seat]):
                 self._withdraw(uid, seat, letter)
                 raise Unavailable(f"The room '{ROOM}' has stopped. Restart the runtime.")
             if not (seat.is_attended or seat.is_called):
-                await self._call(uid, seat, letter)
+                await self._call(execution, seat, letter)
             with anyio.move_on_after(_LOOK_S):
                 await letter.settled()
         if letter.refusal is not None:
             raise letter.refusal
 
-    async def _call(self, uid: str, seat: Seat, letter: Letter) -> None:
+    async def _call(self, execution: WorkflowExecution, seat: Seat, letter: Letter) -> None:
         """Have the execution driven: by one command, however many letters come until that is performed."""
+        uid = execution.uid
+        payload = RESTED if execution.current_steps else ""
         seat.is_called = True
         try:
-            await self._wheel.turn(lambda turn: turn.emit(ROOM, uid, DRIVE))
+            await self._wheel.turn(lambda turn: turn.emit(ROOM, uid, DRIVE, payload))
         except BaseException:
             seat.is_called = False
             self._withdraw(uid, seat, letter)
