@@ -29,6 +29,7 @@ from hakobune.store.records import (
     Page,
     Timer,
 )
+from hakobune.store.schedules_api import SchedulesRead, SchedulesWrite
 from hakobune.store.workflows_api import WorkflowsRead, WorkflowsWrite
 
 __all__ = [
@@ -315,6 +316,11 @@ class ReadTx(Protocol):
         ...
 
     @property
+    def schedules(self) -> SchedulesRead:
+        """The schedules room."""
+        ...
+
+    @property
     def objects(self) -> ObjectsRead:
         """The objects room."""
         ...
@@ -390,6 +396,11 @@ class WriteTx(Protocol):
     @property
     def identity(self) -> IdentityWrite:
         """Service accounts and secrets."""
+        ...
+
+    @property
+    def schedules(self) -> SchedulesWrite:
+        """The schedules room."""
         ...
 
     @property

@@ -37,7 +37,7 @@ def a_schedule(**changes: object) -> Schedule:
         uid="u",
         schedule="*/5 * * * *",
         time_zone="Etc/UTC",
-        target=HttpTarget(uri="http://127.0.0.1/"),
+        http=HttpTarget(uri="http://127.0.0.1/"),
         next_s=NOON,
     )
     return replace(base, **changes)  # type: ignore[arg-type]
@@ -234,7 +234,7 @@ def test_given_a_token_when_headers_are_made_then_the_users_own_one_goes() -> No
     headers = {"Authorization": "Bearer mine"}
     own = HttpTarget(uri="http://x/", headers=headers)
     assert ("Authorization", "Bearer mine") in request_headers(a_schedule(), own, a_run())
-    replaced = replace(own, token=OAuthToken(service_account_email="a@b"))
+    replaced = replace(own, oauth=OAuthToken(service_account_email="a@b"))
     assert "Authorization" not in dict(request_headers(a_schedule(), replaced, a_run()))
 
 

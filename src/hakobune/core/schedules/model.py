@@ -98,7 +98,8 @@ class HttpTarget:
     method: HttpMethod = HttpMethod.POST
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: bytes = b""
-    token: OAuthToken | OidcToken | None = None
+    oauth: OAuthToken | None = None
+    oidc: OidcToken | None = None  # only one of the two
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +109,6 @@ class PubsubTarget:
     topic: str
     data: bytes = b""
     attributes: Mapping[str, str] = field(default_factory=dict[str, str])
-
-
-Target = HttpTarget | PubsubTarget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +166,8 @@ class Schedule:
     uid: str
     schedule: str
     time_zone: str
-    target: Target
+    http: HttpTarget | None = None
+    pubsub: PubsubTarget | None = None  # only one of the two
     description: str = ""
     retry: RetryConfig = RetryConfig()
     attempt_deadline_s: float = ATTEMPT_DEADLINE_DEFAULT_S

@@ -57,7 +57,7 @@ def is_own_header(name: str) -> bool:
 
 def request_headers(schedule: Schedule, target: HttpTarget, run: Run) -> Headers:
     """The headers of an attempt, but for the token and those of the connection."""
-    has_token = target.token is not None
+    has_token = target.oauth is not None or target.oidc is not None
     headers = [
         (name, value)
         for name, value in target.headers.items()
