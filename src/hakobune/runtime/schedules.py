@@ -33,12 +33,16 @@ class SchedulesRoom:
 
     # -- what callers ask -----------------------------------------------------------------------------------------
 
-    async def create(self, schedule: Callable[[str], Schedule]) -> Schedule:
-        """A new schedule, made from its uid. Raises AlreadyExists."""
+    def new_id(self) -> str:
+        """A job id for a caller that gives none."""
+        return f"job-{self._identifiers.uid()}"
+
+    async def create(self, name: ScheduleName, make: Callable[[str, ScheduleName], Schedule]) -> Schedule:
+        """A new schedule; `make` gives it, from its uid and its name. Raises AlreadyExists."""
         uid = self._identifiers.uid()
 
         def unit(turn: Turn) -> Schedule:
-            made = decide.planned(_stamped(schedule(uid), turn.now_s), turn.now_s)
+            made = decide.planned(_stamped(make(uid, name), turn.now_s), turn.now_s)
             turn.tx.schedules.add_schedule(made)
             _wake(turn, made)
             return made
