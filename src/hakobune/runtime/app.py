@@ -10,7 +10,7 @@ from anyio.abc import TaskStatus
 from hakobune.core.client_environment import ClientFiles, client_environment
 from hakobune.core.workflows.limits import Strictness
 from hakobune.engines.api import Engine, Gate
-from hakobune.runtime import executions, workflow_driver
+from hakobune.runtime import executions, schedules, workflow_driver
 from hakobune.runtime.attempts import Attempts
 from hakobune.runtime.clock import Clock, Identifiers
 from hakobune.runtime.credentials import Credentials
@@ -28,6 +28,8 @@ from hakobune.runtime.programs import Programs
 from hakobune.runtime.pubsub import Publisher, PubsubRoom
 from hakobune.runtime.pubsub_push import Outlet
 from hakobune.runtime.runs import Runs
+from hakobune.runtime.schedule_attempts import Exits, ScheduleAttempts
+from hakobune.runtime.schedules import SchedulesRoom
 from hakobune.runtime.secrets import SecretsRoom
 from hakobune.runtime.secrets_vault import Vault
 from hakobune.runtime.settings import Settings
@@ -113,6 +115,14 @@ class Runtime:
         outlet = Outlet(sender=self._calls, tokens=self.credentials, allowed_hosts=settings.http_allowed_hosts)
         self.pubsub = PubsubRoom(self.wheel, outside.identifiers, outside.threads, outlet)
         self.publisher = Publisher(self.pubsub)
+        exits = Exits(
+            sender=self._calls,
+            tokens=self.credentials,
+            publisher=self.publisher,
+            allowed_hosts=settings.http_allowed_hosts,
+        )
+        self.schedules = SchedulesRoom(self.wheel, outside.identifiers, ScheduleAttempts(exits))
+        self.wheel.add_room(schedules.ROOM, self.schedules, self.schedules.give_up)
 
     def connect(self, front_door: FrontDoorCall) -> None:
         """How calls of workflows to Google's hosts reach our own front door."""

@@ -23,7 +23,6 @@ _COLLECTIONS = (
     ("/v2beta3/" + _LOCATION + "/queues", "Cloud Tasks"),
     (_V1 + "/services", "Cloud Run services (v1)"),
     (_V1 + "/workerpools", "Cloud Run worker pools (v1)"),
-    (_V1 + "/jobs", "Cloud Scheduler"),
     (_V1 + "/cmekConfig", "Cloud Scheduler CMEK settings"),
     (_V1 + "/triggers", "Eventarc triggers"),
     (_V1 + "/channels", "Eventarc channels"),

@@ -25,6 +25,7 @@ from hakobune.servers.pubsub_v1_schemas import PubsubV1Schemas
 from hakobune.servers.pubsub_v1_subscriptions import PubsubV1Subscriptions
 from hakobune.servers.run_v1 import RunV1
 from hakobune.servers.run_v2 import RunV2
+from hakobune.servers.scheduler_v1 import SchedulerV1
 from hakobune.servers.secret_manager import SecretManager
 from hakobune.servers.side import Side
 from hakobune.servers.storage_access import StorageAccess
@@ -46,6 +47,7 @@ _APIS = (
     WorkflowsV1,
     ExecutionsV1,
     ExecutionPartsV1,
+    SchedulerV1,
     PubsubV1,
     PubsubV1Subscriptions,
     PubsubV1Schemas,

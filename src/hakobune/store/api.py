@@ -27,6 +27,7 @@ from hakobune.store.records import (
     Page,
     Timer,
 )
+from hakobune.store.schedules_api import SchedulesRead, SchedulesWrite
 from hakobune.store.workflows_api import WorkflowsRead, WorkflowsWrite
 
 __all__ = [
@@ -72,6 +73,11 @@ class ReadTx(Protocol):
     @property
     def identity(self) -> IdentityRead:
         """Service accounts and secrets."""
+        ...
+
+    @property
+    def schedules(self) -> SchedulesRead:
+        """The schedules room."""
         ...
 
     @property
@@ -150,6 +156,11 @@ class WriteTx(Protocol):
     @property
     def identity(self) -> IdentityWrite:
         """Service accounts and secrets."""
+        ...
+
+    @property
+    def schedules(self) -> SchedulesWrite:
+        """The schedules room."""
         ...
 
     @property

@@ -7,6 +7,7 @@ is ASCII, so that any string can be kept, also one that no encoding has.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import types
@@ -44,6 +45,8 @@ def _encode(value: object) -> object:
         return value.value
     if isinstance(value, (bool, int, float, str)):
         return value
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields: dict[str, object] = {}
         for name, default in _defaults(type(value)):
@@ -86,6 +89,8 @@ def _decoder(kind: Any) -> Callable[[Any], object]:
         return _same
     if kind in (str, int, bool, float):
         return _plain_decoder(kind)
+    if kind is bytes:
+        return lambda value: base64.b64decode(value, validate=True)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind
     if dataclasses.is_dataclass(cast("object", kind)):

@@ -16,6 +16,7 @@ from hakobune.store.sqlite.operations import SqliteOperationsRead, SqliteOperati
 from hakobune.store.sqlite.outbox import SqliteEffects, SqliteOutbox, SqliteTimers
 from hakobune.store.sqlite.pubsub import SqlitePubsubRead, SqlitePubsubWrite
 from hakobune.store.sqlite.pubsub_messages import SqliteMessages
+from hakobune.store.sqlite.schedules import SqliteSchedulesRead, SqliteSchedulesWrite
 from hakobune.store.sqlite.workflows import SqliteWorkflowsRead, SqliteWorkflowsWrite
 
 
@@ -51,6 +52,7 @@ class SqliteReadTx(_Facts):
         self.objects = SqliteObjectsRead(connection)
         self.pubsub = SqlitePubsubRead(connection)
         self.identity = SqliteIdentityRead(connection)
+        self.schedules = SqliteSchedulesRead(connection)
         self.operations = SqliteOperationsRead(connection, declarations)
 
     @property
@@ -87,6 +89,7 @@ class SqliteWriteTx(_Facts):
         self.pubsub = SqlitePubsubWrite(connection, seq)
         self.messages = SqliteMessages(connection)
         self.identity = SqliteIdentityWrite(connection)
+        self.schedules = SqliteSchedulesWrite(connection)
         self.operations = SqliteOperationsWrite(connection, declarations, seq)
         self.outbox = SqliteOutbox(connection, seq)
         self.timers = SqliteTimers(connection)

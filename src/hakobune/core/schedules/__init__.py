@@ -1,0 +1,1 @@
+"""Schedules: when they are due, what an attempt sends, and what follows from its answer."""

@@ -1,0 +1,141 @@
+"""Makes attempts: one request, its redirects included, or one message; the answer says how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import anyio
+
+from hakobune.core.errors import Code, HakobuneError, ResourceExhausted, Unavailable
+from hakobune.core.schedules.model import METHODS_WITH_BODY, HttpTarget, Outcome, PubsubTarget, Run, Schedule
+from hakobune.core.schedules.sending import idempotency_key, outcome_of, request_headers
+from hakobune.core.workflows.effects import HttpRequest, HttpResponse, NoResponse, Trouble
+from hakobune.runtime.http_client import redirected
+from hakobune.runtime.http_hosts import host_of, is_this_machine
+from hakobune.runtime.workflow_calls import KEY_HEADER, is_google
+
+REDIRECTS = 20  # inferred: as many as common clients follow
+AT_ONCE = 500  # attempts; more of them wait
+
+_TROUBLES = {
+    Trouble.TIMEOUT: Code.DEADLINE_EXCEEDED,
+    Trouble.INVALID: Code.INVALID_ARGUMENT,
+    Trouble.AUTH: Code.UNAUTHENTICATED,
+}
+
+
+class Sender(Protocol):
+    """Sends one request to where its host is served: our own front door, a local service, or outside."""
+
+    async def send(self, request: HttpRequest) -> HttpResponse | NoResponse:
+        """The answer as it is (a redirect is one), or why there is none. The deadline is the caller's."""
+        ...
+
+
+class Tokens(Protocol):
+    """Makes tokens. Raises HakobuneError."""
+
+    async def id_token(self, account: str, audience: str) -> str:
+        """For a receiver of this name."""
+        ...
+
+    async def access_token(self, account: str) -> str:
+        """For our own APIs."""
+        ...
+
+
+class Publishes(Protocol):
+    """Publishes messages."""
+
+    async def publish(self, topic: str, data: bytes, attributes: Mapping[str, str]) -> None:
+        """Returns when the message is durable. Raises HakobuneError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exits:
+    """How attempts leave the house. `allowed_hosts` get tokens over plain HTTP, too."""
+
+    sender: Sender
+    tokens: Tokens
+    publisher: Publishes
+    allowed_hosts: tuple[str, ...] = ()
+
+
+class ScheduleAttempts:
+    """Makes attempts, so many at once."""
+
+    def __init__(self, exits: Exits) -> None:
+        self._exits = exits
+        self._limiter = anyio.CapacityLimiter(AT_ONCE)
+
+    async def make(self, schedule: Schedule, run: Run) -> Outcome:
+        """One attempt of a run. Raises Unavailable, ResourceExhausted of our own store: ask again."""
+        async with self._limiter:
+            if schedule.pubsub is not None:
+                return await self._publish(schedule.pubsub)
+            assert schedule.http is not None
+            try:
+                with anyio.fail_after(schedule.attempt_deadline_s):
+                    return await self._request(schedule, schedule.http, run)
+            except TimeoutError:
+                text = f"The target did not answer within {schedule.attempt_deadline_s:g} s."
+                return Outcome(code=Code.DEADLINE_EXCEEDED, message=text)
+
+    async def _publish(self, target: PubsubTarget) -> Outcome:
+        try:
+            await self._exits.publisher.publish(target.topic, target.data, target.attributes)
+        except (Unavailable, ResourceExhausted):
+            raise
+        except HakobuneError as error:
+            return Outcome(code=error.code, message=error.message)
+        return Outcome(code=Code.OK)
+
+    async def _request(self, schedule: Schedule, target: HttpTarget, run: Run) -> Outcome:
+        headers = request_headers(schedule, target, run)
+        if all(name.lower() != KEY_HEADER.lower() for name, _ in headers) and is_google(host_of(target.uri)):
+            headers += ((KEY_HEADER, idempotency_key(schedule, run)),)
+        try:
+            headers += await self._authorization(target)
+        except HakobuneError as error:
+            return Outcome(code=Code.UNAUTHENTICATED, message=f"No token could be made: {error.message}")
+        except ValueError as error:
+            return Outcome(code=Code.INVALID_ARGUMENT, message=str(error))
+        body = target.body if target.method in METHODS_WITH_BODY else None
+        request = HttpRequest(
+            method=target.method, url=target.uri, headers=headers, body=body, timeout_s=schedule.attempt_deadline_s
+        )
+        for _ in range(REDIRECTS + 1):
+            answer = await self._exits.sender.send(request)
+            following = redirected(request, answer) if isinstance(answer, HttpResponse) else answer
+            if following is None:
+                assert isinstance(answer, HttpResponse)
+                return outcome_of(answer.code)
+            if isinstance(following, NoResponse):
+                return Outcome(code=_TROUBLES.get(following.trouble, Code.UNAVAILABLE), message=following.detail)
+            request = following
+        return Outcome(code=Code.UNKNOWN, message=f"The target redirected more than {REDIRECTS} times.")
+
+    async def _authorization(self, target: HttpTarget) -> tuple[tuple[str, str], ...]:
+        """The header with the token. Raises HakobuneError, ValueError: this target may not see one."""
+        if target.oidc is not None:
+            self._check(target.uri, "OIDC")
+            account, audience = target.oidc.service_account_email, target.oidc.audience or target.uri
+            return (("Authorization", f"Bearer {await self._exits.tokens.id_token(account, audience)}"),)
+        if target.oauth is not None:
+            self._check(target.uri, "OAuth")
+            token = await self._exits.tokens.access_token(target.oauth.service_account_email)
+            return (("Authorization", f"Bearer {token}"),)
+        return ()
+
+    def _check(self, uri: str, kind: str) -> None:
+        host = host_of(uri)
+        if host in self._exits.allowed_hosts or is_this_machine(host):
+            return
+        if kind == "OAuth" and not is_google(host):
+            raise ValueError(f"{host} is no host of googleapis.com: it gets no OAuth token, use an OIDC token.")
+        if urlsplit(uri).scheme != "https":
+            raise ValueError("The target is not https: it gets no token.")

@@ -1,0 +1,220 @@
+"""The schedules room: what callers ask of it, its timers, and its attempts.
+
+A schedule and each of its runs that waits for a retry has one timer of the wheel; each attempt is one command of the
+outbox, with the run as its subject. A crash repeats an attempt that was not answered, with the same slot and key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from hakobune.core.errors import Code, NotFound
+from hakobune.core.schedules import decide
+from hakobune.core.schedules.model import Outcome, Run, Schedule, ScheduleName
+from hakobune.core.schedules.states import Switch, switched
+from hakobune.runtime.clock import Identifiers
+from hakobune.runtime.schedule_attempts import ScheduleAttempts
+from hakobune.runtime.wheel import Turn, Wheel
+from hakobune.store.api import OutboxCommand, Page, ReadTx, WriteTx
+
+ROOM = "schedules"
+_ATTEMPT = "ATTEMPT"
+_RUN = "run:"  # the timers of runs; those of schedules are their uids
+
+
+class SchedulesRoom:
+    """Schedules of all projects."""
+
+    def __init__(self, wheel: Wheel, identifiers: Identifiers, attempts: ScheduleAttempts) -> None:
+        self._wheel = wheel
+        self._identifiers = identifiers
+        self._attempts = attempts
+
+    # -- what callers ask -----------------------------------------------------------------------------------------
+
+    def new_id(self) -> str:
+        """A job id for a caller that gives none."""
+        return f"job-{self._identifiers.uid()}"
+
+    async def create(self, name: ScheduleName, make: Callable[[str, ScheduleName], Schedule]) -> Schedule:
+        """A new schedule; `make` gives it, from its uid and its name. Raises AlreadyExists."""
+        uid = self._identifiers.uid()
+
+        def unit(turn: Turn) -> Schedule:
+            made = decide.planned(_stamped(make(uid, name), turn.now_s), turn.now_s)
+            turn.tx.schedules.add_schedule(made)
+            _wake(turn, made)
+            return made
+
+        return await self._wheel.turn(unit)
+
+    async def get(self, name: ScheduleName) -> tuple[Schedule, float | None]:
+        """The schedule, and when its next run or retry begins. Raises NotFound."""
+        return await self._wheel.store.read(lambda tx: _with_next(tx, _found(tx, name)))
+
+    async def list_schedules(
+        self, project: str, location: str | None, page: Page
+    ) -> list[tuple[Schedule, float | None]]:
+        """By job id, each as `get` gives it."""
+
+        def unit(tx: ReadTx) -> list[tuple[Schedule, float | None]]:
+            return [_with_next(tx, one) for one in tx.schedules.list_schedules(project, location, page)]
+
+        return await self._wheel.store.read(unit)
+
+    async def patch(self, name: ScheduleName, change: Callable[[Schedule], Schedule]) -> Schedule:
+        """Change a schedule; its next due time is planned anew. Raises NotFound, and what `change` raises."""
+
+        def unit(turn: Turn) -> Schedule:
+            changed = _stamped(change(_found(turn.tx, name)), turn.now_s)
+            return _replan(turn, changed)
+
+        return await self._wheel.turn(unit)
+
+    async def switch(self, name: ScheduleName, switch: Switch) -> Schedule:
+        """Pause or resume. A retry of a due time that is waited for is given up at a pause. Raises NotFound,
+        FailedPrecondition."""
+
+        def unit(turn: Turn) -> Schedule:
+            found = _found(turn.tx, name)
+            changed = replace(found, state=switched(name, found.state, switch))
+            waiting = turn.tx.schedules.open_run(found.uid)
+            if switch is Switch.PAUSE and waiting is not None and waiting.retry_s is not None:
+                _drop(turn, waiting)
+            return _replan(turn, _stamped(changed, turn.now_s))
+
+        return await self._wheel.turn(unit)
+
+    async def run(self, name: ScheduleName) -> Schedule:
+        """Run now, whatever the state, and whatever is under way. Raises NotFound."""
+        uid = self._identifiers.uid()
+
+        def unit(turn: Turn) -> Schedule:
+            return _follow(turn, decide.force(_found(turn.tx, name), turn.now_s, uid))
+
+        return await self._wheel.turn(unit)
+
+    async def delete(self, name: ScheduleName) -> None:
+        """A run that is under way ends with the attempt that was sent. Raises NotFound."""
+
+        def unit(turn: Turn) -> None:
+            schedule = _found(turn.tx, name)
+            for run in turn.tx.schedules.runs_of(schedule.uid):
+                _drop(turn, run)
+            turn.tx.timers.clear(ROOM, schedule.uid)
+            turn.tx.schedules.remove_schedule(schedule.uid)
+
+        await self._wheel.turn(unit)
+
+    # -- what the wheel asks --------------------------------------------------------------------------------------
+
+    async def wake(self, subject: str) -> None:
+        """A schedule is due, or the wait before a retry is over."""
+        uid = self._identifiers.uid()
+        if subject.startswith(_RUN):
+            await self._wheel.turn(lambda turn: _again(turn, subject.removeprefix(_RUN)))
+        else:
+            await self._wheel.turn(lambda turn: _fall_due(turn, subject, uid))
+
+    async def perform(self, command: OutboxCommand) -> None:
+        """Make one attempt of a run."""
+
+        def unit(tx: ReadTx) -> tuple[Schedule, Run] | None:
+            run = tx.schedules.find_run(command.subject)
+            schedule = None if run is None else tx.schedules.schedule_by_uid(run.schedule_uid)
+            return None if run is None or schedule is None else (schedule, run)
+
+        found = await self._wheel.store.read(unit)
+        if found is None or found[1].attempts != int(command.payload):
+            return  # deleted meanwhile, or answered before a crash
+        await self._settle(command, await self._attempts.make(*found))
+
+    async def give_up(self, command: OutboxCommand, reason: str) -> bool:
+        """An attempt that cannot be made has failed."""
+        await self._settle(command, Outcome(code=Code.INTERNAL, message=reason))
+        return True
+
+    async def _settle(self, command: OutboxCommand, outcome: Outcome) -> None:
+        uid = self._identifiers.uid()
+
+        def unit(turn: Turn) -> None:
+            schedules = turn.tx.schedules
+            run = schedules.find_run(command.subject)
+            schedule = None if run is None else schedules.schedule_by_uid(run.schedule_uid)
+            if run is not None and schedule is not None and run.attempts == int(command.payload):
+                _follow(turn, decide.answer(schedule, run, outcome, turn.now_s, uid))
+
+        await self._wheel.persist(unit)
+
+
+def _fall_due(turn: Turn, uid: str, run_uid: str) -> None:
+    schedule = turn.tx.schedules.schedule_by_uid(uid)
+    due_s = None if schedule is None else decide.wake_s(schedule)
+    if schedule is None or due_s is None:
+        turn.tx.timers.clear(ROOM, uid)
+    elif due_s > turn.now_s:
+        turn.wake_at(ROOM, uid, due_s)
+    else:
+        _follow(turn, decide.fall_due(schedule, turn.tx.schedules.open_run(uid), turn.now_s, run_uid))
+
+
+def _again(turn: Turn, run_uid: str) -> None:
+    run = turn.tx.schedules.find_run(run_uid)
+    schedule = None if run is None else turn.tx.schedules.schedule_by_uid(run.schedule_uid)
+    turn.tx.timers.clear(ROOM, _RUN + run_uid)
+    if run is not None and schedule is not None and run.retry_s is not None:
+        _follow(turn, decide.again(schedule, run, turn.now_s))
+
+
+def _follow(turn: Turn, step: decide.Step) -> Schedule:
+    """Store what a decision changed, and do what it asks for."""
+    if step.over is not None:
+        _drop(turn, step.over)
+    turn.tx.schedules.save_schedule(step.schedule)
+    _wake(turn, step.schedule)
+    if step.run is not None:
+        turn.tx.schedules.save_run(step.run)
+        if step.run.retry_s is None:
+            turn.emit(ROOM, step.run.uid, _ATTEMPT, str(step.run.attempts))
+        else:
+            turn.wake_at(ROOM, _RUN + step.run.uid, step.run.retry_s)
+    return step.schedule
+
+
+def _replan(turn: Turn, schedule: Schedule) -> Schedule:
+    planned = decide.planned(schedule, turn.now_s)
+    turn.tx.schedules.save_schedule(planned)
+    _wake(turn, planned)
+    return planned
+
+
+def _wake(turn: Turn, schedule: Schedule) -> None:
+    due_s = decide.wake_s(schedule)
+    if due_s is None:
+        turn.tx.timers.clear(ROOM, schedule.uid)
+    else:
+        turn.wake_at(ROOM, schedule.uid, due_s)
+
+
+def _drop(turn: Turn, run: Run) -> None:
+    turn.tx.timers.clear(ROOM, _RUN + run.uid)
+    turn.tx.schedules.remove_run(run.uid)
+
+
+def _stamped(schedule: Schedule, now_s: float) -> Schedule:
+    return replace(schedule, user_update_s=now_s)
+
+
+def _found(tx: ReadTx | WriteTx, name: ScheduleName) -> Schedule:
+    schedule = tx.schedules.find_schedule(name)
+    if schedule is None:
+        raise NotFound(f"Job {name} does not exist.")
+    return schedule
+
+
+def _with_next(tx: ReadTx, schedule: Schedule) -> tuple[Schedule, float | None]:
+    """The time of a retry counts as well. Source: Cloud Scheduler API v1, `Job.scheduleTime`."""
+    run = tx.schedules.open_run(schedule.uid)
+    instants = [at_s for at_s in (schedule.next_s, None if run is None else run.retry_s) if at_s is not None]
+    return schedule, min(instants, default=None)
