@@ -15,17 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.report import POWER, Report, middle
+from hakobune.core.containers import Container, EnvVar
 from hakobune.core.jobs.decide import AttemptEnded, AttemptStarted, Created, Event, Reported, StartAttempts, decide
-from hakobune.core.jobs.model import (
-    AttemptResult,
-    Container,
-    EnvVar,
-    Execution,
-    ExecutionTemplate,
-    Job,
-    ResultKind,
-    TaskTemplate,
-)
+from hakobune.core.jobs.model import AttemptResult, Execution, ExecutionTemplate, Job, ResultKind, TaskTemplate
 from hakobune.core.jobs.states import ExecutionState
 from hakobune.core.names import JobName
 from hakobune.store.api import WriteTx

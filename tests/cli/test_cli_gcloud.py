@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +15,7 @@ import pytest
 import stub_server
 from command_calls import Outcome
 
+from gcloud_process import GCLOUD, run_gcloud
 from hakobune.cli.main import main
 
 REGION = "--region=us-central1"
@@ -93,22 +92,14 @@ def _gcloud(home: Path, port: int, argv: list[str]) -> Outcome:
     }
     for api in ("RUN", "SERVICEUSAGE", "IAM", "CLOUDRESOURCEMANAGER", "LOGGING"):
         environ[f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{api}"] = "http://run.local/"
-    done = subprocess.run(
-        ["gcloud", *argv],
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
+    done = run_gcloud(argv, environ)
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture(scope="module")
 def theirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, ...], Outcome]]:
     """What gcloud answers to every line; asked three at a time, each deed in a world of its own."""
-    if shutil.which("gcloud") is None:
+    if GCLOUD is None:
         pytest.skip("gcloud is not installed: nothing to compare with")
     home = tmp_path_factory.mktemp("gcloud")
     (home / "token").write_text("a-token")

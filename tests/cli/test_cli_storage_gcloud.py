@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import uuid
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from command_calls import Outcome
 
+from gcloud_process import GCLOUD, run_gcloud
 from runtime_process import HAKOBUNE, RuntimeProcess
 
 LINES = [
@@ -80,6 +81,9 @@ LINES = [
 ]
 
 
+Program = Callable[[Sequence[str], Mapping[str, str], Path], subprocess.CompletedProcess[str]]
+
+
 def plain(outcome: Outcome, buckets: str) -> tuple[int, list[str], list[str]]:
     """The outcome without what differs by nature: the names of buckets and program, instants, generations, and the
     lines of gcloud's progress. The order on stderr is that of threads."""
@@ -107,12 +111,25 @@ def plain(outcome: Outcome, buckets: str) -> tuple[int, list[str], list[str]]:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("gcloud") is None:
+    if GCLOUD is None:
         pytest.skip("gcloud is not installed: nothing to compare with")
     return tmp_path_factory.mktemp("gcloud-storage")
 
 
-def run(runtime: RuntimeProcess, world: Path, who: str, program: list[str], buckets: str) -> list[Outcome]:
+def run_hakobune(words: Sequence[str], environ: Mapping[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [HAKOBUNE, *words],
+        env=environ,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+
+
+def run(runtime: RuntimeProcess, world: Path, who: str, program: Program, buckets: str) -> list[Outcome]:
     """What a program answers to all lines, one after the other."""
     folder = world / who
     (folder / "tree" / "sub").mkdir(parents=True)
@@ -137,16 +154,7 @@ def run(runtime: RuntimeProcess, world: Path, who: str, program: list[str], buck
     outcomes: list[Outcome] = []
     for line in LINES:
         words = [word.format(b=buckets) for word in line.split(" ")]
-        done = subprocess.run(
-            [*program, "storage", *words],
-            env=variables,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=False,
-        )
+        done = program(["storage", *words], variables, folder)
         outcomes.append(Outcome(done.returncode, done.stdout, done.stderr))
     return outcomes
 
@@ -155,13 +163,12 @@ def run(runtime: RuntimeProcess, world: Path, who: str, program: list[str], buck
 def answers(runtime: RuntimeProcess, world: Path) -> dict[str, list[tuple[int, list[str], list[str]]]]:
     """What both say to every line."""
     found: dict[str, list[tuple[int, list[str], list[str]]]] = {}
-    for who, program in (("theirs", ["gcloud"]), ("ours", [HAKOBUNE])):
+    for who, program in (("theirs", run_gcloud), ("ours", run_hakobune)):
         buckets = f"b-{uuid.uuid4().hex[:10]}-"
         found[who] = [plain(outcome, buckets) for outcome in run(runtime, world, who, program, buckets)]
     return found
 
 
-@pytest.mark.timeout(400)  # all lines of gcloud run for the first case, at more than a second each
 @pytest.mark.parametrize("place", range(len(LINES)), ids=LINES)
 def test_our_line_answers_as_gclouds_does(
     answers: dict[str, list[tuple[int, list[str], list[str]]]], place: int

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import pytest
 import workflow_files as files
 from command_calls import Outcome
 
+from gcloud_process import GCLOUD, run_gcloud
 from hakobune.cli.main import main
 from runtime_process import RuntimeProcess
 
@@ -74,7 +73,7 @@ def plain(outcome: Outcome) -> tuple[int, list[str], list[str]]:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("gcloud") is None:
+    if GCLOUD is None:
         pytest.skip("gcloud is not installed: nothing to compare with")
     folder = tmp_path_factory.mktemp("gcloud-workflows")
     for name in ("SUM", "FAILS", "BAD"):
@@ -109,16 +108,7 @@ def theirs(runtime: RuntimeProcess, world: Path) -> list[Outcome]:
     """What gcloud answers, line after line: each leaves the world as the next one needs it."""
     outcomes: list[Outcome] = []
     for line in LINES:
-        done = subprocess.run(
-            ["gcloud", *line.split(" ")],
-            env=environment(runtime, world, "theirs-project"),
-            cwd=world,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=False,
-        )
+        done = run_gcloud(line.split(" "), environment(runtime, world, "theirs-project"), world)
         outcomes.append(Outcome(done.returncode, done.stdout, done.stderr))
     return outcomes
 
@@ -142,7 +132,6 @@ def ours(
     return call
 
 
-@pytest.mark.timeout(300)
 def test_given_the_same_lines_when_they_are_typed_then_both_say_the_same(
     theirs: list[Outcome], ours: Callable[[str], Outcome]
 ) -> None:

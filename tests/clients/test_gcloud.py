@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from gcloud_process import GCLOUD, run_gcloud
 from runtime_process import HAKOBUNE, RuntimeProcess
 
-GCLOUD = shutil.which("gcloud")
 IMAGE = "asia-northeast1-docker.pkg.dev/PROJECT_ID/app/batch"
 REGION = "asia-northeast1"
 COLOURS = re.compile("\x1b\\[[0-9;]*m")
@@ -50,9 +49,11 @@ def environ(mapped: RuntimeProcess, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def run(words: list[str], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        words, env={**os.environ, **environ}, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=100
-    )
+    environ = {**os.environ, **environ}
+    if words[0] == GCLOUD:
+        done = run_gcloud(words[1:], environ)
+    else:
+        done = subprocess.run(words, env=environ, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=100)
     done.stdout, done.stderr = COLOURS.sub("", done.stdout), COLOURS.sub("", done.stderr)
     return done
 

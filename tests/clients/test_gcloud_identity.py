@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import uuid
 from pathlib import Path
 
 import pytest
 
+from gcloud_process import GCLOUD, run_gcloud
 from runtime_process import HAKOBUNE, LOCATION, PROJECT, RuntimeProcess
-
-GCLOUD = shutil.which("gcloud")
 
 pytestmark = pytest.mark.skipif(GCLOUD is None, reason="gcloud is not installed: its commands cannot be tried here")
 
@@ -43,9 +41,7 @@ def name() -> str:
 
 
 def gcloud(environ: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [GCLOUD or "", *words], env=environ, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=100
-    )
+    done = run_gcloud(words, environ)
     assert done.returncode == 0, done.stderr
     return done
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import uuid
 from pathlib import Path
@@ -12,17 +11,14 @@ from typing import Any
 
 import pytest
 
+from gcloud_process import GCLOUD, run_gcloud
 from runtime_process import HAKOBUNE, PROJECT, RuntimeProcess
 
-GCLOUD = shutil.which("gcloud")
 AVRO = '{"type": "record", "name": "A", "fields": [{"name": "k", "type": "string"}]}'
 AVRO_2 = AVRO.replace("}]", '}, {"name": "z", "type": "string", "default": ""}]')
 TOPICS, SUBSCRIPTIONS = f"projects/{PROJECT}/topics", f"projects/{PROJECT}/subscriptions"
 
-pytestmark = [
-    pytest.mark.skipif(GCLOUD is None, reason="gcloud is not installed: its commands cannot be tried here"),
-    pytest.mark.timeout(300),  # each command is a start of gcloud, of a second and more
-]
+pytestmark = pytest.mark.skipif(GCLOUD is None, reason="gcloud is not installed: its commands cannot be tried here")
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +54,7 @@ class Pubsub:
         return json.loads(self(*words, "--format=json"))
 
     def _run(self, words: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [GCLOUD or "", "pubsub", *words],
-            env=self._environ,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=100,
-            check=False,
-        )
+        return run_gcloud(["pubsub", *words], self._environ)
 
 
 @pytest.fixture(scope="module")

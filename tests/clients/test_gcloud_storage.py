@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from gcloud_process import GCLOUD, run_gcloud
 from runtime_process import HAKOBUNE, RuntimeProcess
 
-GCLOUD = shutil.which("gcloud")
 GSUTIL = shutil.which("gsutil")
 COLOURS = re.compile("\x1b\\[[0-9;]*m")
 BIG = os.urandom(9_000_000)
@@ -49,11 +49,16 @@ class Tool:
             timeout=100,
             check=False,
         )
-        assert done.returncode == status, done.stderr
-        return COLOURS.sub("", done.stdout if not status else done.stderr)
+        return _said(done, status)
 
     def storage(self, *words: str, status: int = 0) -> str:
-        return self(GCLOUD or "", "storage", *words, status=status)
+        """What a command of gcloud prints; its errors when it must end with another `status`."""
+        return _said(run_gcloud(["storage", *words], {**os.environ, **self._environ}), status)
+
+
+def _said(done: subprocess.CompletedProcess[str], status: int) -> str:
+    assert done.returncode == status, done.stderr
+    return COLOURS.sub("", done.stderr if status else done.stdout)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import uuid
 from pathlib import Path
@@ -12,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from gcloud_process import GCLOUD, run_gcloud
 from runtime_process import HAKOBUNE, LOCATION, RuntimeProcess
 
-GCLOUD = shutil.which("gcloud")
 DOUBLE = "main:\n  params: [args]\n  steps:\n    - done:\n        return: ${args.n * 2}\n"
 FAIL = 'main:\n  steps:\n    - boom:\n        raise: "no luck"\n'
 SLEEP = "main:\n  steps:\n    - doze:\n        call: sys.sleep\n        args: {seconds: 3600}\n"
@@ -48,14 +47,7 @@ def name() -> str:
 
 
 def gcloud(environ: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [GCLOUD or "", "workflows", *words],
-        env=environ,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=100,
-    )
+    return run_gcloud(["workflows", *words], environ)
 
 
 def told(environ: dict[str, str], *words: str) -> Any:

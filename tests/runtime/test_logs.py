@@ -10,17 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from hakobune.core.containers import Container
 from hakobune.core.errors import InvalidArgument, ResourceExhausted
 from hakobune.core.jobs.decide import AttemptEnded, Created, Event, Reported, decide
-from hakobune.core.jobs.model import (
-    AttemptResult,
-    Container,
-    Execution,
-    ExecutionTemplate,
-    Job,
-    ResultKind,
-    TaskTemplate,
-)
+from hakobune.core.jobs.model import AttemptResult, Execution, ExecutionTemplate, Job, ResultKind, TaskTemplate
 from hakobune.core.jobs.states import ExecutionState
 from hakobune.core.logs.entries import LogEntry, Resource, Severity
 from hakobune.core.logs.listing import ListEntries, Order

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from hakobune.core.containers import Container, EnvVar
 from hakobune.core.jobs.decide import (
     AttemptEnded,
     AttemptStarted,
@@ -15,17 +16,7 @@ from hakobune.core.jobs.decide import (
     StartAttempts,
     decide,
 )
-from hakobune.core.jobs.model import (
-    AttemptResult,
-    Container,
-    EnvVar,
-    Execution,
-    ExecutionTemplate,
-    Job,
-    Policy,
-    ResultKind,
-    TaskTemplate,
-)
+from hakobune.core.jobs.model import AttemptResult, Execution, ExecutionTemplate, Job, Policy, ResultKind, TaskTemplate
 from hakobune.core.jobs.states import ExecutionState
 from hakobune.core.names import JobName, OperationName
 from hakobune.store.api import WriteTx

@@ -21,9 +21,9 @@ from store_builders import (
 )
 from store_factories import Stores
 
+from hakobune.core.containers import EnvVar
 from hakobune.core.errors import AlreadyExists
 from hakobune.core.jobs.decide import Woken
-from hakobune.core.jobs.model import EnvVar
 from hakobune.core.jobs.states import ExecutionState
 from hakobune.store.api import Effect, EffectPhase, Page, Store, WriteTx
 

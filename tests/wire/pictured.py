@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hakobune.core.containers import Container, EnvVar, SecretRef
 from hakobune.core.jobs.drafts import JobDraft
 from hakobune.core.jobs.model import (
     AttemptResult,
-    Container,
     Counts,
-    EnvVar,
     Execution,
     ExecutionReference,
     Job,
     ResultKind,
-    SecretRef,
     Task,
     TaskTemplate,
 )

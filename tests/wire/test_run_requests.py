@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from hakobune.core.containers import EnvVar, SecretRef
 from hakobune.core.errors import InvalidArgument
 from hakobune.core.jobs.drafts import ContainerOverride, Overrides
-from hakobune.core.jobs.model import EnvVar, SecretRef
 from hakobune.wire import run_v1, run_v2
 
 

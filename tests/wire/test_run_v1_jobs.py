@@ -7,7 +7,7 @@ from bodies import changed
 from bodies_v1 import A, C, T, read, v1_minimal, with_value
 from pictured import EXECUTIONS, JOB, TASKS, a_job, job_of, minimal, named
 
-from hakobune.core.jobs.model import EnvVar, SecretRef
+from hakobune.core.containers import EnvVar, SecretRef
 from hakobune.wire import run_v1, run_v2
 
 

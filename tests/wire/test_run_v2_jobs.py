@@ -6,7 +6,7 @@ import pytest
 from bodies import C, accepted, changed
 from pictured import JOB, a_job, full, minimal
 
-from hakobune.core.jobs.model import EnvVar, SecretRef
+from hakobune.core.containers import EnvVar, SecretRef
 from hakobune.wire import run_v2
 
 

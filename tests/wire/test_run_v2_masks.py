@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from hakobune.core.containers import Container
 from hakobune.core.errors import InvalidArgument
-from hakobune.core.jobs.model import Container, ExecutionTemplate, Job, TaskTemplate
+from hakobune.core.jobs.model import ExecutionTemplate, Job, TaskTemplate
 from hakobune.core.names import JobName
 from hakobune.wire.run_v2_masks import job_with_changes
 

@@ -29,6 +29,7 @@ from hakobune.runtime.pubsub import Publisher, PubsubRoom
 from hakobune.runtime.pubsub_push import Outlet
 from hakobune.runtime.runs import Runs
 from hakobune.runtime.schedule_attempts import Exits, ScheduleAttempts
+from hakobune.runtime.schedule_logs import ScheduleLog
 from hakobune.runtime.schedules import SchedulesRoom
 from hakobune.runtime.secrets import SecretsRoom
 from hakobune.runtime.secrets_vault import Vault
@@ -121,7 +122,10 @@ class Runtime:
             publisher=self.publisher,
             allowed_hosts=settings.http_allowed_hosts,
         )
-        self.schedules = SchedulesRoom(self.wheel, outside.identifiers, ScheduleAttempts(exits))
+        self._schedule_log = ScheduleLog(self.logs)
+        self.schedules = SchedulesRoom(
+            self.wheel, outside.identifiers, ScheduleAttempts(exits), self._schedule_log
+        )
         self.wheel.add_room(schedules.ROOM, self.schedules, self.schedules.give_up)
 
     def connect(self, front_door: FrontDoorCall) -> None:
@@ -154,6 +158,7 @@ class Runtime:
         async with anyio.create_task_group() as group:
             await group.start(self.wheel.run)
             group.start_soon(self._workflow_log.run)
+            group.start_soon(self._schedule_log.run)
             group.start_soon(self.attempts.run)
             group.start_soon(self.workflows.run)
             group.start_soon(self.objects.run)

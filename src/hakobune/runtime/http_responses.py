@@ -60,7 +60,7 @@ async def received(response: aiohttp.ClientResponse) -> HttpResponse | NoRespons
             content.add(chunk)
     except _TooLarge:
         detail = f"the response is larger than {HTTP_RESPONSE_BYTES} bytes"
-        return NoResponse(trouble=Trouble.TOO_LARGE, detail=detail)
+        return NoResponse(trouble=Trouble.TOO_LARGE, detail=detail, code=response.status)
     content.end()
     if is_packed and content.content:  # they spoke of the packed bytes
         headers = tuple(item for item in headers if item[0] not in {"Content-Encoding", "Content-Length"})

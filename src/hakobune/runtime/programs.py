@@ -17,6 +17,7 @@ from pathlib import Path
 
 import anyio
 
+from hakobune.core.containers import Container, EnvVar
 from hakobune.core.errors import (
     FailedPrecondition,
     FieldViolation,
@@ -30,9 +31,9 @@ from hakobune.core.jobs import limits
 from hakobune.core.jobs.drafts import JobDraft
 from hakobune.core.jobs.entrypoint import entrypoint
 from hakobune.core.jobs.environment import DEFAULT_PATH, task_environment
-from hakobune.core.jobs.model import Container, EnvVar, Execution, ExecutionTemplate, Job
+from hakobune.core.jobs.model import Execution, ExecutionTemplate, Job
 from hakobune.core.jobs.policy import SOURCE
-from hakobune.core.jobs.quantities import bytes_from_quantity
+from hakobune.core.quantities import bytes_from_quantity
 from hakobune.engines.api import Lane
 from hakobune.engines.process import mounts
 from hakobune.runtime.builds import Build, Builds

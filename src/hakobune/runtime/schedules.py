@@ -11,25 +11,29 @@ from dataclasses import replace
 
 from hakobune.core.errors import Code, NotFound
 from hakobune.core.schedules import decide
-from hakobune.core.schedules.model import Outcome, Run, Schedule, ScheduleName
+from hakobune.core.schedules.model import Outcome, Overlap, Run, Schedule, ScheduleName
 from hakobune.core.schedules.states import Switch, switched
 from hakobune.runtime.clock import Identifiers
-from hakobune.runtime.schedule_attempts import ScheduleAttempts
+from hakobune.runtime.schedule_attempts import ScheduleAttempts, Unknown
+from hakobune.runtime.schedule_logs import ScheduleLog
 from hakobune.runtime.wheel import Turn, Wheel
 from hakobune.store.api import OutboxCommand, Page, ReadTx, WriteTx
 
 ROOM = "schedules"
 _ATTEMPT = "ATTEMPT"
 _RUN = "run:"  # the timers of runs; those of schedules are their uids
+_TOGETHER = 250  # timers of one turn: many schedules are due at the same minute
 
 
 class SchedulesRoom:
     """Schedules of all projects."""
 
-    def __init__(self, wheel: Wheel, identifiers: Identifiers, attempts: ScheduleAttempts) -> None:
+    def __init__(self, wheel: Wheel, identifiers: Identifiers, attempts: ScheduleAttempts, log: ScheduleLog) -> None:
         self._wheel = wheel
         self._identifiers = identifiers
         self._attempts = attempts
+        self._log = log
+        self._fired: set[str] = set()  # timers that were fired with another one, and that the wheel still comes to
 
     # -- what callers ask -----------------------------------------------------------------------------------------
 
@@ -110,25 +114,61 @@ class SchedulesRoom:
     # -- what the wheel asks --------------------------------------------------------------------------------------
 
     async def wake(self, subject: str) -> None:
-        """A schedule is due, or the wait before a retry is over."""
-        uid = self._identifiers.uid()
+        """A schedule is due, or the wait before a retry is over. Others that are due are fired in the same turn."""
+        if subject in self._fired:
+            self._fired.remove(subject)
+            return
+
+        def unit(turn: Turn) -> set[str]:
+            due = {timer.subject for timer in turn.tx.timers_due(turn.now_s, _TOGETHER) if timer.room == ROOM}
+            for one in due | {subject}:
+                self._fire(turn, one)
+            return due - {subject}
+
+        self._fired |= await self._wheel.turn(unit)
+
+    def _fire(self, turn: Turn, subject: str) -> None:
         if subject.startswith(_RUN):
-            await self._wheel.turn(lambda turn: _again(turn, subject.removeprefix(_RUN)))
+            _again(turn, subject.removeprefix(_RUN))
         else:
-            await self._wheel.turn(lambda turn: _fall_due(turn, subject, uid))
+            _fall_due(turn, subject, self._identifiers.uid())
 
     async def perform(self, command: OutboxCommand) -> None:
         """Make one attempt of a run."""
 
         def unit(tx: ReadTx) -> tuple[Schedule, Run] | None:
-            run = tx.schedules.find_run(command.subject)
-            schedule = None if run is None else tx.schedules.schedule_by_uid(run.schedule_uid)
-            return None if run is None or schedule is None else (schedule, run)
+            return _run_of(tx, command)
 
         found = await self._wheel.store.read(unit)
-        if found is None or found[1].attempts != int(command.payload):
+        if found is None:
             return  # deleted meanwhile, or answered before a crash
-        await self._settle(command, await self._attempts.make(*found))
+        schedule, run = found
+        if decide.looks_first(schedule, run) and not await self._is_free(command, schedule):
+            return
+        self._log.started(schedule, run, self._wheel.clock.now_s())
+        await self._settle(command, await self._attempts.make(schedule, run))
+
+    async def _is_free(self, command: OutboxCommand, schedule: Schedule) -> bool:
+        """Whether none of the executions that the schedule started is under way, as its policy wants it. Else what
+        becomes of the run is settled."""
+        try:
+            under_way = await self._attempts.under_way(schedule)
+            if under_way and schedule.extension.overlap is Overlap.REPLACE:
+                await self._attempts.cancel(schedule, under_way)
+        except Unknown as unknown:
+            await self._settle(command, unknown.outcome)
+            return False
+        uid = self._identifiers.uid()
+
+        def unit(turn: Turn) -> None:
+            found = _run_of(turn.tx, command)
+            if found is not None and under_way:
+                _follow(turn, decide.met(*found, under_way, turn.now_s, uid))
+            elif found is not None:
+                turn.tx.schedules.save_schedule(decide.cleared(found[0], turn.now_s))
+
+        await self._wheel.persist(unit)
+        return not under_way
 
     async def give_up(self, command: OutboxCommand, reason: str) -> bool:
         """An attempt that cannot be made has failed."""
@@ -138,14 +178,24 @@ class SchedulesRoom:
     async def _settle(self, command: OutboxCommand, outcome: Outcome) -> None:
         uid = self._identifiers.uid()
 
-        def unit(turn: Turn) -> None:
-            schedules = turn.tx.schedules
-            run = schedules.find_run(command.subject)
-            schedule = None if run is None else schedules.schedule_by_uid(run.schedule_uid)
-            if run is not None and schedule is not None and run.attempts == int(command.payload):
-                _follow(turn, decide.answer(schedule, run, outcome, turn.now_s, uid))
+        def unit(turn: Turn) -> tuple[Schedule, Run] | None:
+            found = _run_of(turn.tx, command)
+            if found is not None:
+                _follow(turn, decide.answer(*found, outcome, turn.now_s, uid))
+            return found
 
-        await self._wheel.persist(unit)
+        found = await self._wheel.persist(unit)
+        if found is not None:
+            self._log.finished(*found, outcome, self._wheel.clock.now_s())
+
+
+def _run_of(tx: ReadTx | WriteTx, command: OutboxCommand) -> tuple[Schedule, Run] | None:
+    """The run whose attempt a command stands for. None: it was deleted, or that attempt has ended."""
+    run = tx.schedules.find_run(command.subject)
+    schedule = None if run is None else tx.schedules.schedule_by_uid(run.schedule_uid)
+    if run is None or schedule is None or run.attempts != int(command.payload):
+        return None
+    return schedule, run
 
 
 def _fall_due(turn: Turn, uid: str, run_uid: str) -> None:
@@ -216,5 +266,6 @@ def _found(tx: ReadTx | WriteTx, name: ScheduleName) -> Schedule:
 def _with_next(tx: ReadTx, schedule: Schedule) -> tuple[Schedule, float | None]:
     """The time of a retry counts as well. Source: Cloud Scheduler API v1, `Job.scheduleTime`."""
     run = tx.schedules.open_run(schedule.uid)
-    instants = [at_s for at_s in (schedule.next_s, None if run is None else run.retry_s) if at_s is not None]
+    retry_s = None if run is None or run.is_held else run.retry_s
+    instants = [at_s for at_s in (schedule.next_s, retry_s) if at_s is not None]
     return schedule, min(instants, default=None)

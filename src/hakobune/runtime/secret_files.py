@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import cast
 
+from hakobune.core.containers import SecretRef
 from hakobune.core.errors import FieldViolation, InvalidArgument
 from hakobune.core.identity.secrets import LATEST
-from hakobune.core.jobs.model import SecretRef, TaskTemplate
+from hakobune.core.jobs.model import TaskTemplate
 
 _MODE = 0o444  # reference of SecretVolumeSource
 _UMASK = 0o222  # the same: files of secrets are never writable

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from hakobune.core.containers import EnvVar
 from hakobune.core.errors import (
     AlreadyExists,
     FailedPrecondition,
@@ -25,7 +26,6 @@ from hakobune.core.identity.secrets import (
     VersionState,
     check_version,
 )
-from hakobune.core.jobs.model import EnvVar
 from hakobune.engines.process.mounts import MountedFile
 from hakobune.runtime.secret_files import SecretFile
 from hakobune.runtime.secrets_vault import Vault

@@ -89,6 +89,16 @@ def wait(timeout_s: float | None = None) -> bool:
     return bool(readable) or _state.is_stopping
 
 
+def signal_descriptor() -> int:
+    """A descriptor that becomes readable when SIGTERM is seen, and stays so: for event loops. Close it after use.
+
+    Raises RuntimeError before `install()`.
+    """
+    if _state is None:
+        raise RuntimeError("waiting for SIGTERM needs shutdown.install() first")
+    return os.dup(_state.reader)
+
+
 def leave() -> Never:
     """End the process with exit code 143, clean-up handlers included. The attempt counts as not done."""
     raise SystemExit(EXIT_CODE)

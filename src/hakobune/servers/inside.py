@@ -58,7 +58,7 @@ async def _received(response: Response, *, has_body: bool) -> HttpResponse | NoR
         response.close()
     if len(content) > HTTP_RESPONSE_BYTES:
         detail = f"the response is larger than {HTTP_RESPONSE_BYTES} bytes"
-        return NoResponse(trouble=Trouble.TOO_LARGE, detail=detail)
+        return NoResponse(trouble=Trouble.TOO_LARGE, detail=detail, code=response.status)
     return HttpResponse(
         code=response.status, headers=joined(response.headers), body=bytes(content) if has_body else b""
     )

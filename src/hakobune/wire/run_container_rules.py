@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from hakobune.core.jobs import limits
-from hakobune.core.jobs.quantities import bytes_from_quantity, millicores_from_quantity
+from hakobune.core.quantities import bytes_from_quantity, millicores_from_quantity
 from hakobune.wire.run_v2_templates import with_default_limits
 from hakobune.wire.schema import Json
 from hakobune.wire.violations import Violations

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import math
 
+from hakobune.core.conditions import Condition, ConditionState
 from hakobune.core.errors import InvalidArgument
 from hakobune.core.instants import duration_from_text, timestamp_to_text
 from hakobune.core.jobs import limits
-from hakobune.core.jobs.conditions import Condition, ConditionState, job_condition
+from hakobune.core.jobs.conditions import job_condition
 from hakobune.core.jobs.drafts import JobDraft
 from hakobune.core.jobs.model import ExecutionReference, ExecutionTemplate, Job
 from hakobune.core.names import check_job_id

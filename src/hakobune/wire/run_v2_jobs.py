@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from hakobune.core.conditions import Condition
 from hakobune.core.instants import timestamp_to_text
-from hakobune.core.jobs.conditions import Condition, job_condition
+from hakobune.core.jobs.conditions import job_condition
 from hakobune.core.jobs.drafts import JobDraft
 from hakobune.core.jobs.model import ExecutionReference, Job
 from hakobune.core.jobs.states import ExecutionState

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
+from hakobune.core.containers import Container, EnvVar, SecretRef
 from hakobune.core.instants import duration_from_text, duration_to_text
 from hakobune.core.jobs import limits
-from hakobune.core.jobs.model import Container, EnvVar, ExecutionTemplate, Job, SecretRef, TaskTemplate
+from hakobune.core.jobs.model import ExecutionTemplate, Job, TaskTemplate
 from hakobune.wire.run_labels import without_reserved
 from hakobune.wire.schema import Json
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hakobune.core.jobs.quantities import bytes_from_quantity
+from hakobune.core.quantities import bytes_from_quantity
 from hakobune.wire.run_container_rules import check_dns_label, check_relative, check_secret
 from hakobune.wire.run_v2_schema import VOLUME_SOURCES
 from hakobune.wire.schema import Json

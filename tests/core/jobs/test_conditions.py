@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from world import CANCELLED, EXIT_1, LOST, OK, World, an_execution, result
 
-from hakobune.core.jobs.conditions import Condition, execution_conditions, job_condition, task_conditions
+from hakobune.core.conditions import Condition
+from hakobune.core.jobs.conditions import execution_conditions, job_condition, task_conditions
 from hakobune.core.jobs.model import Execution, ExecutionTemplate, Job, Policy, ResultKind, Task, TaskTemplate
 from hakobune.core.jobs.states import ExecutionState, TaskState
 from hakobune.core.names import JobName

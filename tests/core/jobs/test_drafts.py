@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from hakobune.core.containers import Container
 from hakobune.core.jobs.drafts import JobDraft, with_default_memory_kept
-from hakobune.core.jobs.model import Container, ExecutionTemplate, TaskTemplate
+from hakobune.core.jobs.model import ExecutionTemplate, TaskTemplate
 
 
 def a_template(*containers: Container) -> ExecutionTemplate:

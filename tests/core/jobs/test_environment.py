@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from world import an_execution
 
+from hakobune.core.containers import Container, EnvVar, SecretRef
 from hakobune.core.jobs.environment import ATTEMPT_VARIABLE, DEFAULT_PATH, INDEX_VARIABLE, task_environment
-from hakobune.core.jobs.model import Container, EnvVar, SecretRef
 
 
 def environment(*env: EnvVar, runtime: dict[str, str] | None = None) -> dict[str, str]:

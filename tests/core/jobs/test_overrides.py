@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from hakobune.core.containers import Container, EnvVar, SecretRef
 from hakobune.core.errors import InvalidArgument
 from hakobune.core.jobs.drafts import ContainerOverride, Overrides
-from hakobune.core.jobs.model import Container, EnvVar, ExecutionTemplate, SecretRef, TaskTemplate
+from hakobune.core.jobs.model import ExecutionTemplate, TaskTemplate
 from hakobune.core.jobs.overrides import apply_overrides, uses_gpu
 
 

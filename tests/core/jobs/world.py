@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hakobune.core.containers import Container
 from hakobune.core.jobs.decide import (
     AttemptEnded,
     AttemptStarted,
@@ -18,16 +19,7 @@ from hakobune.core.jobs.decide import (
     decide,
     window,
 )
-from hakobune.core.jobs.model import (
-    AttemptRecord,
-    AttemptResult,
-    Container,
-    Execution,
-    Policy,
-    ResultKind,
-    Task,
-    TaskTemplate,
-)
+from hakobune.core.jobs.model import AttemptRecord, AttemptResult, Execution, Policy, ResultKind, Task, TaskTemplate
 from hakobune.core.jobs.states import ExecutionState, TaskState
 from hakobune.core.names import ExecutionName
 

@@ -6,15 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from hakobune.core.jobs.model import (
-    AttemptRecord,
-    AttemptResult,
-    Cause,
-    Container,
-    Execution,
-    ResultKind,
-    TaskTemplate,
-)
+from hakobune.core.containers import Container
+from hakobune.core.jobs.model import AttemptRecord, AttemptResult, Cause, Execution, ResultKind, TaskTemplate
 from hakobune.core.jobs.states import ExecutionState
 from hakobune.core.logs.entries import Severity
 from hakobune.core.logs.progress import Progress, progress_from_line

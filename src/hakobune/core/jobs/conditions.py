@@ -5,33 +5,10 @@ Names of types, states and reasons follow the Cloud Run Admin API v2 reference (
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-
+from hakobune.core.conditions import Condition, ConditionState
 from hakobune.core.jobs import texts
 from hakobune.core.jobs.model import Execution, Job, ResultKind, Task
 from hakobune.core.jobs.states import FINAL_EXECUTION_STATES, ExecutionState, TaskState
-
-
-class ConditionState(StrEnum):
-    """Condition.State."""
-
-    PENDING = "CONDITION_PENDING"
-    RECONCILING = "CONDITION_RECONCILING"
-    FAILED = "CONDITION_FAILED"
-    SUCCEEDED = "CONDITION_SUCCEEDED"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """One claim and its state since an instant. At most one of the two reasons is set."""
-
-    type: str
-    state: ConditionState
-    since_s: float
-    message: str = ""
-    reason: str = ""
-    execution_reason: str = ""
 
 
 def job_condition(job: Job) -> Condition:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from hakobune.core.containers import Container, EnvVar
 from hakobune.core.jobs import limits
-from hakobune.core.jobs.model import Container, EnvVar, ExecutionTemplate
+from hakobune.core.jobs.model import ExecutionTemplate
 
 
 def _no_json() -> dict[str, object]:

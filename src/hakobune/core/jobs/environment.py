@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hakobune.core.jobs.model import Container, Execution
+from hakobune.core.containers import Container
+from hakobune.core.jobs.model import Execution
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

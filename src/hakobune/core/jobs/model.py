@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from hakobune.core.containers import Container
 from hakobune.core.jobs import limits
 from hakobune.core.jobs.states import ExecutionState, TaskState
 from hakobune.core.names import ExecutionName, JobName
@@ -21,39 +22,6 @@ def _no_json() -> dict[str, object]:
 
 def _no_texts() -> dict[str, str]:
     return {}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecretRef:
-    """`valueSource.secretKeyRef`: the version is a number or `latest`."""
-
-    secret: str
-    version: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvVar:
-    """A literal value, or a reference to a secret; never both."""
-
-    name: str
-    value: str = ""
-    secret: SecretRef | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
-    """What to run. `limits` holds resource limits as the user wrote them, defaults filled in."""
-
-    name: str = ""
-    image: str
-    command: tuple[str, ...] = ()
-    args: tuple[str, ...] = ()
-    env: tuple[EnvVar, ...] = ()
-    working_dir: str = ""
-    limits: Mapping[str, str] = field(default_factory=_no_texts)
-    # The default memory limit is shown, but only a limit that the user wrote is enforced for processes.
-    memory_set_by_user: bool = False
-    other: Mapping[str, object] = field(default_factory=_no_json)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

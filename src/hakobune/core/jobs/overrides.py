@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from hakobune.core.containers import Container, EnvVar
 from hakobune.core.errors import FieldViolation, InvalidArgument
 from hakobune.core.jobs import limits
 from hakobune.core.jobs.drafts import ContainerOverride, Overrides
-from hakobune.core.jobs.model import Container, EnvVar, ExecutionTemplate
+from hakobune.core.jobs.model import ExecutionTemplate
 
 
 def apply_overrides(template: ExecutionTemplate, overrides: Overrides) -> ExecutionTemplate:

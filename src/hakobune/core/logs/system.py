@@ -7,9 +7,9 @@ Inferred: the severity WARNING of exit codes other than 0. Ours: failed starts, 
 from __future__ import annotations
 
 from hakobune.core.jobs.model import AttemptRecord, AttemptResult, Execution, ResultKind
-from hakobune.core.jobs.quantities import bytes_from_quantity
 from hakobune.core.jobs.texts import attempt_status
 from hakobune.core.logs.entries import SYSTEM, LogEntry, Severity, insert_id, job_labels, job_resource, log_name
+from hakobune.core.quantities import bytes_from_quantity
 
 _MEBIBYTE = 1024 * 1024
 _MEMORY_HELP = "Consider increasing the memory limit, see https://cloud.google.com/run/docs/configuring/memory-limits"

@@ -10,7 +10,8 @@ import zlib
 from dataclasses import dataclass, replace
 
 from hakobune.core.errors import Code
-from hakobune.core.schedules.model import CatchUp, Outcome, Run, Schedule, ScheduleState
+from hakobune.core.schedules.limits import EXECUTIONS, HOLD_MAX_S, HOLD_MIN_S
+from hakobune.core.schedules.model import CatchUp, Outcome, Overlap, Run, Schedule, ScheduleState
 from hakobune.core.schedules.occurrences import latest_s, next_s, parse_schedule
 from hakobune.core.schedules.phrases import Interval
 from hakobune.core.schedules.retries import backoff_s, may_retry
@@ -54,9 +55,11 @@ def fall_due(schedule: Schedule, open_run: Run | None, now_s: float, run_uid: st
     schedule = replace(schedule, next_s=following_s)
     if _is_dropped(schedule, due_s, now_s):
         return Step(schedule=schedule if following_s is not None else planned(schedule, now_s))
-    if open_run is not None:
-        return Step(schedule=replace(schedule, waiting_s=due_s if schedule.waiting_s is None else schedule.waiting_s))
-    return _begin(schedule, due_s, now_s, run_uid)
+    if open_run is None:
+        return _begin(schedule, due_s, now_s, run_uid)
+    if schedule.waiting_s is not None or open_run.is_held:
+        return Step(schedule=schedule)
+    return Step(schedule=replace(schedule, waiting_s=due_s))
 
 
 def force(schedule: Schedule, now_s: float, run_uid: str) -> Step:
@@ -67,11 +70,13 @@ def force(schedule: Schedule, now_s: float, run_uid: str) -> Step:
 
 def answer(schedule: Schedule, run: Run, outcome: Outcome, now_s: float, run_uid: str) -> Step:
     """An attempt of a run has ended. `run_uid`: for the run that waited for this one."""
-    schedule = replace(schedule, outcome=outcome, execution=outcome.execution or schedule.execution)
+    schedule = replace(schedule, outcome=outcome, executions=_executions(schedule, outcome.execution))
     is_stopped = schedule.state is not ScheduleState.ENABLED and not run.is_forced
     if outcome.code is not Code.OK and not is_stopped and may_retry(schedule.retry, run.attempts, now_s - run.begun_s):
         wait_s = backoff_s(schedule.retry, run.attempts)
-        return Step(schedule=schedule, run=replace(run, attempts=run.attempts + 1, retry_s=now_s + wait_s))
+        return Step(
+            schedule=schedule, run=replace(run, attempts=run.attempts + 1, retry_s=now_s + wait_s, is_held=False)
+        )
     if run.is_forced:
         return Step(schedule=schedule, over=run)
     step = next_of(schedule, now_s, run_uid)
@@ -88,13 +93,47 @@ def next_of(schedule: Schedule, now_s: float, run_uid: str) -> Step:
 
 
 def again(schedule: Schedule, run: Run, now_s: float) -> Step:
-    """The wait before a retry is over."""
-    return Step(schedule=replace(schedule, last_attempt_s=now_s), run=replace(run, retry_s=None))
+    """The wait before a retry is over, or that before another look at an execution."""
+    run = replace(run, retry_s=None)
+    return Step(schedule=schedule if looks_first(schedule, run) else replace(schedule, last_attempt_s=now_s), run=run)
 
 
 def _begin(schedule: Schedule, slot_s: float, now_s: float, run_uid: str) -> Step:
     run = Run(uid=run_uid, schedule_uid=schedule.uid, slot_s=slot_s, is_forced=False, begun_s=now_s)
-    return Step(schedule=replace(schedule, last_attempt_s=now_s), run=run)
+    return Step(schedule=schedule if looks_first(schedule, run) else replace(schedule, last_attempt_s=now_s), run=run)
+
+
+# -- what earlier runs started ---------------------------------------------------------------------------------------
+
+
+def looks_first(schedule: Schedule, run: Run) -> bool:
+    """Whether an attempt depends on what became of executions that were started before. Forced runs never wait."""
+    return schedule.extension.overlap is not Overlap.ALLOW and bool(schedule.executions) and not run.is_forced
+
+
+def cleared(schedule: Schedule, now_s: float) -> Schedule:
+    """None of the executions is under way any more: an attempt begins."""
+    return replace(schedule, executions=(), last_attempt_s=now_s)
+
+
+def met(schedule: Schedule, run: Run, under_way: tuple[str, ...], now_s: float, run_uid: str) -> Step:
+    """Executions are still under way: with FORBID the due time is left out, otherwise it is held for a while.
+
+    A REPLACE has them cancelled before. `run_uid`: for the run that waited for this one.
+    """
+    schedule = replace(schedule, executions=under_way)
+    if schedule.extension.overlap is Overlap.FORBID or schedule.state is not ScheduleState.ENABLED:
+        return replace(next_of(schedule, now_s, run_uid), over=run)
+    wait_s = min(HOLD_MAX_S, max(HOLD_MIN_S, (now_s - run.begun_s) / 10))
+    return Step(schedule=schedule, run=replace(run, is_held=True, retry_s=now_s + wait_s))
+
+
+def _executions(schedule: Schedule, execution: str) -> tuple[str, ...]:
+    """What may be under way. Without a policy only the newest is kept, for one that may be set later."""
+    if not execution:
+        return schedule.executions
+    kept = EXECUTIONS if schedule.extension.overlap is not Overlap.ALLOW else 1
+    return (*(one for one in schedule.executions if one != execution), execution)[-kept:]
 
 
 def _is_dropped(schedule: Schedule, due_s: float, now_s: float) -> bool:

@@ -23,7 +23,10 @@ ATTEMPT_DEADLINE_DEFAULT_S: Final = 180.0
 ATTEMPT_DEADLINE_MIN_S: Final = 15.0
 ATTEMPT_DEADLINE_MAX_S: Final = 1_800.0
 
+EXECUTIONS: Final = 20  # ours: of one schedule, that are looked at before the next one is started
+HOLD_MIN_S: Final = 0.5  # ours: between two looks at an execution that is waited for
+HOLD_MAX_S: Final = 10.0
+
 PAGE_ITEMS: Final = 500
 SCHEDULE_CHARACTERS: Final = 1_024  # ours: a list of all minutes, hours, days and months fits
 SEARCH_YEARS: Final = 8  # ours: 29 February comes again within eight years, a date that never does not
-ANSWER_BYTES: Final = 1_048_576  # ours: only the status of an answer counts; the rest of a longer one is not read

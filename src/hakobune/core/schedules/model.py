@@ -134,8 +134,8 @@ class Overlap(StrEnum):
 
     ALLOW = "ALLOW"
     FORBID = "FORBID"  # it is left out
-    QUEUE = "QUEUE"  # it waits
-    REPLACE = "REPLACE"  # the execution is cancelled first
+    QUEUE = "QUEUE"  # it waits; what falls due while one waits is left out
+    REPLACE = "REPLACE"  # the execution is cancelled first, and it waits until that has ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +160,7 @@ class Outcome:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """A schedule. `next_s`: its next due time, None if there is none. `waiting_s`: one that has passed, and waits for
-    the run before it to end. `execution`: what its last run started."""
+    the run before it to end. `executions`: what its runs started and may still be under way, oldest first."""
 
     name: ScheduleName
     uid: str
@@ -178,7 +178,7 @@ class Schedule:
     outcome: Outcome | None = None
     next_s: float | None = None
     waiting_s: float | None = None
-    execution: str = ""
+    executions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +186,8 @@ class Run:
     """One due time, or one forced run, until its last attempt has ended.
 
     `slot_s` is what its requests tell as their time. `attempts`: those that have ended. `begun_s`: when the first one
-    began. `retry_s`: when the next one is due, None while one is under way.
+    began. `retry_s`: when the next one is due, None while one is under way. `is_held`: until then it waits for the
+    execution that a run before it started.
     """
 
     uid: str
@@ -196,3 +197,4 @@ class Run:
     begun_s: float
     attempts: int = 0
     retry_s: float | None = None
+    is_held: bool = False

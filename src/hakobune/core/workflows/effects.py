@@ -7,7 +7,7 @@ value or raises Failure. It is never stored: a resumed execution runs it again w
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -98,10 +98,11 @@ class Trouble(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoResponse:
-    """A request without an answer."""
+    """A request without an answer. `code`: the status of one that is too large; the journal does not keep it."""
 
     trouble: Trouble
     detail: str
+    code: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hakobune.core.jobs.quantities import bytes_from_quantity, millicores_from_quantity
+from hakobune.core.quantities import bytes_from_quantity, millicores_from_quantity
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,50 @@
+"""What a program needs to be started, the same for jobs, services and worker pools: containers and their variables.
+
+`other` maps hold fields that we accept, keep and give back but do not act on, as canonical v2 JSON (camelCase).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+def _no_json() -> dict[str, object]:
+    return {}
+
+
+def _no_texts() -> dict[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretRef:
+    """`valueSource.secretKeyRef`: the version is a number or `latest`."""
+
+    secret: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvVar:
+    """A literal value, or a reference to a secret; never both."""
+
+    name: str
+    value: str = ""
+    secret: SecretRef | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """What to run. `limits` holds resource limits as the user wrote them, defaults filled in."""
+
+    name: str = ""
+    image: str
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    env: tuple[EnvVar, ...] = ()
+    working_dir: str = ""
+    limits: Mapping[str, str] = field(default_factory=_no_texts)
+    # The default memory limit is shown, but only a limit that the user wrote is enforced for processes.
+    memory_set_by_user: bool = False
+    other: Mapping[str, object] = field(default_factory=_no_json)

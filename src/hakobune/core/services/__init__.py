@@ -1,0 +1,1 @@
+"""Services and worker pools: programs that stay, in instances. Pure."""

@@ -1,0 +1,1 @@
+"""Triggers: what starts work when something happens. Pure."""
