@@ -52,6 +52,7 @@ class RuntimeProcess:
     environ: dict[str, str] = field(default_factory=dict)
     program: tuple[str, ...] = (HAKOBUNE,)
     headers: dict[str, str] = field(default_factory=dict)  # of all that `call` sends
+    host: str = "127.0.0.1"  # whom `call` asks; `--host` is among the arguments
 
     @property
     def url(self) -> str:
@@ -120,7 +121,7 @@ class RuntimeProcess:
         headers: dict[str, str] | None = None,
         timeout: float = 30.0,
     ) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout)
         try:
             data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
             connection.request(method, path, body=data, headers={**self.headers, **(headers or {})})

@@ -63,7 +63,7 @@ def outputs(own_runtime: RuntimeProcess, tmp_path: Path) -> Callable[[list[str],
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", ["objects.md", "messages.md", "identity.md"])
+@pytest.mark.parametrize("name", ["objects.md", "messages.md", "identity.md", "schedules.md", "triggers.md"])
 def test_the_commands_of_a_page_print_what_it_says(
     outputs: Callable[[list[str], Path], list[list[str]]], tmp_path: Path, name: str
 ) -> None:

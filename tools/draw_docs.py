@@ -20,6 +20,7 @@ from hakobune.core.jobs.states import (
     ExecutionState,
     TaskState,
 )
+from hakobune.core.triggers.states import DELIVERY_TRANSITIONS, DeliveryState
 from hakobune.core.workflows.model import FINAL_STATES
 from hakobune.core.workflows.model import ExecutionState as WorkflowState
 from hakobune.core.workflows.states import TRANSITIONS as WORKFLOW_TRANSITIONS
@@ -29,6 +30,8 @@ DOCS = ROOT / "docs"
 CLIENT_TABLES = (
     "clients", "grpc-services", "methods-storage", "methods-storage-xml", "methods-pubsub", "methods-iam",
     "methods-iam-credentials", "methods-secrets", "methods-tokens", "methods-metadata",
+    "methods-scheduler", "methods-eventarc",
+    "methods-run-services",
 )  # fmt: skip
 _PLACE = re.compile(r"(<!-- drawn: ([\w-]+) -->\n).*?(<!-- /drawn -->)", re.DOTALL)
 
@@ -55,6 +58,11 @@ def _workflow_states() -> str:
     return _machine(WorkflowState.QUEUED.value, table, sorted(state.value for state in FINAL_STATES))
 
 
+def _delivery_states() -> str:
+    table = [(state.value, signal.value, to.value) for (state, signal), to in DELIVERY_TRANSITIONS.items()]
+    return _machine(DeliveryState.PENDING.value, table, [])
+
+
 def _of_tests(folder: str, module: str) -> Any:
     """A module that draws tables from a folder of tests."""
     path = str(ROOT / "tests" / folder)
@@ -77,6 +85,7 @@ DRAWINGS = {
     "task-states": _task_states,
     "execution-states": _execution_states,
     "workflow-execution-states": _workflow_states,
+    "delivery-states": _delivery_states,
     "language-chapters": lambda: _language("chapters_table"),
     "language-decisions": lambda: _language("decisions_list"),
     **{name: partial(_clients, name) for name in CLIENT_TABLES},

@@ -36,11 +36,12 @@ SCALARS = {
 IMPORTS = {
     "google.api.LaunchStage": "google/api/launch_stage.proto",
     "google.protobuf.Duration": "google/protobuf/duration.proto",
+    "google.protobuf.FieldMask": "google/protobuf/field_mask.proto",
     "google.protobuf.Timestamp": "google/protobuf/timestamp.proto",
     "google.rpc.Status": "google/rpc/status.proto",
 }
 
-HEAD = '''"""The protobuf messages of Cloud Run: jobs, executions, tasks, and what is sent about them.
+HEAD = '''"""The protobuf messages of Cloud Run: jobs, services, worker pools, and what is sent about them.
 
 Made by tools/make_grpc_messages.py from {library} {version}; a test compares the two. Format: see `messages`.
 """

@@ -9,6 +9,8 @@ import json
 import sys
 from pathlib import Path
 
+from hakobune.cli.apply.bucket_kind import FIELDS as BUCKET_FIELDS
+from hakobune.cli.apply.table import KINDS
 from hakobune.core.workflows import limits
 from hakobune.core.workflows.connectors.methods import services
 from hakobune.core.workflows.effects import Trouble
@@ -17,6 +19,13 @@ from hakobune.core.workflows.stdlib.http_requests import METHODS
 from hakobune.core.workflows.stdlib.registry import LibraryFunction
 from hakobune.core.workflows.stdlib.system import SEVERITIES
 from hakobune.testing.workflows import case_files
+from hakobune.wire import run_v1_resident_schema, run_v1_schema
+from hakobune.wire.eventarc_v1_schema import TRIGGER
+from hakobune.wire.pubsub_v1_schema import SUBSCRIPTION, TOPIC
+from hakobune.wire.scheduler_v1_schema import JOB as SCHEDULE
+from hakobune.wire.schema import Choice, FieldType, ListOf, MapOf, Message, Scalar
+from hakobune.wire.secrets_v1 import SECRET
+from hakobune.wire.workflows_v1_schema import WORKFLOW
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "schema"
 DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -34,7 +43,8 @@ def main() -> int:
     is_check = "--check" in sys.argv
     stale: list[str] = []
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for name, schema in (("workflow", workflow_schema()), ("workflow_test", case_file_schema())):
+    schemas = {"workflow": workflow_schema(), "workflow_test": case_file_schema(), "apply": apply_schema()}
+    for name, schema in schemas.items():
         path = FOLDER / f"{name}.schema.json"
         text = json.dumps({"$schema": DRAFT, "$id": f"{ID}/{path.name}", **schema}, indent=1, ensure_ascii=False) + "\n"
         if is_check and (not path.exists() or path.read_text(encoding="utf-8") != text):
@@ -318,6 +328,78 @@ def case_file_schema() -> dict:
             "log": of(case_files.LOG_KEYS, []),
         },
     }
+
+
+# -- definitions of `hakobune apply` ------------------------------------------------------------------------------
+
+
+def apply_schema() -> dict:
+    """The schema of a document that `hakobune apply` takes: its kind says which fields it has."""
+    kinds = {
+        "Job": {**_fields(run_v1_schema.JOB), "apiVersion": {"const": "run.googleapis.com/v1"}},
+        "Service": {**_fields(run_v1_resident_schema.SERVICE), "apiVersion": {"const": "serving.knative.dev/v1"}},
+        "WorkerPool": {**_fields(run_v1_resident_schema.WORKER_POOL), "apiVersion": {"const": "run.googleapis.com/v1"}},
+        "Workflow": {**_fields(WORKFLOW, "sourceContents"), "source": TEXT},
+        "Schedule": {**_fields(SCHEDULE, "appEngineHttpTarget"), "state": {"enum": ["ENABLED", "PAUSED"]}},
+        "Trigger": _fields(TRIGGER, "etag"),
+        "Bucket": {field: {} for field in sorted(BUCKET_FIELDS)} | {"name": TEXT, "location": TEXT, "labels": TEXTS},
+        "Topic": _fields(TOPIC),
+        "Subscription": _fields(SUBSCRIPTION),
+        "Secret": {**_fields(SECRET, "etag", "ttl"), "valueFrom": VALUE_FROM},
+        "ServiceAccount": {"name": TEXT, "displayName": TEXT, "description": TEXT},
+    }
+    return {
+        "title": "A definition for hakobune apply",
+        "type": "object",
+        "properties": {"kind": {"enum": list(KINDS)}},
+        "required": ["kind"],
+        "allOf": [_if_kind(kind, kinds[kind]) for kind in KINDS],
+    }
+
+
+TEXT = {"type": "string"}
+TEXTS = {"type": "object", "additionalProperties": TEXT}
+VALUE_FROM = {
+    "description": "Where the value is; it is never written here.",
+    "anyOf": [_object({"env": TEXT}, ["env"]), _object({"file": TEXT}, ["file"])],
+}
+SCALARS = {
+    Scalar.TEXT: TEXT,
+    Scalar.FLAG: {"type": "boolean"},
+    Scalar.INT32: {"type": "integer"},
+    Scalar.INT64: {"type": ["integer", "string"]},
+    Scalar.DURATION: {"type": "string", "pattern": r"^-?\d+(\.\d+)?s$"},
+    Scalar.TIMESTAMP: TEXT,
+    Scalar.ANYTHING: {},
+}
+
+
+def _if_kind(kind: str, fields: dict) -> dict:
+    named = ["metadata"] if "metadata" in fields else ["name"]
+    return {
+        "if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]},
+        "then": _object({**fields, "kind": {"const": kind}}, ["kind", *named]),
+    }
+
+
+def _fields(message: Message, *left_out: str) -> dict:
+    """The fields that a definition may say, each with its schema."""
+    said = (name for name in message.fields if name not in message.output_only and name not in left_out)
+    return {name: _field(message.fields[name]) for name in said}
+
+
+def _field(kind: FieldType) -> dict:
+    match kind:
+        case Scalar():
+            return SCALARS[kind]
+        case Choice():
+            return {"enum": [name for name in kind.names if name is not None]}
+        case ListOf():
+            return {"type": "array", "items": _field(kind.item)}
+        case MapOf():
+            return TEXTS
+        case Message():
+            return _object(_fields(kind), [])
 
 
 if __name__ == "__main__":

@@ -24,12 +24,14 @@ STOP_S = 25.0
 
 
 @contextmanager
-def served() -> Iterator[str]:
-    """The address of a runtime whose data are removed afterwards. Raises RuntimeError with its output."""
+def served(*arguments: str) -> Iterator[str]:
+    """The address of a runtime whose data are removed afterwards; `arguments` are further ones of `hakobune up`.
+    Raises RuntimeError with its output."""
     with tempfile.TemporaryDirectory(prefix="hakobune-served-") as folder:
         log = Path(folder, "log")
         port = _free_port()
         command = [HAKOBUNE, "up", "--data", f"{folder}/data", "--port", str(port), "--grpc-port", str(_free_port())]
+        command += arguments
         with log.open("wb") as output:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         try:

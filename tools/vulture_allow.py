@@ -1,6 +1,7 @@
 """Names that look unused to vulture and are not: who uses them is said beside each group."""
 
 from hakobune.cli import auth, environment, graph, lint, logging_read, logs, start, test
+from hakobune.cli.apply import command as apply_command
 from hakobune.cli.format.yaml_writer import _Dumper
 from hakobune.cli.iam import accounts as iam_accounts
 from hakobune.cli.iam import keys as iam_keys
@@ -8,6 +9,9 @@ from hakobune.cli.iam import policy as iam_policy
 from hakobune.cli.jobs import deploy, execute, executions, jobs, policy, replace, tasks
 from hakobune.cli.pubsub import messages, schemas, subscriptions, topics
 from hakobune.cli.pubsub import policy as pubsub_policy
+from hakobune.cli.scheduler import create as scheduler_create
+from hakobune.cli.scheduler import preview as scheduler_preview
+from hakobune.cli.scheduler import update as scheduler_update
 from hakobune.cli.secrets import secrets, versions
 from hakobune.cli.storage import buckets, copying, listing, reading, removal, rsync, signing
 from hakobune.cli.storage import objects as storage_objects
@@ -15,11 +19,12 @@ from hakobune.cli.workflows import executions as workflow_executions
 from hakobune.cli.workflows import history, workflows
 from hakobune.core.objects.globs import _Options as _GlobOptions
 from hakobune.core.pubsub.model import Encoding
+from hakobune.core.schedules.model import HttpMethod, Overlap
 from hakobune.core.workflows.history import fold_history
 from hakobune.core.workflows.stdlib.regular_expressions import _Options
 from hakobune.engines.process.engine import ProcessEngine, _Connection
 from hakobune.runtime.pubsub_cleaning import Cleaning as PubsubCleaning
-from hakobune.sdk import __dir__, __getattr__, ledger, objects, shutdown
+from hakobune.sdk import __dir__, __getattr__, ledger, objects, reception_asgi, shutdown
 from hakobune.servers.http.protocol import HttpConnection
 from hakobune.store.api import WriteTx
 from hakobune.store.workflows_api import ExecutionField
@@ -27,6 +32,7 @@ from hakobune.testing import pytest_plugin
 from hakobune.testing.simulator import Outcome
 
 # Commands, named in cli/commands.py by "module:NAME".
+apply_command.APPLY
 environment.ENV, lint.LINT, logging_read.READ, start.UP, test.TEST, execute.EXECUTE, replace.REPLACE
 deploy.DEPLOY, deploy.CREATE, deploy.UPDATE
 executions.LIST, executions.DESCRIBE_LATEST, executions.DELETE, jobs.LIST, jobs.DELETE, tasks.LIST
@@ -45,6 +51,8 @@ secrets.CREATE, secrets.LIST, secrets.DELETE, versions.ADD, versions.ACCESS, ver
 versions.ENABLE, versions.DISABLE
 copying.CP, copying.MV, listing.LS, listing.DU, reading.CAT, reading.HASH, removal.RM, rsync.RSYNC, signing.SIGN_URL
 buckets.SERVICE_AGENT, storage_objects.COMPOSE
+scheduler_create.CREATE_HTTP, scheduler_create.CREATE_PUBSUB, scheduler_preview.PREVIEW
+scheduler_update.UPDATE_HTTP, scheduler_update.UPDATE_PUBSUB
 messages.ACK, messages.MODIFY_DEADLINE, subscriptions.MODIFY_PUSH, topics.LIST_SUBSCRIPTIONS, topics.LIST_SNAPSHOTS
 schemas.COMMIT, schemas.ROLLBACK, schemas.DELETE_REVISION
 logs.LOGS, logs.READ_JOB, logs.READ_EXECUTION, logs.TAIL_JOB, logs.TAIL_EXECUTION, logs.READ, logs.TAIL
@@ -68,8 +76,10 @@ ExecutionField.REVISION
 # The engine's seam for tools that hold attempts before an effect; its suite uses it.
 ProcessEngine.hold, ProcessEngine.resume
 
-# The SDK's public words, used by tasks.
+# The SDK's public words, used by tasks and services.
 __dir__, __getattr__, ledger.Ledger.do, objects.close_clients, shutdown.install, shutdown.finish_item
+reception_asgi.ReceptionApp, reception_asgi.lifespan
+reception_asgi.accept_response, reception_asgi.receipt_response, reception_asgi.events_response
 
 # Called by pytest.
 pytest_plugin.pytest_addoption, pytest_plugin.pytest_collect_file, pytest_plugin.pytest_terminal_summary
@@ -78,8 +88,8 @@ pytest_plugin.hakobune_workflow, pytest_plugin.CaseItem.runtest, pytest_plugin.C
 # What a test compares of two runs of one seed, and a history in one go, which tests fold again and again.
 Outcome.flow_ends, fold_history
 
-# An enum that is made from texts of users.
-Encoding.BINARY
+# Enums that are made from texts of users.
+Encoding.BINARY, HttpMethod.OPTIONS, Overlap.QUEUE
 
 # Tests and benchmarks do at once what the loop does bit by bit.
 PubsubCleaning.clean

@@ -23,6 +23,12 @@ def _nobody_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody listens, the command asks for a moment only: there is nobody who is starting."""
+    monkeypatch.setattr("hakobune.cli.http._STARTING_S", 0.1)
+
+
+@pytest.fixture
 def stub() -> Iterator[stub_server.Stub]:
     """A server that answers as the front door does, on a free port."""
     with stub_server.Server() as served:

@@ -327,7 +327,7 @@ def test_networks_are_kept_and_noted(hakobune: Call, stub: stub_server.Stub) -> 
         "--set-cloudsql-instances=a,b",
     ]
     answer = hakobune("run", "jobs", "deploy", "j", "--image=i", *flags)
-    assert answer.err.count("makes no difference here: tasks use the network of this machine") == 5
+    assert answer.err.count("makes no difference here: programs use the network of this machine") == 5
     held = annotations_of(stub.jobs["j"])
     assert held["run.googleapis.com/vpc-access-connector"] == "c"
     assert held["run.googleapis.com/network-interfaces"] == '[{"network": "n", "subnetwork": "s"}]'

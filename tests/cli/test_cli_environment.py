@@ -59,6 +59,7 @@ def test_the_port_comes_from_the_flag_or_the_url_and_the_project_from_the_flag(
     assert lines == ["export CLOUDSDK_CORE_PROJECT='p2'", "export GOOGLE_CLOUD_PROJECT='p2'"]
 
 
+@pytest.mark.usefixtures("impatient")
 def test_given_no_runtime_then_the_static_part_and_a_warning(hakobune: Call) -> None:
     answer = hakobune("env", "--port=1", "--grpc-port=2")
     assert answer.code == 0
@@ -108,6 +109,7 @@ def test_given_a_failed_check_then_the_exit_code_is_1(hakobune: Call, stub: stub
     assert (states["python"], states["disk"]) == ("ok", "error")
 
 
+@pytest.mark.usefixtures("impatient")
 def test_given_no_runtime_then_the_doctor_says_how_to_start_it(hakobune: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HAKOBUNE_URL", "http://127.0.0.1:1")
     answer = hakobune("doctor")

@@ -126,6 +126,7 @@ def test_a_line_break_in_a_name_or_token_cannot_make_a_header(scripted: Script) 
     assert len(seen) == 1
 
 
+@pytest.mark.usefixtures("impatient")
 def test_nobody_there_is_unreachable() -> None:
     with pytest.raises(UnreachableError):
         Client("http://127.0.0.1:1").request("GET", "/")

@@ -209,3 +209,25 @@ def test_given_what_has_a_policy_when_a_binding_is_added_and_removed_then_it_fol
     good(cli(*words, "set-iam-policy", target, "policy.json"))
     assert json.loads(good(cli(*words, "get-iam-policy", target, "--format=json")).out)["bindings"] == held["bindings"]
     assert cli(*words, "add-iam-policy-binding", target, "--member=nobody", f"--role={role}").code == 2
+
+
+def test_given_accounts_when_listed_then_the_table_is_gclouds_and_the_active_one_is_marked(
+    cli: Call, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    default = jwt.decode(cli("auth", "print-access-token").out.strip(), verify=False)["email"]
+    assert cli("iam", "service-accounts", "create", name).code == 0
+    made = f"{name}@{PROJECT}.iam.gserviceaccount.com"
+    told = cli("auth", "list")
+    assert [line.strip() for line in told.lines[:2]] == ["Credentialed Accounts", "ACTIVE  ACCOUNT"]
+    assert f"*       {default}" in told.lines
+    assert f"        {made}" in told.lines
+    assert "--impersonate-service-account" in told.err
+    assert cli("auth", "list", "--filter=status:ACTIVE", "--format=value(account)").lines == [default]
+    token = cli("auth", "print-access-token", f"--impersonate-service-account={made}").out.strip()
+    file = Path("token")
+    file.write_text(token)
+    monkeypatch.setenv("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", str(file.resolve()))
+    assert cli("auth", "list", "--filter=status:ACTIVE", "--format=value(account)").lines == [made]
+    found = json.loads(cli("auth", "list", f"--filter-account={default}", "--format=json").out)
+    assert found == [{"account": default, "status": ""}]
+    assert cli("auth", "list", "--filter-account=none@x.y", "--format=json").out == "[]\n"

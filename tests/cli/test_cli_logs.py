@@ -102,7 +102,7 @@ def test_our_own_word_finds_jobs_and_executions(hakobune: Call, stub: stub_serve
     assert "job_name = thumbs" in stub.last("POST").body["filter"]
     hakobune("logs", "thumbs-x7k2p")
     assert "execution_name" in stub.last("POST").body["filter"]
-    assert "There is no job, no execution and no workflow [zz]" in hakobune("logs", "zz").err
+    assert "There is no job, no execution, no service, no worker pool and no workflow [zz]" in hakobune("logs", "zz").err
     stub.entries = [entry(1)]
     assert hakobune("logs", "thumbs-x7k2p", "--follow").lines == ["2026-11-23 05:00:01 line 1"]
 
@@ -168,12 +168,13 @@ def test_given_a_name_that_no_job_can_have_when_its_log_is_read_then_workflows_a
     assert terms_of(stub)[1:3] == ["resource.labels.workflow_id = My_Flow", "resource.labels.location = tokyo"]
 
 
-def test_given_no_name_when_logs_are_read_then_they_are_those_of_all_jobs_and_workflows(
+def test_given_no_name_when_logs_are_read_then_they_are_those_of_all_that_runs(
     hakobune: Call, stub: stub_server.Stub
 ) -> None:
     assert hakobune("logs").code == 0
-    both = '(resource.type = cloud_run_job OR resource.type = "workflows.googleapis.com/Workflow")'
-    assert terms_of(stub)[:2] == [both, "resource.labels.location = us-central1"]
+    kinds = ("cloud_run_job", "cloud_run_revision", "cloud_run_worker_pool", '"workflows.googleapis.com/Workflow"')
+    every = f"({' OR '.join(f'resource.type = {kind}' for kind in kinds)})"
+    assert terms_of(stub)[:2] == [every, "resource.labels.location = us-central1"]
 
 
 @pytest.mark.parametrize(

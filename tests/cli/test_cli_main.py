@@ -66,7 +66,7 @@ def test_given_no_words_then_the_help_page_is_printed(hakobune: Call) -> None:
             ("Invalid choice: 'delete'. Maybe you meant:\n  hakobune storage buckets delete\n"
              "  hakobune storage buckets notifications delete\nTo"),
         ),
-        (["compute"], 2, "ERROR: (hakobune) Invalid choice: 'compute'. What may follow: alpha, auth, beta, doctor, env"),
+        (["compute"], 2, "ERROR: (hakobune) Invalid choice: 'compute'. What may follow: alpha, apply, auth, beta, doctor"),
         (["run", "jobs", "list", "--region=Mars"], 2, "argument --region: [Mars] is not a region."),
         (["run", "jobs", "describe", "x", "--location=9"], 2, "argument --location: [9] is not a region."),
         (["run", "jobs", "execute", "thumbs", "--region=a.b"], 2, "argument --region: [a.b] is not a region."),
@@ -123,6 +123,7 @@ def test_help_says_what_counts_without_a_flag_and_what_its_opposite_means(hakobu
     assert "else GOOGLE_CLOUD_PROJECT, else hakobune-local." in page
 
 
+@pytest.mark.usefixtures("impatient")
 def test_given_no_runtime_then_one_line_says_how_to_start_it(hakobune: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HAKOBUNE_URL", "http://127.0.0.1:1")
     answer = hakobune("run", "jobs", "list")

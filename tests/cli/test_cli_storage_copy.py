@@ -393,3 +393,21 @@ def test_given_a_destination_that_is_taken_when_a_move_must_not_clobber_then_bot
 def test_given_a_bucket_when_it_is_to_be_moved_then_that_is_refused(storage: Call, bucket: str) -> None:
     done = storage("mv", bucket, "gs://elsewhere")
     assert (done.code, done.err) == (1, "ERROR: (hakobune.storage.mv) Cannot mv buckets.\n")
+
+
+def test_given_two_sources_of_one_name_when_they_are_copied_or_moved_then_the_first_is_written_and_the_other_stays(
+    storage: Call, bucket: str, tmp_path: Path
+) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "f").write_text(folder)
+    done = storage("cp", "a/f", "b/f", f"{bucket}/d/")
+    assert done.code == 0
+    skipped = f"for {bucket}/d/f. This can occur if a cp command results in multiple writes to the same resource."
+    assert f"Skipping FileUploadTask {skipped}" in done.err
+    assert storage("cat", f"{bucket}/d/f").out == "a"
+    assert storage("cp", "b/f", f"{bucket}/e/f").code == 0
+    moved = storage("mv", f"{bucket}/d/f", f"{bucket}/e/f", f"{bucket}/m/")
+    assert (moved.code, "Skipping IntraCloudCopyTask" in moved.err) == (0, True)
+    assert storage("ls", f"{bucket}/**").lines == [f"{bucket}/e/f", f"{bucket}/m/f"]
+    assert storage("cat", f"{bucket}/m/f", f"{bucket}/e/f").out == "ab"

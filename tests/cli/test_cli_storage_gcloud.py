@@ -35,6 +35,12 @@ LINES = [
     "cp tree gs://{b}1",
     "cp none.txt gs://{b}1",
     "cp hello.txt copy.txt",
+    "cp hello.txt tree/../hello.txt gs://{b}2/twice/",
+    "cp gs://{b}2/twice/hello.txt gs://{b}1/d/hello.txt gs://{b}2/again/",
+    "cp gs://{b}2/twice/hello.txt gs://{b}1/d/hello.txt out",
+    "mv gs://{b}2/twice/hello.txt gs://{b}2/again/hello.txt gs://{b}2/moved/",
+    "ls -r gs://{b}2/**",
+    "rm gs://{b}2/**",
     "cp -n hello.txt gs://{b}1/d/hello.txt",
     "cp --if-generation-match=0 hello.txt gs://{b}1/d/hello.txt",
     "cp hello.txt gs://{b}1/x --content-type=a/b --custom-metadata=k=v --cache-control=no-cache",
@@ -72,6 +78,26 @@ LINES = [
     "buckets get-iam-policy gs://{b}1",
     "buckets notifications create gs://{b}1 --topic=t-uploads --skip-topic-setup --event-types=OBJECT_FINALIZE",
     "buckets notifications list gs://{b}1",
+    "buckets create gs://{b}3 --soft-delete-duration=7d",
+    "cp hello.txt gs://{b}3/d/hello.txt",
+    "cp -r tree gs://{b}3",
+    "rm gs://{b}3/d/hello.txt",
+    "ls --soft-deleted gs://{b}3/**",
+    "restore gs://{b}3/d/hello.txt",
+    "cat gs://{b}3/d/hello.txt",
+    "rm gs://{b}3/**",
+    "restore gs://{b}3/**",
+    "ls -r gs://{b}3/**",
+    "restore gs://{b}3/none",
+    "restore gs://{b}3/d/hello.txt#1",
+    "restore gs://{b}none/x",
+    "restore hello.txt",
+    "restore",
+    "rm gs://{b}3/d/hello.txt",
+    "restore gs://{b}3/d/hello.txt --if-generation-match=5",
+    "restore gs://{b}3/d/hello.txt --all-versions",
+    "restore gs://{b}3/none gs://{b}3/d/hello.txt",
+    "rm -r gs://{b}3",
     "rm gs://{b}1/none",
     "rm gs://{b}1/x",
     "rm gs://{b}1/tree",
@@ -152,6 +178,7 @@ def run(runtime: RuntimeProcess, world: Path, who: str, program: Program, bucket
         "HAKOBUNE_URL": runtime.url,
     }
     outcomes: list[Outcome] = []
+    assert runtime.call("GET", "/hakobune/v1/env").status == 200  # which writes the file of the token
     for line in LINES:
         words = [word.format(b=buckets) for word in line.split(" ")]
         done = program(["storage", *words], variables, folder)

@@ -348,3 +348,63 @@ def test_given_too_long_a_time_when_a_url_is_signed_then_it_is_a_mistake_of_usag
 
 def test_the_service_agent_is_an_account(storage: Call) -> None:
     assert storage("service-agent").out.endswith("@gs-project-accounts.iam.gserviceaccount.com\n")
+
+
+# -- what was deleted -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def keeping(storage: Call, tmp_path: Path) -> str:
+    """A bucket that keeps what is deleted: `x` in two versions, `dir/y` in one, all of them deleted."""
+    url = f"gs://k-{uuid.uuid4().hex[:12]}"
+    assert storage("buckets", "create", url, "--soft-delete-duration=7d").code == 0
+    for name, content in (("x", "one"), ("x", "two"), ("dir/y", "y")):
+        (tmp_path / "f").write_text(content)
+        assert storage("cp", "f", f"{url}/{name}").code == 0
+    assert storage("rm", f"{url}/**").code == 0
+    return url
+
+
+def test_given_deleted_objects_when_restored_then_the_latest_version_of_each_is_live_again(
+    storage: Call, keeping: str
+) -> None:
+    deleted = storage("ls", "--soft-deleted", f"{keeping}/**").lines
+    assert [line.partition("#")[0] for line in deleted] == [f"{keeping}/dir/y", f"{keeping}/x", f"{keeping}/x"]
+    done = storage("restore", f"{keeping}/**")
+    assert done.code == 0
+    assert sorted(done.err.splitlines()) == [f"Restoring {deleted[0]}...", f"Restoring {deleted[2]}..."]
+    assert storage("ls", f"{keeping}/**").lines == [f"{keeping}/dir/y", f"{keeping}/x"]
+    assert storage("cat", f"{keeping}/x").out == "two"
+
+
+def test_given_a_generation_when_restored_then_it_is_that_one(storage: Call, keeping: str) -> None:
+    first = storage("ls", "--soft-deleted", f"{keeping}/x").lines[0]
+    assert storage("restore", first).code == 0
+    assert storage("cat", f"{keeping}/x").out == "one"
+
+
+def test_given_all_versions_when_restored_then_the_last_one_is_live(storage: Call, keeping: str) -> None:
+    done = storage("restore", "--all-versions", f"{keeping}/x")
+    assert (done.code, len(done.err.splitlines())) == (0, 2)
+    assert storage("cat", f"{keeping}/x").out == "two"
+
+
+def test_given_conditions_that_do_not_hold_when_restored_then_nothing_is_live(storage: Call, keeping: str) -> None:
+    done = storage("restore", f"{keeping}/x", "--if-generation-match=5")
+    assert (done.code, "HTTPError 412" in done.err) == (1, True)
+    assert storage("ls", f"{keeping}/**").code == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ([], "Must have URL arguments"),
+        (["x.txt"], "only accepts Google Cloud Storage URLs"),
+        (["gs://some-bucket"], "only objects can be restored"),
+        (["gs://some-bucket/x", "--async"], "objects are restored while the command waits"),
+    ],
+)
+def test_given_what_cannot_be_restored_then_the_reason_is_told(storage: Call, words: list[str], text: str) -> None:
+    done = storage("restore", *words)
+    assert done.code in (1, 2)
+    assert text in done.err

@@ -107,6 +107,7 @@ def environment(runtime: RuntimeProcess, folder: Path, project: str) -> dict[str
 def theirs(runtime: RuntimeProcess, world: Path) -> list[Outcome]:
     """What gcloud answers, line after line: each leaves the world as the next one needs it."""
     outcomes: list[Outcome] = []
+    assert runtime.call("GET", "/hakobune/v1/env").status == 200  # which writes the file of the token
     for line in LINES:
         done = run_gcloud(line.split(" "), environment(runtime, world, "theirs-project"), world)
         outcomes.append(Outcome(done.returncode, done.stdout, done.stderr))

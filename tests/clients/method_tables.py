@@ -30,9 +30,16 @@ CLIENTS = {
     "requests: XML API, keys, metadata server": ("test_plain_http.py",),
     "google-cloud-run over REST and gRPC, gcloud run": (
         "test_google_cloud_run.py", "test_google_cloud_run_grpc.py", "test_gcloud.py",
+        "test_google_cloud_run_services.py", "test_gcloud_run_services.py",
     ),
     "google-cloud-workflows over REST and gRPC, google-api-python-client, gcloud workflows": (
         "test_google_workflows.py", "test_google_workflows_discovery.py", "test_gcloud_workflows.py",
+    ),
+    "google-cloud-scheduler over REST and gRPC, google-api-python-client, gcloud scheduler": (
+        "test_google_scheduler.py", "test_gcloud_scheduler.py",
+    ),
+    "google-cloud-eventarc and -eventarc-publishing over REST and gRPC, gcloud eventarc": (
+        "test_google_eventarc.py", "test_gcloud_eventarc.py",
     ),
 }  # fmt: skip
 
@@ -121,7 +128,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "methods-iam": lambda: methods_table("iam", "projects"),
     "methods-iam-credentials": lambda: methods_of_both_table("iamcredentials"),
     "methods-secrets": lambda: methods_of_both_table("secretmanager"),
+    "methods-scheduler": lambda: methods_of_both_table("cloudscheduler"),
+    "methods-eventarc": lambda: methods_of_both_table("eventarc", "eventarcpublishing"),
     "methods-tokens": lambda: methods_table("tokens"),
     "methods-metadata": lambda: methods_table("metadata"),
+    "methods-run-services": lambda: methods_of_both_table("run"),
     "grpc-services": services_table,
 }

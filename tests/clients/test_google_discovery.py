@@ -24,7 +24,14 @@ from googleapiclient.http import MediaIoBaseDownload, MediaIoBaseUpload
 from runtime_process import PROJECT, RuntimeProcess
 
 # The rows of an API with this prefix are the methods of that document.
-APIS = {"storage": "", "pubsub": "projects.", "iamcredentials": "", "secretmanager": "", "iam": ""}
+APIS = {
+    "storage": "",
+    "pubsub": "projects.",
+    "iamcredentials": "",
+    "secretmanager": "",
+    "iam": "",
+    "cloudscheduler": "projects.locations.",
+}
 NOT_REST = {"streaming pull"}
 # Rows that part one method, or stand for what the document does not list.
 PARTS = re.compile(r"(objects\.(insert|get)): .*")

@@ -297,10 +297,34 @@ def test_given_a_workflow_that_needs_a_secret_then_access_string_gives_its_text(
     assert base64.b64decode(runtime.call("GET", path).json["payload"]["data"]) == b"fresh leaves"
 
 
+def test_given_a_workflow_that_makes_a_schedule_then_it_is_there_and_can_be_run(runtime: RuntimeProcess) -> None:
+    name = f"projects/{PROJECT}/locations/{LOCATION}/jobs/{unique('s')}"
+    source = f"""
+main:
+  params: [args]
+  steps:
+    - create:
+        call: googleapis.cloudscheduler.v1.projects.locations.jobs.create
+        args:
+          parent: projects/{PROJECT}/locations/{LOCATION}
+          body:
+            name: ${{args.name}}
+            schedule: "0 0 1 1 *"
+            httpTarget: {{uri: "http://127.0.0.1:9/"}}
+        result: made
+    - run:
+        call: googleapis.cloudscheduler.v1.projects.locations.jobs.run
+        args: {{name: "${{args.name}}"}}
+    - done:
+        return: ${{made.state}}
+"""
+    assert run(runtime, source, {"name": name}) == "ENABLED"
+    assert runtime.call("GET", f"/v1/{name}").json["schedule"] == "0 0 1 1 *"
+
+
 @pytest.mark.parametrize(
     ("call", "api"),
     [
-        ("googleapis.cloudscheduler.v1.projects.locations.jobs.list", "Cloud Scheduler"),
         ("googleapis.cloudtasks.v2.projects.locations.queues.list", "Cloud Tasks"),
     ],
 )

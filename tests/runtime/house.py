@@ -17,6 +17,9 @@ from hakobune.core.jobs.model import Execution
 from hakobune.core.names import JobName
 from hakobune.engines.api import Attempt, Gate, Lane
 from hakobune.runtime.app import Outside, Runtime
+from hakobune.runtime.credentials import Credentials
+from hakobune.runtime.http_client import Transport
+from hakobune.runtime.logs import LogsRoom
 from hakobune.runtime.settings import ImageSource, Settings
 from hakobune.runtime.telemetry import Telemetry
 from hakobune.runtime.threads import InlineThreads
@@ -62,6 +65,9 @@ class House:
         images: dict[str, ImageSource] | None = None,
         gate: Gate | None = None,
         interceptor: Interceptor | None = None,
+        transport: Transport | None = None,
+        logs: LogsRoom | None = None,
+        credentials: Callable[[Settings, VirtualClock], Credentials] | None = None,
     ) -> None:
         self._group = group
         self.settings = Settings(directory=directory, project="p", images=images or {})
@@ -73,6 +79,9 @@ class House:
         self.identifiers = SeededIdentifiers(random.Random(2))
         self.gate = gate
         self.interceptor = interceptor
+        self.transport = transport
+        self.logs = logs
+        self.credentials = credentials
         self.runtime: Runtime
         self.front: FrontDoor
         self._life: anyio.CancelScope | None = None
@@ -90,6 +99,9 @@ class House:
             threads=self.threads,
             interceptor=self.interceptor,
             gate=self.gate,
+            transport=self.transport,
+            logs=self.logs,
+            credentials=None if self.credentials is None else self.credentials(self.settings, self.clock),
         )
         self.runtime = Runtime(self.settings, outside, Telemetry())
         self.front = front_door(self.runtime)

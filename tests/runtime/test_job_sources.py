@@ -178,7 +178,7 @@ async def test_given_a_snapshot_that_the_store_does_not_know_yet_when_swept_then
     tmp_path: Path, source: Path
 ) -> None:
     async with a_house(tmp_path / "data") as house:
-        house.threads.held = "_argv"
+        house.threads.held = "argv_of"
         created = await house.ok("POST", f"{JOBS}?jobId=one", declared(source=source))
         await house.threads.is_waiting.wait()
         async with anyio.create_task_group() as group:

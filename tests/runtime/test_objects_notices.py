@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import anyio
 import pytest
 from house import House, a_house
 
-from hakobune.core.errors import Unavailable
+from hakobune.core.errors import ResourceExhausted, Unavailable
 from hakobune.runtime.objects_notices import ROOM
 from hakobune.runtime.wheel import NoInterceptor
 from hakobune.store.api import OutboxCommand
@@ -173,3 +175,26 @@ async def test_given_a_topic_that_refuses_such_messages_when_an_object_changes_t
     assert kinds(found) == [("OBJECT_FINALIZE", made["generation"])]
     (record,) = [record for record in caplog.records if record.name == "hakobune.objects"]
     assert f"a notification of bucket '{BUCKET}' is dropped" in record.getMessage()
+
+
+async def test_given_a_topic_that_takes_no_more_for_now_when_an_object_changes_then_it_is_told_later_and_nothing_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class FullAtFirst:
+        def __init__(self) -> None:
+            self.asked: list[str] = []
+
+        async def publish(self, topic: str, data: bytes, attributes: Mapping[str, str]) -> None:
+            del data, attributes
+            self.asked.append(topic)
+            if len(self.asked) < 4:
+                raise ResourceExhausted("The disk is full.")
+
+    publisher = FullAtFirst()
+    async with a_house(tmp_path) as house:
+        await prepare(house)
+        house.runtime.objects.notices.connect(lambda _: (b"", {}), publisher)
+        await put(house, "one", "first")
+        await anyio.sleep(60)
+    assert publisher.asked == [TOPIC] * 4
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []

@@ -123,6 +123,8 @@ class _Handler(BaseHTTPRequestHandler):
         query = parse_qs(url.query)
         _, _, rest = url.path.partition("/b/")
         bucket, _, name = rest.partition("/o/")
+        if rest.endswith("/o"):
+            return self._list(rest.removesuffix("/o"), query.get("prefix", [""])[0])
         with self.server_state.lock:
             found = self.server_state.objects.get((bucket, unquote(name)))
         if found is None:
@@ -132,6 +134,20 @@ class _Handler(BaseHTTPRequestHandler):
         if query.get("alt") == ["media"]:
             return self._answer(200, found.content, "application/octet-stream", found)
         return self._json(found, bucket, unquote(name))
+
+    def do_DELETE(self) -> None:
+        bucket, _, name = urlsplit(self.path).path.partition("/b/")[2].partition("/o/")
+        with self.server_state.lock:
+            found = self.server_state.objects.pop((bucket, unquote(name)), None)
+        if found is None:
+            return self._error(404, "notFound")
+        return self._answer(204, b"", "application/json", None)
+
+    def _list(self, bucket: str, prefix: str) -> None:
+        with self.server_state.lock:
+            names = sorted(name for (where, name) in self.server_state.objects if where == bucket)
+        items = [{"name": name, "bucket": bucket} for name in names if name.startswith(prefix)]
+        self._answer(200, json.dumps({"kind": "storage#objects", "items": items}).encode(), "application/json", None)
 
     def _insert(self, bucket: str, query: dict[str, list[str]], metadata: dict[str, object], content: bytes) -> None:
         state, name = self.server_state, str(metadata["name"])

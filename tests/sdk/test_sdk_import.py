@@ -51,4 +51,4 @@ def test_the_sdk_imports_the_standard_library_only() -> None:
 def test_no_module_has_the_name_of_something_the_package_exports() -> None:
     """Else importing the module would put it in the place of the function."""
     modules = {source.stem for source in SOURCES}
-    assert modules & set(sdk.__all__) == {"log", "shutdown"}
+    assert modules & set(sdk.__all__) == {"log", "shutdown", "worker"}

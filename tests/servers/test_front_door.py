@@ -83,21 +83,15 @@ def test_given_gcloud_s_absolute_form_with_a_region_then_it_is_served(runtime: R
 
 LOCATION = f"projects/{PROJECT}/locations/us-central1"
 MISSING = [
-    ("GET", f"/v2/{LOCATION}/services", "services"),
-    ("POST", f"/v2/{LOCATION}/services?serviceId=x", "services"),
-    ("PATCH", f"/v2/{LOCATION}/workerPools/x?updateMask=scaling", "worker pools"),
+    ("GET", f"/v2/{LOCATION}/services/s/revisions/r:exportMetadata", "revisions.exportMetadata"),
     ("POST", f"/v2/{LOCATION}/builds:submit", "builds.submit"),
     ("GET", f"/v2/{LOCATION}/queues", "Cloud Tasks"),
     ("GET", f"/v2/{LOCATION}/jobs/j/executions/e/o:exportStatus", "exportStatus"),
-    ("POST", f"/v1/{LOCATION}/jobs", "Cloud Scheduler"),
-    ("POST", f"/v1/{LOCATION}/jobs/j:run", "Cloud Scheduler"),
+    ("GET", f"/v1/{LOCATION}/cmekConfig", "Cloud Scheduler CMEK settings"),
     ("GET", f"/v1/{LOCATION}/triggers/t", "Eventarc"),
     ("GET", f"/v1/{LOCATION}/secrets", "Secret Manager (regional)"),
     ("POST", f"/v1/projects/{PROJECT}/serviceAccounts/a@b.iam.gserviceaccount.com:undelete", "undelete"),
-    ("GET", f"/apis/serving.knative.dev/v1/namespaces/{PROJECT}/services", "services"),
-    ("GET", f"/apis/run.googleapis.com/v1/namespaces/{PROJECT}/workerpools", "worker pools"),
     ("POST", "/v2/entries:tail", "entries.tail"),
-    ("GET", "http://hello-abc-uc.a.run.app/", "Cloud Run services"),
 ]
 
 

@@ -13,16 +13,16 @@ from runtime_process import RuntimeProcess
 grpc = pytest.importorskip("grpc")
 
 UNARY = (
-    "google.cloud.run.v2.Services/GetService",
-    "google.cloud.run.v2.Services/CreateService",
+    "google.cloud.run.v2.Builds/SubmitBuild",
+    "google.cloud.run.v2.Instances/CreateInstance",
     "google.cloud.run.v2.WorkerPools/ListWorkerPools",
     "google.cloud.run.v2.Revisions/GetRevision",
     "google.cloud.run.v2.Instances/GetInstance",
     "google.cloud.run.v2.Builds/SubmitBuild",
     "google.cloud.run.v2.Jobs/GetJobs",
-    "google.cloud.scheduler.v1.CloudScheduler/CreateJob",
-    "google.cloud.eventarc.v1.Eventarc/CreateTrigger",
-    "google.cloud.eventarc.publishing.v1.Publisher/PublishEvents",
+    "google.cloud.scheduler.v1.CloudScheduler/GetCmekConfig",
+    "google.cloud.eventarc.v1.Eventarc/CreatePipeline",
+    "google.cloud.eventarc.publishing.v1.Publisher/Publish",
     "google.storage.v2.Storage/GetObject",
     "google.storage.control.v2.StorageControl/CreateFolder",
     "google.cloud.tasks.v2.CloudTasks/CreateTask",

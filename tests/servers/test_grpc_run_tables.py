@@ -28,7 +28,7 @@ from hakobune.servers.grpc.methods import METHODS  # noqa: E402
 from hakobune.servers.grpc.pool import message_class  # noqa: E402
 from hakobune.servers.grpc.transcoding import message_of, request_of  # noqa: E402
 from hakobune.servers.http.messages import json_response  # noqa: E402
-from hakobune.wire import run_v2_schema  # noqa: E402
+from hakobune.wire import run_v2_resident_schema, run_v2_schema  # noqa: E402
 from hakobune.wire.schema import ListOf, Message  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,9 +74,14 @@ def resources(descriptor: Any, message: Message) -> Iterator[tuple[str, Any, Mes
             yield from resources(field.message_type, inner)
 
 
-def test_every_field_of_a_job_and_of_overrides_has_the_name_that_rest_gives_it() -> None:
+def test_every_field_of_what_is_sent_has_the_name_that_rest_gives_it() -> None:
     compared: set[str] = set()
-    for name, table in (("Job", run_v2_schema.JOB), ("RunJobRequest", run_v2_schema.RUN_JOB_REQUEST)):
+    for name, table in (
+        ("Job", run_v2_schema.JOB),
+        ("RunJobRequest", run_v2_schema.RUN_JOB_REQUEST),
+        ("Service", run_v2_resident_schema.SERVICE),
+        ("WorkerPool", run_v2_resident_schema.WORKER_POOL),
+    ):
         for full_name, descriptor, message in resources(message_class(f"google.cloud.run.v2.{name}").DESCRIPTOR, table):
             compared.add(full_name.rpartition(".")[2])
             assert {field.json_name for field in descriptor.fields} <= set(message.fields), full_name
@@ -105,18 +110,30 @@ def generator() -> ModuleType:
 # -- methods -----------------------------------------------------------------------------------------------------
 
 
-def test_every_method_of_jobs_executions_and_tasks_is_served_and_no_other_of_run() -> None:
+def test_every_method_of_jobs_services_and_worker_pools_is_served_and_no_other_of_run() -> None:
     named = {
         f"{RUN}{service}/{name}"
         for service, names in {
             "Jobs": "CreateJob GetJob ListJobs UpdateJob DeleteJob RunJob GetIamPolicy SetIamPolicy TestIamPermissions",
             "Executions": "GetExecution ListExecutions DeleteExecution CancelExecution",
             "Tasks": "GetTask ListTasks",
+            "Services": "CreateService GetService ListServices UpdateService DeleteService "
+            "GetIamPolicy SetIamPolicy TestIamPermissions",
+            "WorkerPools": "CreateWorkerPool GetWorkerPool ListWorkerPools UpdateWorkerPool DeleteWorkerPool "
+            "GetIamPolicy SetIamPolicy TestIamPermissions",
+            "Revisions": "GetRevision ListRevisions DeleteRevision",
         }.items()
         for name in names.split()
     }
     with grpc.insecure_channel("127.0.0.1:1") as channel:
-        for client in (run_v2.JobsClient, run_v2.ExecutionsClient, run_v2.TasksClient):
+        for client in (
+            run_v2.JobsClient,
+            run_v2.ExecutionsClient,
+            run_v2.TasksClient,
+            run_v2.ServicesClient,
+            run_v2.WorkerPoolsClient,
+            run_v2.RevisionsClient,
+        ):
             transport = client.get_transport_class("grpc")(channel=channel)
             for name in dir(type(transport)):
                 if isinstance(getattr(type(transport), name), property):
@@ -223,7 +240,7 @@ async def test_a_request_becomes_the_rest_call_that_it_means(
 @pytest.mark.parametrize("method", [method for method in METHODS if method.startswith(RUN)])
 @given(names=st.lists(st.text(min_size=1, max_size=8), min_size=5, max_size=5), noise=st.binary(max_size=60))
 def test_whatever_is_sent_becomes_that_call_or_is_refused(method: str, names: list[str], noise: bytes) -> None:
-    (field, form), *_ = re.findall(r"\{([a-z.]+)=([^}]*)\}", METHODS[method].path)
+    (field, form), *_ = re.findall(r"\{([a-z._]+)=([^}]*)\}", METHODS[method].path)
     name = re.sub(r"\*", lambda _: names.pop(), form)
     message = message_class(METHODS[method].request)()
     *outer, last = field.split(".")

@@ -21,6 +21,9 @@ secretmanager_v1 = pytest.importorskip("google.cloud.secretmanager_v1")
 iam_credentials_v1 = pytest.importorskip("google.cloud.iam_credentials_v1")
 iam_admin_v1 = pytest.importorskip("google.cloud.iam_admin_v1")
 pubsub_v1 = pytest.importorskip("google.pubsub_v1")
+scheduler_v1 = pytest.importorskip("google.cloud.scheduler_v1")
+eventarc_v1 = pytest.importorskip("google.cloud.eventarc_v1")
+publishing_v1 = pytest.importorskip("google.cloud.eventarc_publishing_v1")
 iam_policy_pb2 = pytest.importorskip("google.iam.v1.iam_policy_pb2")
 policy_pb2 = pytest.importorskip("google.iam.v1.policy_pb2")
 
@@ -49,6 +52,10 @@ LIBRARIES = {
     "google.iam.credentials.v1": iam_credentials_v1,
     "google.iam.admin.v1": iam_admin_v1,
     "google.pubsub.v1": pubsub_v1,
+    "google.cloud.scheduler.v1": scheduler_v1,
+    "google.cloud.eventarc.v1": eventarc_v1,
+    "google.cloud.eventarc.publishing.v1": publishing_v1,
+    "io.cloudevents.v1": publishing_v1,  # its own event has the same fields
 }
 # Services whose later methods are not here: UNIMPLEMENTED names them.
 S = "/google.cloud.secretmanager.v1.SecretManagerService/"
@@ -61,6 +68,17 @@ ABSENT = {S + "EnableManagedRotation", S + "RotateSecret"} | {
         "SignBlob", "SignJwt", "UndeleteServiceAccount", "UploadServiceAccountKey",
     )
 }  # fmt: skip
+B = "/google.cloud.eventarc.v1.Eventarc/"
+ABSENT |= {
+    B + name
+    for name in (
+        *(f"{verb}{noun}" for verb in ("Create", "Delete", "Get", "Update")
+          for noun in ("Enrollment", "GoogleApiSource", "MessageBus", "Pipeline")),
+        *(f"{verb}ChannelConnection" for verb in ("Create", "Delete", "Get")),
+        "GetGoogleChannelConfig", "UpdateGoogleChannelConfig", "ListChannelConnections", "ListEnrollments",
+        "ListGoogleApiSources", "ListMessageBuses", "ListMessageBusEnrollments", "ListPipelines",
+    )
+} | {f"/google.cloud.eventarc.publishing.v1.Publisher/{name}" for name in ("Publish", "PublishChannelConnectionEvents")}  # fmt: skip
 # Methods that messages pass through are no REST calls.
 P = "/google.pubsub.v1."
 HOT = {P + "Publisher/Publish"} | {
@@ -154,7 +172,7 @@ def test_every_method_has_messages_that_are_known() -> None:
     for method in METHODS.values():
         assert is_known(method.request)
         assert is_known(method.response)
-    assert not is_known("google.cloud.run.v2.Service")
+    assert not is_known("google.cloud.run.v2.Build")
 
 
 # -- requests ----------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hakobune.core.errors import InvalidArgument, PermissionDenied
+from hakobune.core.services.addresses import Address
 from hakobune.servers.hosts import Hosts, Place, is_loopback
 from hakobune.servers.http.messages import Request
 
@@ -25,7 +26,6 @@ def placed(
         "127.9.9.9",
         "localhost:1",
         "LOCALHOST",
-        "api.localhost",
         "[::1]:8642",
         "[::ffff:127.0.0.1]",
         "localhost.",
@@ -141,14 +141,26 @@ def test_given_connect_then_its_target_is_the_host() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "target", "service"),
+    ("host", "service"),
     [
-        ("hello-abc123-uc.a.run.app", "/", "Cloud Run services"),
-        ("hello-1234567.us-central1.run.app", "/x", "Cloud Run services"),
+        ("hello-abc123-uc.a.run.app", Address(label="hello-abc123-uc")),
+        ("hello-1234567.us-central1.run.app", Address(label="hello-1234567", location="us-central1")),
+        ("blue---hello-1.us-central1.run.app:443", Address(label="hello-1", tag="blue", location="us-central1")),
+        ("HELLO-1.localhost:8642", Address(label="hello-1")),
+        ("hello-1.us-central1.localhost.", Address(label="hello-1")),
+        ("hello.localhost", Address(label="hello", is_certain=False)),
     ],
 )
-def test_hosts_that_stand_for_what_is_not_here_say_so(host: str, target: str, service: str) -> None:
-    assert placed(target, host)[0].service == service
+def test_hosts_of_services_say_which_one(host: str, service: Address) -> None:
+    place = placed("/", host)[0]
+    assert place.service == service
+    assert bool(place.host) is service.is_certain
+
+
+def test_given_a_page_of_another_site_then_it_may_call_a_service_for_that_decides_itself() -> None:
+    assert placed("/", "hello-1.localhost", origin="https://evil.com")[0].service is not None
+    with pytest.raises(PermissionDenied):
+        placed("/", "hello.localhost", origin="https://evil.com")
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,9 @@ class Front:
         self.seen: list[Request] = []
         self._answer = answer
 
+    def service_at(self, url: str) -> str:
+        return ""
+
     async def handle(self, request: Request) -> Response:
         self.seen.append(request)
         return cast("Response", await self._answer(request))

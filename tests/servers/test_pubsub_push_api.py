@@ -93,7 +93,20 @@ def test_given_a_push_subscription_when_published_then_the_endpoint_gets_the_env
     assert envelope["subscription"] == pubsub.full("subscriptions", name)
     assert envelope["message"]["data"] == "aGVsbG8="
     assert envelope["message"]["attributes"] == {"kind": "a"}
-    assert pubsub.pull(name) == []
+
+
+def test_given_a_push_subscription_when_pulled_then_it_is_a_failed_precondition_until_it_pushes_no_more(
+    pubsub: Pubsub, endpoint: Endpoint
+) -> None:
+    endpoint.codes = [500]
+    topic = pubsub.topic()
+    name = pubsub.subscription(topic, pushConfig={"pushEndpoint": endpoint.url})
+    status, reason, message = pubsub.refused("POST", f"subscriptions/{name}:pull", {"maxMessages": 1})
+    assert (status, reason) == (400, "FAILED_PRECONDITION")
+    assert "not supported for push subscriptions" in message
+    pubsub.ok("POST", f"subscriptions/{name}:modifyPushConfig", {"pushConfig": {}})
+    pubsub.publish(topic, "mine")
+    assert len(pubsub.pull(name, waits=True)) == 1
 
 
 def test_given_an_oidc_token_when_pushed_then_the_endpoint_can_verify_it(pubsub: Pubsub, endpoint: Endpoint) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import http.client
 import os
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -178,6 +179,11 @@ def test_no_transform_is_respected(bucket: Storage) -> None:
     assert bucket.media("kept").body == stored
 
 
+def spoiled(whole: bytes) -> bytes:
+    """A gzip file whose last blocks are of no known type."""
+    return whole[:500_000] + b"\xff" * 500_000
+
+
 def test_content_that_only_says_it_is_gzip_comes_as_it_is(bucket: Storage) -> None:
     packed(bucket, "liar", b"not gzip at all")
     assert bucket.media("liar").body == b"not gzip at all"
@@ -185,10 +191,17 @@ def test_content_that_only_says_it_is_gzip_comes_as_it_is(bucket: Storage) -> No
     assert bucket.media("empty-gz").body == b""
 
 
-def test_gzip_content_that_is_cut_ends_with_a_cut_connection(bucket: Storage) -> None:
-    packed(bucket, "cut", gzip.compress(os.urandom(1_000_000))[:-1000])
+@pytest.mark.parametrize(("spoil", "why"), [(lambda whole: whole[:-1000], "it is cut"), (spoiled, "invalid")])
+def test_gzip_content_that_is_cut_or_spoiled_ends_with_a_cut_connection_and_a_line_in_the_log(
+    bucket: Storage, spoil: Callable[[bytes], bytes], why: str
+) -> None:
+    packed(bucket, "cut", spoil(gzip.compress(os.urandom(1_000_000))))
+    before = len(bucket.runtime.log)
     with pytest.raises(http.client.IncompleteRead):
         bucket.media("cut")
+    (line,) = bucket.runtime.log[before:].splitlines()
+    assert f"{bucket.path('cut')}?alt=media is cut: the content says that it is gzip, and cannot be unpacked: " in line
+    assert why in line
     assert bucket.media("ten").status == 200
 
 

@@ -191,6 +191,49 @@ def test_a_copy_needs_a_role_on_both_sides(
     assert enforced.call(method, target.replace("/x/", "/dir%2Fx/"), b"", said).status == 403
 
 
+# method, path of a write onto the object x, header
+OVERWRITES = (
+    ("POST", "/upload/storage/v1/b/{bucket}/o?uploadType=media&name=x", ""),
+    ("POST", "/upload/storage/v1/b/{bucket}/o?uploadType=media&name=x&ifGenerationMatch=0", ""),
+    ("POST", "/resumable/upload/storage/v1/b/{bucket}/o?uploadType=resumable&name=x", ""),
+    ("POST", "/storage/v1/b/{bucket}/o/dir%2Fx/copyTo/b/{bucket}/o/x", ""),
+    ("POST", "/storage/v1/b/{bucket}/o/dir%2Fx/rewriteTo/b/{bucket}/o/x", ""),
+    ("POST", "/storage/v1/b/{bucket}/o/x/compose", ""),
+    ("PUT", "/{bucket}/x", ""),
+    ("PUT", "/{bucket}/x", "x-goog-copy-source: /{bucket}/dir/x"),
+    ("POST", "/{bucket}/x", "x-goog-resumable: start"),
+    ("POST", "/{bucket}/x?uploads", ""),
+)
+
+
+@pytest.mark.parametrize(("method", "path", "header"), OVERWRITES)
+def test_a_write_onto_an_object_needs_the_right_to_delete_it_too(
+    enforced: RuntimeProcess, owner: Headers, ann: Headers, method: str, path: str, header: str
+) -> None:
+    bucket = a_bucket(enforced, owner)
+    name, _, value = header.format(bucket=bucket).partition(": ")
+    headers = {**ann, **({name: value} if name else {})}
+    body: object = {"sourceObjects": [{"name": "dir/x"}]} if path.endswith("/compose") else b""
+    bind(enforced, owner, bucket, CREATOR, V)
+    answer = enforced.call(method, path.format(bucket=bucket), body, headers)
+    assert answer.status == 403
+    assert b"storage.objects.delete" in answer.body
+    ok(enforced.call("DELETE", f"/storage/v1/b/{bucket}/o/x", None, owner))
+    ok(enforced.call(method, path.format(bucket=bucket), body, headers))
+
+
+def test_given_no_right_to_delete_when_another_is_faster_then_what_it_wrote_stays(
+    enforced: RuntimeProcess, owner: Headers, ann: Headers
+) -> None:
+    bucket = a_bucket(enforced, owner)
+    bind(enforced, owner, bucket, CREATOR)
+    path = f"/upload/storage/v1/b/{bucket}/o?uploadType=resumable&name=new"
+    session = ok(enforced.call("POST", path, b"", ann)).headers["location"].partition(str(enforced.port))[2]
+    ok(enforced.call("PUT", f"/{bucket}/new", b"first", owner))
+    assert enforced.call("PUT", session, b"second", ann).status == 412
+    assert enforced.call("GET", f"/{bucket}/new", None, owner).body == b"first"
+
+
 def test_the_editor_of_a_buckets_project_may_do_all_but_policies(
     enforced: RuntimeProcess, owner: Headers, ann: Headers
 ) -> None:

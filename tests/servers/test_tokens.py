@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from google.auth import jwt
 from google.auth.transport.requests import Request
@@ -136,3 +138,30 @@ def test_given_a_caller_with_a_token_then_resources_name_its_account(guarded: Ru
     account = jwt.decode(access(guarded), verify=False)["email"]
     assert (job["creator"], job["lastModifier"]) == (account, account)
     assert account.endswith(f"@{PROJECT}.iam.gserviceaccount.com")
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as found:
+            found.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")
+def test_given_an_address_of_ipv6_then_http_and_grpc_are_spoken_there_and_ask_for_a_token(tmp_path: Path) -> None:
+    house = RuntimeProcess(tmp_path / "data", ("--auth=token", "--host=::1"), host="::1").start()
+    try:
+        assert f" is ready: http://[::1]:{house.port}, " in house.log
+        token = f"Bearer {access(house)}"
+        assert (listed(house, ""), listed(house, token)) == (401, 200)
+        with grpc.insecure_channel(f"[::1]:{house.grpc_port}") as channel:
+            call = channel.unary_unary("/google.pubsub.v1.Publisher/ListTopics")
+            request = b"\n" + bytes([len(f"projects/{PROJECT}")]) + f"projects/{PROJECT}".encode()
+            assert call(request, metadata=(("authorization", token),), timeout=20) == b""
+            with pytest.raises(grpc.RpcError) as refused:
+                call(request, timeout=20)
+        assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    finally:
+        assert house.stop() == 0, house.log

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from hakobune.store.sqlite.pubsub_lanes import Lanes
 from hakobune.store.sqlite.pubsub_messages import SqliteMessages
 from hakobune.store.sqlite.pubsub_pull import Pull
 from hakobune.store.sqlite.pubsub_seeks import SqliteSeeks
+from hakobune.testing import simulator
 from hakobune.testing.simulator import Part, SimulationFailed, run_seed
 
 FIRST = 80_000
@@ -43,13 +44,13 @@ def acks_are_answered_before_they_are_durable(patch: Patch) -> None:
     waiting: list[Any] = []
     original = Traffic.acknowledge
 
-    async def acknowledge(self: Any, name: Any, ack_ids: Any) -> None:
+    async def acknowledge(self: Any, name: Any, ack_ids: Any, **more: Any) -> None:
         """The ack before this one becomes durable."""
-        waiting.append((self, name, ack_ids))
+        waiting.append((self, name, ack_ids, more))
         if len(waiting) > 1:
-            room, *arguments = waiting.pop(0)
+            room, *arguments, its_more = waiting.pop(0)
             if room is self:
-                await original(room, *arguments)
+                await original(room, *arguments, **its_more)
 
     patch.setattr(Traffic, "acknowledge", acknowledge)
 
@@ -244,16 +245,39 @@ MUTATIONS: list[Callable[[Patch], None]] = [
     a_copy_does_not_count,
     strays_stay,
 ]
+# Of defects that only a late seed finds, that seed is tried first. When the world changes, and it finds nothing any more,
+# the others follow: then it is time to note another one.
+LATE: dict[Callable[[Patch], None], int] = {
+    keys_have_no_order: 80_015,
+    filters_let_all_pass: 80_007,
+    dead_letters_are_thrown_away: 80_004,
+    a_seek_to_a_snapshot_forgets_what_was_delivered: 80_010,
+    a_seek_to_a_time_goes_to_the_end: 80_060,
+    a_move_is_two_turns: 80_035,
+    strays_stay: 80_006,
+}
 
 
+@pytest.fixture
+def _short(monkeypatch: Patch) -> Iterator[None]:
+    """What a defect keeps from its end is given up sooner."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulator, "TIME_MAX_S", 20_000.0)
+        yield
+        monkeypatch.undo()  # before the time is as it was
+
+
+@pytest.mark.usefixtures("_short")
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
 def test_given_a_defect_when_seeds_are_run_then_one_finds_it(
     mutation: Callable[[Patch], None], monkeypatch: Patch
 ) -> None:
     mutation(monkeypatch)
-    for seed in range(FIRST, FIRST + SEEDS_MAX):
+    for seed in sorted(range(FIRST, FIRST + SEEDS_MAX), key=lambda seed: seed != LATE.get(mutation)):
         try:
             run_seed(seed, part=Part.DATA)
         except SimulationFailed:
+            monkeypatch.undo()
+            run_seed(seed, part=Part.DATA)  # it was the defect: without it the same world holds
             return
     pytest.fail(f"{SEEDS_MAX} seeds found nothing")

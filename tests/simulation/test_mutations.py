@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -29,8 +29,8 @@ Patch = pytest.MonkeyPatch
 def no_filter_on_repeated_starts(patch: Patch) -> None:
     original = Attempts.start
 
-    async def start(self: Attempts, command: OutboxCommand, lane: Any) -> None:
-        await original(self, replace(command, id=0, epoch=1, is_repeat=False), lane)
+    async def start(self: Attempts, command: OutboxCommand, lane: Any, wanted: Any) -> None:
+        await original(self, replace(command, id=0, epoch=1, is_repeat=False), lane, wanted)
 
     patch.setattr(Attempts, "start", start)
 
@@ -217,16 +217,45 @@ MUTATIONS: list[Callable[[Patch], None]] = [
     an_error_of_a_performer_ends_the_wheel,
     what_cannot_be_performed_is_forgotten,
 ]
+# Of defects that only a late seed finds, that seed is tried first. When the world changes, and it finds nothing any more,
+# the others follow: then it is time to note another one.
+LATE: dict[Callable[[Patch], None], int] = {
+    acknowledgements_race_repeated_starts: 70_017,
+    calls_do_not_wait_for_the_connection: 70_024,
+    the_outbox_forgets_commands_at_a_crash: 70_092,
+    stops_are_dropped: 70_009,
+    losses_use_up_retries: 70_005,
+    doubled_reports_are_believed: 70_007,
+    updates_reach_running_executions: 70_019,
+    lost_attempts_stay_lost: 70_007,
+    backoffs_are_slept_through: 70_010,
+    a_deleted_job_keeps_its_executions: 70_002,
+    a_rerun_runs_everything: 70_010,
+    an_error_of_a_performer_ends_the_wheel: 70_004,
+    what_cannot_be_performed_is_forgotten: 70_208,
+}
 
 
+@pytest.fixture
+def _short(monkeypatch: Patch) -> Iterator[None]:
+    """What a defect keeps from its end is given up sooner."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulator, "TIME_MAX_S", 20_000.0)
+        yield
+        monkeypatch.undo()  # before the time is as it was
+
+
+@pytest.mark.usefixtures("_short")
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
 def test_given_a_defect_when_seeds_are_run_then_one_finds_it(
     mutation: Callable[[Patch], None], monkeypatch: Patch
 ) -> None:
     mutation(monkeypatch)
-    for seed in range(FIRST, FIRST + SEEDS_MAX):
+    for seed in sorted(range(FIRST, FIRST + SEEDS_MAX), key=lambda seed: seed != LATE.get(mutation)):
         try:
             run_seed(seed, part=Part.JOBS)
         except SimulationFailed:
+            monkeypatch.undo()
+            run_seed(seed, part=Part.JOBS)  # it was the defect: without it the same world holds
             return
     pytest.fail(f"{SEEDS_MAX} seeds found nothing")

@@ -62,8 +62,14 @@ class Desk:
         return list(range(found.first, found.first + len(texts)))
 
     def pulled(self, limit: int = 100, name: SubscriptionName = SUB, limit_bytes: int = 1 << 30) -> Pulled:
-        wish = PullWish(limit=limit, limit_bytes=limit_bytes)
-        return self.unit(lambda tx: tx.messages.pull(name, wish, self.now_s))
+        """As a client pulls, or (of a subscription that pushes) its pusher."""
+
+        def work(tx: SqliteWriteTx) -> Pulled:
+            found = tx.pubsub.find_subscription(name)
+            known = found if found is not None and found.push is not None else None
+            return tx.messages.pull(name, PullWish(limit=limit, limit_bytes=limit_bytes, known=known), self.now_s)
+
+        return self.unit(work)
 
     def pull(self, limit: int = 100, name: SubscriptionName = SUB) -> list[Delivery]:
         return self.pulled(limit, name).deliveries

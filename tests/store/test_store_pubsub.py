@@ -23,6 +23,7 @@ from hakobune.core.pubsub.model import (
 )
 from hakobune.core.pubsub.names import SchemaName, SubscriptionName, TopicName
 from hakobune.store.api import Page
+from hakobune.store.pubsub_api import Backlog, PullWish
 
 OTHER = SubscriptionName(project="p", id="other")
 DEAD = TopicName(project="p", id="dead")
@@ -626,6 +627,14 @@ def test_given_pushes_under_way_when_the_next_runtime_starts_then_they_may_be_pu
     assert desk.pull(name=OTHER) == []
 
 
+def test_given_a_subscription_that_pushes_then_nobody_pulls_but_who_knows_it() -> None:
+    desk = Desk(push=PushConfig(endpoint="https://a.example"))
+    desk.publish("a")
+    with pytest.raises(FailedPrecondition, match="push subscriptions"):
+        desk.unit(lambda tx: tx.messages.pull(SUB, PullWish(limit=1, limit_bytes=1 << 20), desk.now_s))
+    assert desk.texts() == ["a"]
+
+
 # -- names and lists ------------------------------------------------------------------------------------------------
 
 
@@ -680,3 +689,19 @@ def test_given_a_schema_when_it_goes_then_the_topics_that_use_it_are_told() -> N
 
 def test_given_the_default_retention_then_it_is_a_week() -> None:
     assert RETENTION_DEFAULT_S == 7 * DAY_S
+
+
+def test_given_a_subscription_then_its_backlog_is_what_is_not_acknowledged() -> None:
+    desk = Desk()
+    assert desk.unit(lambda tx: tx.pubsub.backlog(SUB)) == Backlog(count=0)
+    desk.publish("a", "b", "c")
+    published_s = desk.now_s
+    desk.now_s += 5
+    desk.publish("d")
+    assert desk.unit(lambda tx: tx.pubsub.backlog(SUB)) == Backlog(count=4, oldest_s=published_s)
+    leased = desk.pull(2)
+    assert desk.unit(lambda tx: tx.pubsub.backlog(SUB)) == Backlog(count=4, oldest_s=published_s)
+    desk.ack(leased)
+    assert desk.unit(lambda tx: tx.pubsub.backlog(SUB)) == Backlog(count=2, oldest_s=published_s)
+    missing = SubscriptionName(project="p", id="nothing")
+    assert desk.unit(lambda tx: tx.pubsub.backlog(missing)) is None

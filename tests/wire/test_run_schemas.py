@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hakobune.wire import run_v1_schema, run_v2_schema
+from hakobune.wire import run_v1_resident_schema, run_v1_schema, run_v2_resident_schema, run_v2_schema
 from hakobune.wire.schema import Choice, FieldType, ListOf, MapOf, Message, Scalar, snake
 
 discovery = pytest.importorskip("googleapiclient.discovery_cache")
@@ -44,6 +44,7 @@ _SCALARS = {
     Scalar.FLAG: ("boolean", ""),
     Scalar.INT32: ("integer", "int32"),
     Scalar.INT64: ("string", "int64"),
+    Scalar.FLOAT: ("number", "float"),
     Scalar.DURATION: ("string", "google-duration"),
     Scalar.TIMESTAMP: ("string", "google-datetime"),
 }
@@ -67,6 +68,8 @@ V2 = {
     "GoogleCloudRunV2Job": run_v2_schema.JOB,
     "GoogleCloudRunV2Overrides": run_v2_schema.OVERRIDES,
     "GoogleCloudRunV2Condition": run_v2_schema.CONDITION,
+    "GoogleCloudRunV2Service": run_v2_resident_schema.SERVICE,
+    "GoogleCloudRunV2WorkerPool": run_v2_resident_schema.WORKER_POOL,
 }
 
 
@@ -99,6 +102,17 @@ def test_v1_jobs_have_the_fields_and_types_of_the_discovery_document() -> None:
     del described["status"]  # output only: whatever stands there is ignored
     fields = {name: kind for name, kind in run_v1_schema.JOB.fields.items() if name != "status"}
     assert {name: _ours(kind) for name, kind in fields.items()} == described
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("Service", run_v1_resident_schema.SERVICE), ("WorkerPool", run_v1_resident_schema.WORKER_POOL)],
+)
+def test_v1_residents_have_the_fields_and_types_of_the_discovery_document(name: str, kind: Message) -> None:
+    described = _described({"$ref": name}, _schemas("v1"))
+    assert isinstance(described, dict)
+    del described["status"]  # output only, as of jobs
+    assert {field: _ours(inner) for field, inner in kind.fields.items() if field != "status"} == described
 
 
 def test_v1_run_requests_have_the_fields_and_types_of_the_discovery_document() -> None:

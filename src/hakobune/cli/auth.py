@@ -1,4 +1,4 @@
-"""`auth print-access-token | print-identity-token | rotate-keys`."""
+"""`auth list | print-access-token | print-identity-token | rotate-keys`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import json
 
 from hakobune.cli.document import as_dict, is_dict, number_at, text_at
 from hakobune.cli.errors import CommandError
-from hakobune.cli.flags import Arguments, Command, Flag
+from hakobune.cli.flags import LIST_FLAGS, Arguments, Command, Flag
+from hakobune.cli.format.records import Record
 from hakobune.cli.iam.accounts import account_path
-from hakobune.cli.pages import target
+from hakobune.cli.pages import items, target
 from hakobune.cli.run_api import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hakobune.cli.session import Session
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -65,6 +68,28 @@ def _metadata(session: Session, name: str) -> str:
     return text
 
 
+def _list(session: Session, arguments: Arguments) -> Iterator[Record]:
+    active = _active(session)
+    named = {text_at(account, "email") for account in items(session, f"projects/{session.project}/serviceAccounts",
+                                                           "accounts")}  # fmt: skip
+    wanted = arguments.text("filter-account")
+    for account in sorted({active, *named}):
+        if wanted in ("", account):
+            yield Record({"account": account, "status": "ACTIVE" if account == active else ""})
+    if not arguments.given("format"):
+        session.console.say("\nTo act as another account, run a command with --impersonate-service-account=ACCOUNT.\n")
+
+
+def _active(session: Session) -> str:
+    """The account that calls: that of the environment's token, else the default one. Raises CommandError."""
+    token = session.token_header().get("Authorization", "").removeprefix("Bearer ")
+    if not token:
+        return _metadata(session, "email")
+    answer = session.client.request("GET", f"/oauth2/v3/tokeninfo?access_token={quoted(token)}")
+    found = as_dict(json.loads(answer.body)) if answer.status == 200 else {}
+    return text_at(found, "email") or _metadata(session, "email")
+
+
 def _rotate(session: Session, arguments: Arguments) -> None:
     del arguments
     answer = session.call("POST", "/hakobune/v1/identity/keys:rotate", {})
@@ -72,6 +97,19 @@ def _rotate(session: Session, arguments: Arguments) -> None:
         f"Key [{text_at(answer, 'keyId')}] signs from now on; {number_at(answer, 'published')} keys are accepted."
     )
 
+
+LIST = Command(
+    _list,
+    "List the accounts that calls may be made as: the default one and those of the project; the one that is active is"
+    " that of the environment's token, else the default one.",
+    flags=[
+        Flag("--filter-account", "text", "That account alone.", metavar="ACCOUNT"),
+        *LIST_FLAGS,
+    ],
+    default_format="table[title='Credentialed Accounts'](status.yesno(yes='*', no=''):label=ACTIVE, account)",
+    examples=[("The one that is active:",
+               "hakobune auth list --filter=status:ACTIVE --format='value(account)'")],
+)  # fmt: skip
 
 PRINT_ACCESS_TOKEN = Command(
     _print_access_token,

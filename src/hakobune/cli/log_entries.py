@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 PAGE = 1000  # the most that entries:list gives at once (Cloud Logging API)
 _WORKFLOW = '"workflows.googleapis.com/Workflow"'
-ANY_LOG = f"(resource.type = cloud_run_job OR resource.type = {_WORKFLOW})"
+_SERVICE = "cloud_run_revision"
+_POOL = "cloud_run_worker_pool"
+_KINDS = ("cloud_run_job", _SERVICE, _POOL, _WORKFLOW)
+ANY_LOG = f"({' OR '.join(f'resource.type = {kind}' for kind in _KINDS)})"
 _LOUD = ("ERROR", "CRITICAL", "ALERT", "EMERGENCY")
 
 
@@ -55,6 +58,12 @@ def job_filter(region: str, *, job: str = "", execution: str = "") -> list[str]:
     if execution:
         terms.append(f'labels."run.googleapis.com/execution_name" = {quoted(execution)}')
     return [*terms, *of_region(region)]
+
+
+def resident_filter(region: str, *, service: str = "", worker_pool: str = "") -> list[str]:
+    """The terms that choose the entries of a service or of a worker pool, as gcloud writes them."""
+    kind, label, name = (_SERVICE, "service_name", service) if service else (_POOL, "worker_pool_name", worker_pool)
+    return [f"resource.type = {kind}", f"resource.labels.{label} = {quoted(name)}", *of_region(region)]
 
 
 def workflow_filter(location: str, *, workflow: str, execution: str = "") -> list[str]:

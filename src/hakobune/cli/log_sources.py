@@ -1,4 +1,4 @@
-"""Whose log is meant by `hakobune logs NAME`: a job, a workflow, one of their executions, or all of them."""
+"""Whose log is meant by `hakobune logs NAME`: a job, a service, a worker pool, a workflow, an execution, or all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hakobune.cli.document import text_at
 from hakobune.cli.errors import AnswerLostError, ApiError, CommandError, UnreachableError, UsageError
 from hakobune.cli.flags import Arguments, Flag
 from hakobune.cli.jobs import view
-from hakobune.cli.log_entries import ANY_LOG, job_filter, of_region, workflow_filter
+from hakobune.cli.log_entries import ANY_LOG, job_filter, of_region, resident_filter, workflow_filter
 from hakobune.cli.run_api import RunApi
 from hakobune.cli.workflows.api import WorkflowsApi
 from hakobune.cli.workflows.names import Name, execution_from_text, workflow_from_text
@@ -44,6 +44,16 @@ def job_source(session: Session, job: str) -> Source:
     return Source(session.project, job_filter(session.region, job=job))
 
 
+def service_source(session: Session, service: str) -> Source:
+    """All that the instances of a service write, and its requests."""
+    return Source(session.project, resident_filter(session.region, service=service))
+
+
+def pool_source(session: Session, pool: str) -> Source:
+    """All that the instances of a worker pool write."""
+    return Source(session.project, resident_filter(session.region, worker_pool=pool))
+
+
 def execution_source(session: Session, execution: str) -> Source:
     """All that the tasks of an execution write."""
     api = RunApi(session, session.region)
@@ -68,11 +78,15 @@ def named_source(session: Session, arguments: Arguments) -> Source:
     api = RunApi(session, session.region)
     if _has(api, "executions", name):
         return execution_source(session, name)
-    if _has(api, "jobs", name):
-        return job_source(session, name)
+    for kind, source in (("jobs", job_source), ("services", service_source), ("workerpools", pool_source)):
+        if _has(api, kind, name):
+            return source(session, name)
     found = Name(session.project, _location(session), name)
     if not _is_there(session, found):
-        raise CommandError(f"There is no job, no execution and no workflow [{name}] in region [{api.region}].")
+        raise CommandError(
+            f"There is no job, no execution, no service, no worker pool and no workflow [{name}] in region"
+            f" [{api.region}]."
+        )
     return _workflow_source(session, found)
 
 

@@ -10,7 +10,15 @@ from hakobune.cli.errors import AnswerLostError, CommandError, UnreachableError
 from hakobune.cli.flags import Arguments, Command, Flag, Positional
 from hakobune.cli.format.records import Record
 from hakobune.cli.log_entries import ago, entries, line
-from hakobune.cli.log_sources import WORKFLOW_FLAGS, Source, execution_source, job_source, named_source
+from hakobune.cli.log_sources import (
+    WORKFLOW_FLAGS,
+    Source,
+    execution_source,
+    job_source,
+    named_source,
+    pool_source,
+    service_source,
+)
 from hakobune.cli.run_api import RunApi
 
 TYPE_CHECKING = False
@@ -41,6 +49,14 @@ def _read_execution(session: Session, arguments: Arguments) -> object:
     return _read(session, arguments, execution_source(session, arguments.word("execution")))
 
 
+def _read_service(session: Session, arguments: Arguments) -> object:
+    return _read(session, arguments, service_source(session, arguments.word("service")))
+
+
+def _read_pool(session: Session, arguments: Arguments) -> object:
+    return _read(session, arguments, pool_source(session, arguments.word("worker-pool")))
+
+
 def _read(session: Session, arguments: Arguments, source: Source) -> object:
     terms = [*source.terms, *_user_terms(arguments)]
     terms.append(f'timestamp>="{ago(_freshness_s(arguments))}"')
@@ -69,6 +85,14 @@ def _freshness_s(arguments: Arguments) -> int:
 
 def _tail_job(session: Session, arguments: Arguments) -> None:
     _Tail(session, arguments, job_source(session, arguments.word("job"))).follow()
+
+
+def _tail_service(session: Session, arguments: Arguments) -> None:
+    _Tail(session, arguments, service_source(session, arguments.word("service"))).follow()
+
+
+def _tail_pool(session: Session, arguments: Arguments) -> None:
+    _Tail(session, arguments, pool_source(session, arguments.word("worker-pool"))).follow()
 
 
 def _tail_execution(session: Session, arguments: Arguments) -> None:
@@ -176,11 +200,45 @@ TAIL_EXECUTION = Command(
     flags=[_LOG_FILTER, _FOLLOWS],
     examples=[("Follow:", "hakobune run jobs executions logs tail thumbs-x7k2p")],
 )
-_NAME = Positional("name", "The name of a job, of an execution of one, or of a workflow.", required=False)
+_SERVICE = Positional("service", "The name of the service.")
+_POOL = Positional("worker-pool", "The name of the worker pool.")
+READ_SERVICE = Command(
+    _read_service,
+    "Read what the instances of a service wrote, and its requests, oldest first.",
+    positionals=[_SERVICE],
+    flags=_READ_FLAGS,
+    examples=[("The last hundred lines:", "hakobune run services logs read api --limit 100")],
+    default_format="yaml",
+)
+TAIL_SERVICE = Command(
+    _tail_service,
+    "Print what the instances of a service write from now on, and its requests, until Ctrl-C.",
+    positionals=[_SERVICE],
+    flags=[_LOG_FILTER, _FOLLOWS],
+    examples=[("Follow:", "hakobune run services logs tail api")],
+)
+READ_POOL = Command(
+    _read_pool,
+    "Read what the instances of a worker pool wrote, oldest first.",
+    positionals=[_POOL],
+    flags=_READ_FLAGS,
+    examples=[("The last hundred lines:", "hakobune run worker-pools logs read consumer --limit 100")],
+    default_format="yaml",
+)
+TAIL_POOL = Command(
+    _tail_pool,
+    "Print what the instances of a worker pool write from now on, until Ctrl-C.",
+    positionals=[_POOL],
+    flags=[_LOG_FILTER, _FOLLOWS],
+    examples=[("Follow:", "hakobune run worker-pools logs tail consumer")],
+)
+_NAME = Positional(
+    "name", "The name of a job, of an execution of one, of a service, a worker pool or a workflow.", required=False
+)
 LOGS = Command(
     _logs,
-    "Read or follow the log of a job, of an execution or of a workflow: the first that has that name, in this order."
-    " Without a name, of all jobs and workflows. `logs read` and `logs tail` say which of the two.",
+    "Read or follow the log of an execution, of a job, a service, a worker pool or a workflow: the first that has that"
+    " name, in this order. Without a name, of all of them. `logs read` and `logs tail` say which of the two.",
     positionals=[_NAME],
     flags=[_FOLLOW, *WORKFLOW_FLAGS, *_READ_FLAGS],
     examples=[
@@ -191,8 +249,8 @@ LOGS = Command(
 )
 READ = Command(
     _read_any,
-    "Read the log of a job, of an execution or of a workflow, the first that has that name, oldest first. Without a"
-    " name, of all jobs and workflows.",
+    "Read the log of an execution, of a job, a service, a worker pool or a workflow, the first that has that name,"
+    " oldest first. Without a name, of all of them.",
     positionals=[_NAME],
     flags=[*WORKFLOW_FLAGS, *_READ_FLAGS],
     examples=[("The last hundred lines:", "hakobune logs read thumbs --limit 100")],
@@ -200,7 +258,7 @@ READ = Command(
 )
 TAIL = Command(
     _tail_any,
-    "Print what an execution wrote and writes, until it has ended; of a job or a workflow, or without a name of all of"
+    "Print what an execution wrote and writes, until it has ended; of anything else, or without a name of all of"
     " them, what is written from now on, until Ctrl-C.",
     positionals=[_NAME],
     flags=[_LOG_FILTER, *WORKFLOW_FLAGS, _FOLLOWS],

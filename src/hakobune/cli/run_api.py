@@ -1,4 +1,4 @@
-"""The v1 (Knative-shaped) API of Cloud Run, as gcloud uses it for jobs (spec/run.md 5.1).
+"""The v1 (Knative-shaped) API of Cloud Run, as gcloud uses it (spec/run.md 5.1).
 
 The region is in the host name (`us-central1-run.googleapis.com`), as it is for gcloud; without one a list goes over all
 regions. Project ids and names are quoted into the path.
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
     from hakobune.cli.session import Session
 
-_PREFIX = "/apis/run.googleapis.com/v1/namespaces/"
+_RUN = "/apis/run.googleapis.com/v1/namespaces/"
+_KNATIVE = "/apis/serving.knative.dev/v1/namespaces/"
+_OF_KNATIVE = ("services", "revisions")
+_DRY = {"dryRun": "all"}
 _PAGE = 500  # items asked for at once; the server may answer fewer
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
@@ -26,7 +29,7 @@ TOO_MANY = (
 
 
 class RunApi:
-    """Jobs, executions and tasks of one project, in one region or (`region=""`) in all."""
+    """Jobs, services, worker pools and what is of them in one project, in one region or (`region=""`) in all."""
 
     def __init__(self, session: Session, region: str) -> None:
         self._session = session
@@ -34,7 +37,7 @@ class RunApi:
         self._host = f"{region}-run.googleapis.com" if region else "run.googleapis.com"
 
     def get(self, kind: str, name: str) -> Document:
-        """One resource of `jobs`, `executions` or `tasks`. Raises ApiError."""
+        """One resource of `jobs`, `executions`, `services`, … Raises ApiError."""
         return self._call("GET", f"{kind}/{quoted(name)}")
 
     def find(self, kind: str, name: str) -> Document | None:
@@ -67,18 +70,20 @@ class RunApi:
             if not token:
                 return
 
-    def create(self, job: Document) -> Document:
-        """Make a job. Raises CommandError when there is one of that name."""
+    def create(self, kind: str, resource: Document, *, dry: bool = False) -> Document:
+        """Make a resource, or with `dry` only check it. Raises CommandError when there is one of that name."""
         try:
-            return self._call("POST", "jobs", job)
+            return self._call("POST", kind, resource, query=_DRY if dry else None)
         except ApiError as error:
             if error.code == 409:
-                raise CommandError(f"Job [{text_at(job, 'metadata', 'name')}] already exists.") from error
+                name = text_at(resource, "metadata", "name")
+                raise CommandError(f"{text_at(resource, 'kind')} [{name}] already exists.") from error
             raise
 
-    def replace(self, job: Document) -> Document:
-        """Put a whole job in place of the one of its name."""
-        return self._call("PUT", f"jobs/{quoted(text_at(job, 'metadata', 'name'))}", job)
+    def replace(self, kind: str, resource: Document, *, dry: bool = False) -> Document:
+        """Put a whole resource in place of the one of its name, or with `dry` only check it."""
+        path = f"{kind}/{quoted(text_at(resource, 'metadata', 'name'))}"
+        return self._call("PUT", path, resource, query=_DRY if dry else None)
 
     def run(self, job: str, overrides: Document, *, key: str = "") -> Document:
         """Start an execution; the same `key` names the same execution. Raises CommandError when there are too many."""
@@ -96,7 +101,7 @@ class RunApi:
         return self._call("POST", f"executions/{quoted(execution)}:cancel", {})
 
     def delete(self, kind: str, name: str) -> None:
-        """Delete a job or an execution."""
+        """Delete a resource."""
         self._call("DELETE", f"{kind}/{quoted(name)}", query={"propagationPolicy": "Background"})
 
     def _call(
@@ -108,7 +113,8 @@ class RunApi:
         query: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
     ) -> Document:
-        target = f"{_PREFIX}{quoted(self._session.project)}/{path}"
+        prefix = _KNATIVE if path.partition("/")[0] in _OF_KNATIVE else _RUN
+        target = f"{prefix}{quoted(self._session.project)}/{path}"
         if query:
             target += "?" + "&".join(f"{quoted(key)}={quoted(value)}" for key, value in query.items())
         return self._session.call(method, target, body, host=self._host, headers=headers)

@@ -94,6 +94,7 @@ def settings_of(arguments: Arguments, environ: Mapping[str, str]) -> Settings:
         certificate=_certificate(arguments),
         durability=Durability(arguments.text("durability") or "power"),
         records_effects=arguments.text("effects") != "off",
+        records_requests=arguments.text("request-log") != "off",
         objects=_objects(arguments, environ, file),
         images=_images(arguments, file),
         max_running=arguments.number("max-running-tasks") or MAX_RUNNING_DEFAULT,

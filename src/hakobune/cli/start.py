@@ -42,6 +42,12 @@ UP = Command(
             choices=("on", "off"),
         ),
         Flag(
+            "--request-log",
+            "choice",
+            "Whether the log has an entry for each request to a service. Default on.",
+            choices=("on", "off"),
+        ),
+        Flag(
             "--durability",
             "choice",
             "What an accepted write survives: a power cut (default), or only the end of the process.",
@@ -60,6 +66,14 @@ UP = Command(
             "Run images that begin with PREFIX from the source DIR. May repeat.",
             metavar="PREFIX=DIR",
         ),
+        Flag(
+            "--filename",
+            "text",
+            "Apply the definitions in this folder or file at the start, as `hakobune apply` does.",
+            metavar="DIR|FILE",
+            short="-f",
+        ),
+        Flag("--watch", "switch", "Apply them again whenever one of their files changes."),
         Flag("--config", "text", "Settings file. Default ./hakobune.yaml where it exists.", metavar="FILE"),
         Flag("--max-running-tasks", "number", "Attempts that may run at once. Default 128.", at_least=1, metavar="N"),
         Flag(
@@ -105,6 +119,7 @@ UP = Command(
     examples=[
         ("With the state kept in ./state:", "hakobune up --data ./state"),
         ("With a deployed image run from a directory:", "hakobune up --map-image us-docker.pkg.dev/p1/app=./app"),
+        ("With a folder of definitions that is applied whenever it changes:", "hakobune up -f deploy --watch"),
         ("With a service that workflows call:", "hakobune up --service-url ocr=http://127.0.0.1:9001"),
     ],
 )

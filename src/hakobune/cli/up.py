@@ -7,15 +7,17 @@ import errno
 import logging
 import os
 import signal
+from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
 
 import anyio
 
 from hakobune import __version__
-from hakobune.cli.errors import CommandError
+from hakobune.cli.errors import CommandError, UsageError
 from hakobune.cli.flags import Arguments
 from hakobune.cli.settings import settings_of
+from hakobune.cli.up_apply import Applying
 from hakobune.core.errors import HakobuneError
 from hakobune.core.jobs.states import FINAL_EXECUTION_STATES
 from hakobune.core.workflows.model import FINAL_STATES, WorkflowExecution
@@ -34,14 +36,25 @@ _BURST_S = 0.25  # a burst of changes becomes one look
 def run(arguments: Arguments) -> None:
     """Run until told to stop. Raises CommandError: it could not start."""
     settings = settings_of(arguments, os.environ)
+    folder = _folder(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        anyio.run(_serve, settings)
+        anyio.run(partial(_serve, settings, folder=folder, watches=arguments.switch("watch")))
     except BaseExceptionGroup as group:  # what is raised within `except*` would come out in a group again
         known, others = group.split((HakobuneError, OSError))
         if known is None or others is not None:
             raise
         raise CommandError(_why(_first(known), settings)) from group
+
+
+def _folder(arguments: Arguments) -> str:
+    """The definitions that are applied; empty: none. Raises UsageError."""
+    folder = arguments.text("filename")
+    if arguments.switch("watch") and not folder:
+        raise UsageError("argument --watch: say what is watched: --filename DIR.", usage=False)
+    if folder and not os.path.exists(folder):
+        raise UsageError(f"argument --filename: [{folder}] does not exist.", usage=False)
+    return folder
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> Exception:
@@ -64,19 +77,20 @@ def _why(error: Exception, settings: Settings) -> str:
     return f"{error}"
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, *, folder: str, watches: bool) -> None:
     stop = anyio.Event()
     async with anyio.create_task_group() as group:
 
         def ready(runtime: Runtime) -> None:
-            _say(
-                f"hakobune {__version__} is ready: http://{settings.host}:{settings.port}, data in {settings.directory}"
-            )
+            host = f"[{settings.host}]" if ":" in settings.host else settings.host
+            _say(f"hakobune {__version__} is ready: http://{host}:{settings.port}, data in {settings.directory}")
             _say(
                 f'  clients of another shell: eval "$(hakobune env --port {settings.port}'
                 f' --grpc-port {settings.grpc_port})"'
             )
-            group.start_soon(_tell_until, stop, runtime)
+            group.start_soon(_until, stop, partial(_tell, runtime))
+            if folder:
+                group.start_soon(_until, stop, partial(_apply, runtime, folder, watches=watches))
 
         group.start_soon(_wait_for_signal, stop)
         await serve(settings, stop=stop, ready=ready)
@@ -92,12 +106,27 @@ async def _wait_for_signal(stop: anyio.Event) -> None:
             stop.set()
 
 
-async def _tell_until(stop: anyio.Event, runtime: Runtime) -> None:
-    """Tell of executions as long as nobody has asked to stop: the store closes soon after that."""
+async def _until(stop: anyio.Event, work: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Do something as long as nobody has asked to stop: the store closes soon after that."""
     async with anyio.create_task_group() as group:
-        group.start_soon(_tell, runtime)
+        group.start_soon(work)
         await stop.wait()
         group.cancel_scope.cancel()
+
+
+async def _apply(runtime: Runtime, folder: str, *, watches: bool) -> None:
+    """Apply the definitions, and again when they change."""
+    settings = runtime.settings
+    await runtime.write_client_files()
+    applying = Applying(
+        name=folder,
+        watches=watches,
+        project=settings.project,
+        location=settings.location,
+        environ=runtime.variables(settings.port),
+        say=_say,
+    )
+    await applying.run()
 
 
 async def _tell(runtime: Runtime) -> None:

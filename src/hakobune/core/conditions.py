@@ -20,7 +20,7 @@ class ConditionState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """One claim and its state since an instant. At most one of the two reasons is set."""
+    """One claim and its state since an instant. At most one of the three reasons is set."""
 
     type: str
     state: ConditionState
@@ -28,3 +28,4 @@ class Condition:
     message: str = ""
     reason: str = ""
     execution_reason: str = ""
+    revision_reason: str = ""

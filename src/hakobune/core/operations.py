@@ -11,6 +11,9 @@ from enum import StrEnum
 
 from hakobune.core.jobs.model import Execution, Job
 from hakobune.core.names import OperationName, WorkflowName
+from hakobune.core.services.model import Resident, Revision
+from hakobune.core.services.names import ResidentName, RevisionName
+from hakobune.core.triggers.model import Channel, Trigger
 from hakobune.core.workflows.model import Workflow
 
 LARGE_CHARS = 16_384  # ours
@@ -78,4 +81,49 @@ class WorkflowOperation:
         return True
 
 
-AnyOperation = Operation | WorkflowOperation
+class ResidentVerb(StrEnum):
+    """What an operation about a service, a worker pool, or a revision of one does."""
+
+    CREATE = "create_resident"
+    UPDATE = "update_resident"
+    DELETE = "delete_resident"
+    DELETE_REVISION = "delete_revision"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResidentOperation:
+    """A change of a service, a worker pool, or a revision. It is done in the turn in which its resource settles.
+
+    `resource` is the newest picture until then, and the one that it settled with for ever after (deletes: the last
+    one); `error` is (google.rpc code, message).
+    """
+
+    name: OperationName
+    verb: ResidentVerb
+    target: ResidentName | RevisionName
+    create_time_s: float
+    done: bool
+    resource: Resident | Revision
+    error: tuple[int, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventarcOperation:
+    """A change of a trigger or a channel. It is done when it is answered.
+
+    `trigger` or `channel` is the picture to answer with: that of a deleted one is the last one.
+    """
+
+    name: OperationName
+    verb: Verb
+    target: str
+    create_time_s: float
+    trigger: Trigger | None = None
+    channel: Channel | None = None
+
+    @property
+    def done(self) -> bool:
+        return True
+
+
+AnyOperation = EventarcOperation | Operation | WorkflowOperation | ResidentOperation

@@ -57,6 +57,8 @@ class Lane:
     grace_s: float  # between SIGTERM and SIGKILL
     memory_limit_bytes: int | None  # resident memory of all processes of an attempt; None: not enforced
     log_limit_bytes: int  # newest output kept of each attempt, beside its beginning
+    # It runs until it is told to end: it counts against no capacity, and has no number of a task in its environment.
+    is_resident: bool = False
     warm_modules: tuple[str, ...] = ()  # not empty: fork from a preloaded interpreter
 
 

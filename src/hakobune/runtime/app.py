@@ -10,8 +10,8 @@ from anyio.abc import TaskStatus
 from hakobune.core.client_environment import ClientFiles, client_environment
 from hakobune.core.workflows.limits import Strictness
 from hakobune.engines.api import Engine, Gate
-from hakobune.runtime import executions, schedules, workflow_driver
-from hakobune.runtime.attempts import Attempts
+from hakobune.runtime import executions, schedules, service_kafka, services, triggers_events, workflow_driver
+from hakobune.runtime.attempts import Attempts, Observer
 from hakobune.runtime.clock import Clock, Identifiers
 from hakobune.runtime.credentials import Credentials
 from hakobune.runtime.credentials_authority import Authority
@@ -19,6 +19,7 @@ from hakobune.runtime.credentials_guard import Guard
 from hakobune.runtime.credentials_service_accounts import ServiceAccounts
 from hakobune.runtime.effects import Effects
 from hakobune.runtime.http_client import AiohttpTransport, Transport
+from hakobune.runtime.job_attempts import JobAttempts
 from hakobune.runtime.job_commands import JobCommands
 from hakobune.runtime.jobs import JobsRoom
 from hakobune.runtime.logs import LogsRoom
@@ -33,12 +34,24 @@ from hakobune.runtime.schedule_logs import ScheduleLog
 from hakobune.runtime.schedules import SchedulesRoom
 from hakobune.runtime.secrets import SecretsRoom
 from hakobune.runtime.secrets_vault import Vault
+from hakobune.runtime.service_admission import Admission
+from hakobune.runtime.service_autoscaling import Autoscaler
+from hakobune.runtime.service_commands import ResidentAttempts, ServiceCommands
+from hakobune.runtime.service_control import ServiceControl
+from hakobune.runtime.service_fleet import Fleet
+from hakobune.runtime.service_instances import InstanceWatches
+from hakobune.runtime.service_programs import ServicePrograms
+from hakobune.runtime.service_requests import RequestLog
+from hakobune.runtime.services import ServicesRoom
 from hakobune.runtime.settings import Settings
 from hakobune.runtime.slots import Listen, Slots
 from hakobune.runtime.telemetry import Telemetry
 from hakobune.runtime.threads import Threads, WorkerThreads
+from hakobune.runtime.triggers import TriggersRoom
+from hakobune.runtime.triggers_attempts import TriggerAttempts
+from hakobune.runtime.triggers_book import TriggerBook
 from hakobune.runtime.wheel import Interceptor, Wheel
-from hakobune.runtime.workflow_calls import FrontDoorCall, WorkflowCalls
+from hakobune.runtime.workflow_calls import FrontDoorCall, Serves, WorkflowCalls
 from hakobune.runtime.workflow_executions import WorkflowExecutions
 from hakobune.runtime.workflow_logs import WorkflowLog
 from hakobune.runtime.workflow_plans import Plans
@@ -76,6 +89,7 @@ class Runtime:
         self.store = outside.store
         self.engine = outside.engine
         self.clock = outside.clock
+        self.identifiers = outside.identifiers
         self.telemetry = telemetry
         self.credentials = outside.credentials or Credentials(
             settings.directory, outside.clock, settings.project, outside.store
@@ -89,8 +103,28 @@ class Runtime:
         self.service_accounts = ServiceAccounts(self.wheel, self.credentials, settings.base_url)
         self.secrets = SecretsRoom(self.wheel, Vault(settings.directory))
         self.slots = Slots(self.wheel, outside.engine, self.variables)
-        self.attempts = Attempts(self.wheel, outside.engine, (self.slots, telemetry), outside.gate)
+        observers: list[Observer] = [self.slots, telemetry]
+        parties = (ResidentAttempts(), JobAttempts())
+        self.attempts = Attempts(self.wheel, outside.engine, parties, observers, outside.gate)
         self.programs = Programs(settings, outside.store, outside.threads, self.variables(settings.port))
+        self.fleet = Fleet()
+        self.admission = Admission(self.fleet, outside.clock)
+        resident_programs = ServicePrograms(
+            self.programs, outside.store, self.secrets, outside.threads, settings.directory
+        )
+        watches = InstanceWatches(self.wheel, self.attempts, self.fleet, resident_programs)
+        self._control = ServiceControl(
+            self.wheel, self.fleet, resident_programs, watches, idle_s=settings.service_idle_s
+        )
+        observers.append(self._control)
+        self._autoscaler = Autoscaler(
+            self.wheel, self.fleet, resident_programs, self._control.changed, service_kafka.measure
+        )
+        self.services = ServicesRoom(self.wheel, outside.identifiers, resident_programs, self._control)
+        service_commands = ServiceCommands(
+            self.wheel, self.attempts, resident_programs, self.slots, self._control.touch
+        )
+        self.wheel.add_room(services.ROOM, service_commands, service_commands.give_up)
         runs = Runs(outside.identifiers)
         self.jobs = JobsRoom(self.wheel, self.programs, runs, outside.identifiers)
         self.operations = OperationsRoom(self.wheel)
@@ -122,15 +156,19 @@ class Runtime:
             publisher=self.publisher,
             allowed_hosts=settings.http_allowed_hosts,
         )
+        self.request_log = RequestLog(self.logs, outside.clock, is_on=settings.records_requests)
         self._schedule_log = ScheduleLog(self.logs)
-        self.schedules = SchedulesRoom(
-            self.wheel, outside.identifiers, ScheduleAttempts(exits), self._schedule_log
-        )
+        self.schedules = SchedulesRoom(self.wheel, outside.identifiers, ScheduleAttempts(exits), self._schedule_log)
         self.wheel.add_room(schedules.ROOM, self.schedules, self.schedules.give_up)
+        book = TriggerBook()
+        events = triggers_events.TriggerEvents(self.wheel, book, TriggerAttempts(exits), self.publisher)
+        self.triggers = TriggersRoom(self.wheel, outside.identifiers, self.pubsub, events, book, settings.project)
+        self.wheel.add_room(triggers_events.ROOM, events, events.give_up)
 
-    def connect(self, front_door: FrontDoorCall) -> None:
-        """How calls of workflows to Google's hosts reach our own front door."""
+    def connect(self, front_door: FrontDoorCall, serves: Serves | None = None) -> None:
+        """How calls of workflows to Google's hosts, and to services that are here, reach our own front door."""
         self._calls.front_door = front_door
+        self._calls.serves = serves
 
     def variables(self, port: int) -> dict[str, str]:
         """What leads clients here, through the main ports or an attempt's own, which takes HTTP and gRPC."""
@@ -150,6 +188,7 @@ class Runtime:
     async def prepare(self, listen: Listen | None) -> None:
         """Take over what the last runtime left: commands, slots. Before `run`, and before the first request."""
         await self.wheel.recover()
+        await self.triggers.prepare()
         if listen is not None:
             await self.slots.bind(listen)
 
@@ -159,10 +198,14 @@ class Runtime:
             await group.start(self.wheel.run)
             group.start_soon(self._workflow_log.run)
             group.start_soon(self._schedule_log.run)
+            group.start_soon(self.request_log.run)
+            group.start_soon(self._control.run)
+            group.start_soon(self._autoscaler.run)
             group.start_soon(self.attempts.run)
             group.start_soon(self.workflows.run)
             group.start_soon(self.objects.run)
             group.start_soon(self.pubsub.run)
+            group.start_soon(self.triggers.run)
             task_status.started()
 
     async def close(self, *, stop_attempts: bool) -> None:

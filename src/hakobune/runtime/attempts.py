@@ -1,22 +1,19 @@
-"""Between the jobs room and its engine: handing attempts over, taking reports in, and settling who has what after
-either side died."""
+"""Between the rooms that run programs and their engine: handing attempts over, taking reports in, and settling who has
+what after either side died. Each such room is a *party*: it owns lanes, and knows what is in them."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import anyio
 from anyio.abc import TaskStatus
 
 from hakobune.core.errors import Unavailable
 from hakobune.core.jobs import limits
-from hakobune.core.jobs.decide import AttemptEnded, AttemptStarted, Reported
-from hakobune.core.jobs.model import AttemptResult, ResultKind
-from hakobune.engines.api import Attempt, Ended, EndKind, Engine, Gate, Known, Lane, Report, Started
-from hakobune.runtime import executions
+from hakobune.engines.api import Attempt, Ended, Engine, Gate, Known, Lane, Report, Started
 from hakobune.runtime.wheel import Turn, Wheel
-from hakobune.store.api import HeldAttempt, OutboxCommand
+from hakobune.store.api import OutboxCommand, ReadTx, WriteTx
 
 _RECONNECT_S = 0.1
 # A new execution hands over a hundred attempts and more. The first few go ahead, so that they start while the rest is
@@ -24,48 +21,42 @@ _RECONNECT_S = 0.1
 _AHEAD = 16
 _INSTANCE = "engine_instance"  # which life of the engine the store knows
 
-_RESULTS = {
-    EndKind.SIGNALED: ResultKind.SIGNAL,
-    EndKind.TIMED_OUT: ResultKind.TIMEOUT,
-    EndKind.OUT_OF_MEMORY: ResultKind.MEMORY,
-    EndKind.STOPPED: ResultKind.CANCELLED,
-    EndKind.NOT_STARTED: ResultKind.START_FAILED,
-    EndKind.LOST: ResultKind.LOST,
-}
-
-
-def result_of(ended: Ended) -> AttemptResult:
-    """An engine's word in the words of the jobs room."""
-    if ended.kind is EndKind.EXITED:
-        if ended.exit_code == 0:
-            return AttemptResult(kind=ResultKind.SUCCESS, exit_code=0, detail=ended.detail)
-        return AttemptResult(kind=ResultKind.EXIT, exit_code=ended.exit_code, detail=ended.detail)
-    return AttemptResult(kind=_RESULTS[ended.kind], signal=ended.signal, detail=ended.detail)
-
 
 def lane_of(attempt_uid: str) -> str:
-    """The execution's uid in an attempt's uid (`execution.index.handed_over`)."""
+    """The lane's uid in an attempt's uid (`lane.index.handed_over`): of an execution, say."""
     return attempt_uid.rsplit(".", 2)[0]
 
 
 def attempt_index(attempt_uid: str) -> int:
-    """The task index in an attempt's uid (`execution.index.handed_over`)."""
+    """The task index in an attempt's uid (`lane.index.handed_over`)."""
     return int(attempt_uid.rsplit(".", 2)[1])
 
 
-def _event_of(report: Report) -> AttemptStarted | AttemptEnded:
-    index = attempt_index(report.attempt_uid)
-    if isinstance(report, Started):
-        return AttemptStarted(index=index, attempt_uid=report.attempt_uid, at_s=report.at_s)
-    return AttemptEnded(
-        index=index,
-        attempt_uid=report.attempt_uid,
-        at_s=report.at_s,
-        result=result_of(report),
-        started_at_s=report.started_at_s,
-        max_rss_bytes=report.max_rss_bytes,
-        cpu_s=report.cpu_s,
-    )
+class Party(Protocol):
+    """A room whose attempts the engine runs."""
+
+    room: str
+    start: str  # the kind of command that hands attempts over
+
+    def owns(self, lane_uid: str) -> bool:
+        """Whether a lane is of this room. The first party that says so has it."""
+        ...
+
+    def attempt_uids(self, command: OutboxCommand) -> Sequence[str]:
+        """What a command of the kind `start` hands over."""
+        ...
+
+    def held(self, tx: ReadTx | WriteTx) -> Sequence[str]:
+        """Uids of the attempts that are believed to be with the engine."""
+        ...
+
+    def take(self, turn: Turn, lane_uid: str, reports: Sequence[Report]) -> None:
+        """What the engine reports of a lane."""
+        ...
+
+    def lose(self, turn: Turn, lane_uid: str, attempt_uids: Sequence[str]) -> None:
+        """The engine has lost these attempts: nobody knows whether they ran."""
+        ...
 
 
 class Observer:
@@ -92,10 +83,16 @@ class Attempts:
     """The loop that keeps the engine and the store of one mind."""
 
     def __init__(
-        self, wheel: Wheel, engine: Engine, observers: Sequence[Observer] = (), gate: Gate | None = None
+        self,
+        wheel: Wheel,
+        engine: Engine,
+        parties: Sequence[Party],
+        observers: Sequence[Observer] = (),
+        gate: Gate | None = None,
     ) -> None:
         self._wheel = wheel
         self._engine = engine
+        self._parties = parties
         self._observers = observers
         self._gate = gate or OpenGate()
         self._connected = anyio.Event()
@@ -105,15 +102,8 @@ class Attempts:
 
     # -- handing over -------------------------------------------------------------------------------------------
 
-    async def start(
-        self, command: OutboxCommand, lane: Lane, secrets: Mapping[str, str], hidden: Sequence[str]
-    ) -> None:
-        """Give the engine the attempts of a START command, with variables that only they have, and texts that their
-        output must not show. Raises Unavailable."""
-        wanted = [
-            Attempt(uid=uid, index=index, number=number, env=secrets, hidden=tuple(hidden))
-            for uid, index, number in json.loads(command.payload)
-        ]
+    async def start(self, command: OutboxCommand, lane: Lane, wanted: Sequence[Attempt]) -> None:
+        """Give the engine the attempts of a command that hands attempts over. Raises Unavailable."""
         for attempt in wanted:
             await self._gate.before_start(lane, attempt)
         await self._begin_call()
@@ -125,7 +115,7 @@ class Attempts:
             # The engine may have seen it. What has ended since is not held any more and must not run again; what has
             # ended and is not committed is still known to the engine, as long as nothing is acknowledged meanwhile.
             async with self._acknowledging:
-                held = {found.attempt_uid for found in await self._held()}
+                held = await self._wheel.store.read(lambda tx: set(self._owner(lane.uid).held(tx)))
                 await self._hand_over(lane, [attempt for attempt in wanted if attempt.uid in held])
         finally:
             self._end_call()
@@ -138,26 +128,19 @@ class Attempts:
         if attempts:
             await self._engine.start(lane, attempts)
 
-    async def fail(self, command: OutboxCommand, detail: str) -> None:
-        """End the attempts of a START command: they cannot be started as declared. Raises Unavailable."""
-        result = AttemptResult(kind=ResultKind.START_FAILED, detail=detail)
-        uids = executions.attempt_uids(command)
-        if command.epoch > 1 or command.is_repeat:
-            await self.stop(command.subject, uids)  # the engine may have seen some of them: none runs on unwatched
-
-        def unit(turn: Turn) -> None:
-            reports = tuple(
-                AttemptEnded(index=attempt_index(uid), attempt_uid=uid, at_s=turn.now_s, result=result) for uid in uids
-            )
-            executions.apply(turn, command.subject, Reported(reports=reports), [attempt_index(uid) for uid in uids])
-
-        await self._wheel.persist(unit)
-
-    async def stop(self, execution_uid: str, attempt_uids: Sequence[str] | None = None) -> None:
-        """Stop these attempts, or all that the engine holds of an execution. Raises Unavailable."""
+    async def stop(self, lane_uid: str, attempt_uids: Sequence[str] | None = None) -> None:
+        """Stop these attempts, or all that the engine holds of a lane. Raises Unavailable."""
         await self._begin_call()
         try:
-            await self._engine.stop(execution_uid, attempt_uids)
+            await self._engine.stop(lane_uid, attempt_uids)
+        finally:
+            self._end_call()
+
+    async def signal(self, attempt_uid: str, number: int) -> None:
+        """Send a signal to all processes of an attempt that runs. Raises Unavailable."""
+        await self._begin_call()
+        try:
+            await self._engine.signal(attempt_uid, number)
         finally:
             self._end_call()
 
@@ -170,18 +153,19 @@ class Attempts:
         if not self._calls:
             self._no_calls.set()
 
-    async def _held(self) -> list[HeldAttempt]:
-        return await self._wheel.store.read(lambda tx: tx.jobs.held_attempts())
+    def _owner(self, lane_uid: str) -> Party:
+        return next(party for party in self._parties if party.owns(lane_uid))
 
     # -- taking in ----------------------------------------------------------------------------------------------
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Connect, settle, take reports in, until cancelled; again whenever the engine is lost. What a report does
-        must not fail: if it does, the jobs room stops (see `rooms`), and the engine keeps the reports."""
+        must not fail: if it does, the parties' rooms stop (see `rooms`), and the engine keeps the reports."""
         try:
             await self._run(task_status)
         except Exception as error:  # noqa: BLE001 - the other rooms go on
-            self._wheel.rooms.stop(executions.ROOM, error, "while taking in what the engine reports")
+            for party in self._parties:
+                self._wheel.rooms.stop(party.room, error, "while taking in what the engine reports")
 
     async def _run(self, task_status: TaskStatus[None]) -> None:
         is_first = True
@@ -211,37 +195,39 @@ class Attempts:
         a START command for it is on its way. A new one knows nothing of what the old one had.
         """
         # A turn, not a read: whatever is seen here is also in the wheel's queues, since turns are answered in order.
-        held = await self._wheel.persist(lambda turn: turn.tx.jobs.held_attempts())
+        held = await self._wheel.persist(
+            lambda turn: [(party, uid) for party in self._parties for uid in party.held(turn.tx)]
+        )
         known = await self._engine.open()
         instance = self._engine.instance
         is_new = instance != await self._wheel.store.read(lambda tx: tx.meta(_INSTANCE))
         coming = {
             uid
-            for command in self._wheel.unperformed(executions.ROOM, executions.START)
+            for party in self._parties
+            for command in self._wheel.unperformed(party.room, party.start)
             if not is_new or (command.epoch == 1 and not command.is_repeat)
-            for uid in executions.attempt_uids(command)
+            for uid in party.attempt_uids(command)
         }
         with_engine = {attempt.uid for attempt in known}
-        groups: dict[str, list[str]] = {}
-        for attempt in held:
-            if attempt.attempt_uid not in with_engine and attempt.attempt_uid not in coming:
-                groups.setdefault(attempt.execution_uid, []).append(attempt.attempt_uid)
-        for execution_uid, uids in groups.items():
-            await self._wheel.persist(_lose(execution_uid, uids))
+        groups: dict[tuple[Party, str], list[str]] = {}
+        for party, uid in held:
+            if uid not in with_engine and uid not in coming:
+                groups.setdefault((party, lane_of(uid)), []).append(uid)
+        for (party, lane_uid), uids in groups.items():
+            await self._wheel.persist(_losing(party, lane_uid, uids))
         if is_new:
             await self._wheel.persist(lambda turn: turn.tx.set_meta(_INSTANCE, instance))
         for observer in self._observers:
             observer.opened(known)
 
     async def _take(self, reports: Sequence[Report]) -> None:
-        groups: dict[str, list[AttemptStarted | AttemptEnded]] = {}
+        groups: dict[str, list[Report]] = {}
         for report in reports:
-            groups.setdefault(report.lane_uid, []).append(_event_of(report))
+            groups.setdefault(report.lane_uid, []).append(report)
 
         def unit(turn: Turn) -> None:
-            for execution_uid, events in groups.items():
-                event = Reported(reports=tuple(events))
-                executions.apply(turn, execution_uid, event, [report.index for report in events])
+            for lane_uid, group in groups.items():
+                self._owner(lane_uid).take(turn, lane_uid, group)
 
         await self._wheel.persist(unit)
         for report in reports:
@@ -252,20 +238,5 @@ class Attempts:
                     observer.ended(report)
 
 
-def _lose(execution_uid: str, uids: Sequence[str]) -> Callable[[Turn], None]:
-    """A turn in which the engine has lost these attempts: nobody knows whether they ran."""
-
-    def unit(turn: Turn) -> None:
-        reports = tuple(
-            AttemptEnded(
-                index=attempt_index(uid),
-                attempt_uid=uid,
-                at_s=turn.now_s,
-                result=AttemptResult(kind=ResultKind.LOST),
-                may_have_run=True,
-            )
-            for uid in uids
-        )
-        executions.apply(turn, execution_uid, Reported(reports=reports), [report.index for report in reports])
-
-    return unit
+def _losing(party: Party, lane_uid: str, uids: Sequence[str]) -> Callable[[Turn], None]:
+    return lambda turn: party.lose(turn, lane_uid, uids)

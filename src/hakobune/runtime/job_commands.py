@@ -6,11 +6,12 @@ import json
 from dataclasses import replace
 
 from hakobune.core.errors import FailedPrecondition, InvalidArgument
-from hakobune.core.jobs.decide import Woken
-from hakobune.core.jobs.model import Job
+from hakobune.core.jobs.decide import AttemptEnded, Reported, Woken
+from hakobune.core.jobs.model import AttemptResult, Job, ResultKind
+from hakobune.engines.api import Attempt
 from hakobune.engines.process.mounts import variables_of
 from hakobune.runtime import executions
-from hakobune.runtime.attempts import Attempts
+from hakobune.runtime.attempts import Attempts, attempt_index
 from hakobune.runtime.programs import Programs, source_key
 from hakobune.runtime.runs import Caller, Runs
 from hakobune.runtime.secrets import SecretsRoom
@@ -75,24 +76,45 @@ class JobCommands:
             try:
                 lane = await self._programs.lane(execution)
             except FailedPrecondition as error:
-                await self._attempts.fail(command, error.message)
+                await self._fail(command, error.message)
                 return
         try:
             secrets = self._programs.secrets_of(command.subject)
             env = await self._secrets.resolve(secrets.env, secrets.project)
             files = await self._secrets.resolve_files(secrets.files, secrets.project)
         except FailedPrecondition as error:
-            await self._attempts.fail(command, error.message)
+            await self._fail(command, error.message)
             return
         await self._slots.ensure(command.subject, lane.width, executions.attempt_uids(command))
         hidden = (*env.values(), *(file.content.decode(errors="ignore") for file in files))
-        await self._attempts.start(command, lane, {**env, **variables_of(files)}, hidden)
+        own = {**env, **variables_of(files)}
+        wanted = [
+            Attempt(uid=uid, index=index, number=number, env=own, hidden=hidden)
+            for uid, index, number in json.loads(command.payload)
+        ]
+        await self._attempts.start(command, lane, wanted)
+
+    async def _fail(self, command: OutboxCommand, detail: str) -> None:
+        """End the attempts of a START command: they cannot be started as declared. Raises Unavailable."""
+        result = AttemptResult(kind=ResultKind.START_FAILED, detail=detail)
+        uids = executions.attempt_uids(command)
+        if command.epoch > 1 or command.is_repeat:
+            # The engine may have seen some of them: none runs on unwatched.
+            await self._attempts.stop(command.subject, uids)
+
+        def unit(turn: Turn) -> None:
+            reports = tuple(
+                AttemptEnded(index=attempt_index(uid), attempt_uid=uid, at_s=turn.now_s, result=result) for uid in uids
+            )
+            executions.apply(turn, command.subject, Reported(reports=reports), [attempt_index(uid) for uid in uids])
+
+        await self._wheel.persist(unit)
 
     async def give_up(self, command: OutboxCommand, problem: str) -> bool:
         """Settle what waits for a command that cannot be carried out. False: it must be tried again."""
         match command.kind:
             case executions.START:
-                await self._attempts.fail(command, problem)
+                await self._fail(command, problem)
             case executions.PREPARE:
                 job = await self._to_prepare(command)
                 if job is not None:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from hakobune.core.jobs.model import AttemptRecord, Execution
 from hakobune.core.names import ExecutionName
+from hakobune.core.services.model import Revision
+from hakobune.core.services.names import RevisionName
+from hakobune.runtime.service_lanes import lane_uid
 from hakobune.store.api import Page, ReadTx, Store
 
 _PAGE = 200
@@ -34,6 +37,17 @@ class Opened:
     attempts: Sequence[AttemptRecord]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResidentSpan:
+    """A revision whose instances may write. `uid` is that of its lane."""
+
+    name: RevisionName
+    uid: str
+    container: str
+    begin_s: float
+    end_s: float | None = None
+
+
 class ExecutionIndex:
     """Executions of projects. Ended ones do not change, so only new ones and those under way are read again."""
 
@@ -50,6 +64,10 @@ class ExecutionIndex:
         fresh = await self._store.read(lambda tx: _newer(tx, project, known))
         self._spans[project] = fresh
         return list(fresh.values())
+
+    async def residents(self, project: str) -> list[ResidentSpan]:
+        """All revisions of a project."""
+        return await self._store.read(lambda tx: [_resident_span(one) for one in tx.services.revisions_of_all(project)])
 
     async def open(self, spans: Sequence[Span], index: int | None, *, with_attempts: bool) -> dict[str, Opened]:
         """Those of the executions that still exist, by uid."""
@@ -106,6 +124,16 @@ def _span(execution: Execution) -> Span:
         uid=execution.uid,
         begin_s=execution.create_time_s,
         end_s=execution.completion_time_s,
+    )
+
+
+def _resident_span(revision: Revision) -> ResidentSpan:
+    members = revision.template.members
+    return ResidentSpan(
+        name=revision.name,
+        uid=lane_uid(revision.uid),
+        container=members[0].container.name if members else "",
+        begin_s=revision.create_time_s,
     )
 
 

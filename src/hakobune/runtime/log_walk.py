@@ -15,14 +15,24 @@ from typing import NamedTuple
 
 from hakobune.core.jobs.model import AttemptRecord, Execution
 from hakobune.core.logs import entries
-from hakobune.core.logs.entries import LogEntry, Severity, Split, insert_id, job_labels, job_resource, log_name
+from hakobune.core.logs.entries import (
+    LogEntry,
+    Resource,
+    Severity,
+    Split,
+    insert_id,
+    job_labels,
+    job_resource,
+    log_name,
+)
 from hakobune.core.logs.query import Bounds
+from hakobune.core.logs.residents import resident_labels, resident_resource
 from hakobune.core.logs.structured import is_json_like, parse_line
 from hakobune.core.logs.system import system_entry
 from hakobune.engines.logs.lines import Line, lines
 from hakobune.engines.logs.reader import LogReader, Position
 from hakobune.engines.logs.records import STDERR, STDOUT, SYSTEM
-from hakobune.runtime.log_index import Opened
+from hakobune.runtime.log_index import Opened, ResidentSpan
 from hakobune.store.documents import from_document
 
 JOIN_S = 1.0  # pieces of a line arrive within this: walks begin that much earlier
@@ -127,7 +137,7 @@ def _push(
 
 def execution_items(reader: LogReader, opened: Opened, bounds: Bounds, span: Window) -> Iterator[Item]:
     """Lines of an execution and what the platform says about its attempts."""
-    walk = _ExecutionLines(opened.execution, bounds, span)
+    walk = _Lines(_execution_voice(opened.execution), bounds, span)
     return heapq.merge(
         walk.items(reader), _system_items(opened, span), key=lambda item: item[0], reverse=span.newest_first
     )
@@ -147,24 +157,54 @@ def _system_maker(execution: Execution, attempt: AttemptRecord) -> Make:
     return lambda: system_entry(execution, attempt)
 
 
-class _ExecutionLines:
-    """Makes entries of the lines of one execution."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Voice:
+    """Who writes the lines of a lane."""
 
-    def __init__(self, execution: Execution, bounds: Bounds, span: Window) -> None:
-        self._execution = execution
+    lane_uid: str
+    project: str
+    resource: Resource
+    labels: Callable[[Line], dict[str, str]]
+
+
+def _execution_voice(execution: Execution) -> _Voice:
+    name = execution.name
+    return _Voice(
+        lane_uid=execution.uid,
+        project=name.project,
+        resource=job_resource(name.project, name.location, name.job),
+        labels=lambda line: job_labels(name.execution, execution.uid, line.task_index, line.number),
+    )
+
+
+def resident_items(reader: LogReader, resident: ResidentSpan, bounds: Bounds, span: Window) -> Iterator[Item]:
+    """Lines of the instances of a revision."""
+    voice = _Voice(
+        lane_uid=resident.uid,
+        project=resident.name.resident.project,
+        resource=resident_resource(resident.name),
+        labels=lambda line: resident_labels(f"{resident.uid}.{line.task_index}.{line.uid_tail}", resident.container),
+    )
+    return _Lines(voice, bounds, span).items(reader)
+
+
+class _Lines:
+    """Makes entries of the lines of one lane."""
+
+    def __init__(self, voice: _Voice, bounds: Bounds, span: Window) -> None:
+        self._voice = voice
         self._bounds = bounds
         self._span = span
-        name = execution.name
-        self._lane = lane_key(execution.uid)
-        self._resource = job_resource(name.project, name.location, name.job)
-        self._log_names = {stream: log_name(name.project, log_id) for stream, log_id in _LOG_IDS.items()}
+        self._lane = lane_key(voice.lane_uid)
+        self._resource = voice.resource
+        self._log_names = {stream: log_name(voice.project, log_id) for stream, log_id in _LOG_IDS.items()}
         self._stream = None if bounds.log_id is None else _STREAMS.get(bounds.log_id, 0)
         self._labels: dict[tuple[int, int], dict[str, str]] = {}
 
     def items(self, reader: LogReader) -> Iterator[Item]:
         span = self._span
         walk = reader.records(
-            self._execution.uid,
+            self._voice.lane_uid,
             newest_first=span.newest_first,
             after_s=span.after_s - JOIN_S,
             before_s=span.before_s + JOIN_S,
@@ -195,12 +235,12 @@ class _ExecutionLines:
         return lambda: self._entry(line)
 
     def _entry(self, line: Line) -> LogEntry:
-        place = f"{self._execution.uid}/{line.position}"
+        place = f"{self._voice.lane_uid}/{line.position}"
         labels = self._labels_of(line)
         if line.stream == SYSTEM or line.piece is not None:
             split = None
             if line.piece is not None:
-                whole = f"{self._execution.uid}/{line.task_index}.{line.uid_tail}.{line.stream}.{line.piece[0]}"
+                whole = f"{self._voice.lane_uid}/{line.task_index}.{line.uid_tail}.{line.stream}.{line.piece[0]}"
                 split = Split(uid=hashlib.sha256(whole.encode()).hexdigest()[:32], index=line.piece[1])
             return LogEntry(
                 insert_id=insert_id(line.at_s, place),
@@ -237,9 +277,7 @@ class _ExecutionLines:
         key = (line.task_index, line.number)
         labels = self._labels.get(key)
         if labels is None:
-            execution = self._execution
-            labels = job_labels(execution.name.execution, execution.uid, line.task_index, line.number)
-            self._labels[key] = labels
+            labels = self._labels[key] = self._voice.labels(line)
         return labels
 
 

@@ -35,7 +35,7 @@ from hakobune.engines.logs import records
 from hakobune.engines.logs.reader import LogReader
 from hakobune.engines.logs.writer import LaneLog
 from hakobune.runtime.clock import Clock, Identifiers, RandomIdentifiers, SystemClock
-from hakobune.runtime.log_index import ExecutionIndex, Opened, Span
+from hakobune.runtime.log_index import ExecutionIndex, Opened, ResidentSpan, Span
 from hakobune.runtime.log_progress import ProgressReports
 from hakobune.runtime.log_walk import (
     JOIN_S,
@@ -47,6 +47,7 @@ from hakobune.runtime.log_walk import (
     execution_items,
     merge,
     project_items,
+    resident_items,
     window,
 )
 from hakobune.store.api import Store
@@ -92,6 +93,10 @@ class LogsRoom:
         listing = _Listing(request, window(request.query.bounds(), newest_first=_is_backward(request), beyond=cursor))
         for project in request.projects:
             listing.spans += [span for span in await self._index.spans(project) if listing.may_have(span)]
+            if listing.may_have_residents:
+                listing.residents += [
+                    span for span in await self._index.residents(project) if listing.may_have_resident(span)
+                ]
         return await anyio.to_thread.run_sync(self._page, listing, limiter=self._limiter)
 
     async def progress(self, execution: Execution) -> Progress | None:
@@ -132,6 +137,7 @@ class LogsRoom:
 
     def _items(self, listing: _Listing) -> Iterator[Item]:
         spans = {span.uid: span for span in listing.spans}
+        residents = {span.uid: span for span in listing.residents}
 
         def open_sources(sources: Sequence[Source]) -> list[Iterator[Item]]:
             due = [spans[source.uid] for source in sources if source.uid in spans]
@@ -143,9 +149,14 @@ class LogsRoom:
                     if span.uid in opened
                 ),
                 *(
+                    resident_items(self._reader, residents[source.uid], listing.bounds, listing.window)
+                    for source in sources
+                    if source.uid in residents
+                ),
+                *(
                     project_items(self._reader, source.uid, listing.window)
                     for source in sources
-                    if source.uid not in spans
+                    if source.uid not in spans and source.uid not in residents
                 ),
             ]
 
@@ -211,6 +222,7 @@ class _Listing:
         self.bounds = request.query.bounds()
         self.window = span
         self.spans: list[Span] = []
+        self.residents: list[ResidentSpan] = []
 
     def may_have(self, span: Span) -> bool:
         """Whether an execution can have matching entries."""
@@ -224,17 +236,32 @@ class _Listing:
         begin_s, end_s = _times(span)
         return begin_s <= self.window.before_s and end_s >= self.window.after_s
 
+    @property
+    def may_have_residents(self) -> bool:
+        """Whether services and worker pools can have matching entries."""
+        bounds = self.bounds
+        if bounds.log_id is not None and bounds.log_id not in {names.STDOUT, names.STDERR}:
+            return False
+        return bounds.execution is None and bounds.job is None and bounds.task_index is None
+
+    def may_have_resident(self, span: ResidentSpan) -> bool:
+        """Whether a revision can have matching entries."""
+        return self.bounds.location in {None, span.name.resident.location} and (
+            _times(span)[0] <= self.window.before_s
+        )
+
     def sources(self) -> list[Source]:
-        """Executions and projects."""
+        """Executions, revisions and projects."""
         found: list[Source] = []
-        for span in self.spans:
+        spans: list[Span | ResidentSpan] = [*self.spans, *self.residents]
+        for span in spans:
             begin_s, end_s = _times(span)
             found.append(Source(uid=span.uid, begin_s=begin_s, end_s=end_s))
         projects = [project_lane(project) for project in self.request.projects]
         return found + [Source(uid=lane, begin_s=-inf, end_s=inf) for lane in projects]
 
 
-def _times(span: Span) -> tuple[float, float]:
+def _times(span: Span | ResidentSpan) -> tuple[float, float]:
     return span.begin_s - 1.0, inf if span.end_s is None else span.end_s + _AFTER_END_S
 
 

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 from typing import Protocol
 
-from hakobune.core.errors import InvalidArgument, NotFound, Unavailable
+from hakobune.core.errors import InvalidArgument, NotFound, ResourceExhausted, Unavailable
 from hakobune.core.objects.contents import check_notification
 from hakobune.core.objects.failures import InvalidRequest, NothingFound, no_bucket
 from hakobune.core.objects.limits import CONFIGS_OF_AN_EVENT, NOTIFICATION_CONFIGS
@@ -38,8 +38,9 @@ class Publisher(Protocol):
     """How messages reach topics: the messages room, or whoever stands in for it."""
 
     async def publish(self, topic: str, data: bytes, attributes: Mapping[str, str]) -> None:
-        """Returns when the message is accepted. `topic` is `projects/P/topics/T`. Raises Unavailable to be asked again;
-        NotFound or InvalidArgument of core.errors if the topic will never take it: the notice is dropped then."""
+        """Returns when the message is accepted. `topic` is `projects/P/topics/T`. Raises Unavailable or
+        ResourceExhausted to be asked again; NotFound or InvalidArgument of core.errors if the topic will never take it:
+        the notice is dropped then."""
         ...
 
 
@@ -133,6 +134,8 @@ class Notices:
             await self._publisher.publish(notice.config.topic, data, attributes)
         except (NotFound, InvalidArgument) as error:
             _log.warning("a notification of bucket '%s' is dropped: %s", notice.event.version.bucket, error.message)
+        except ResourceExhausted as error:
+            raise Unavailable(error.message) from error
 
     async def wake(self, subject: str) -> None:
         """The room sets no timers."""

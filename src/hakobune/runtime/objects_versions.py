@@ -147,6 +147,7 @@ def _retire(
 
 
 def tell(turn: Turn, event: ObjectEvent) -> None:
-    """Leave a command for every config of the bucket that wants this event."""
+    """Leave a command for every config of the bucket that wants this event, and tell the triggers."""
     for config in turn.tx.objects.list_configs(event.version.bucket):
         notices_of(turn, Notice(config=config, event=event))
+    turn.happened(event)

@@ -1,27 +1,23 @@
-"""From a declared job to what an engine can run: images, sources, builds, environment, limits."""
+"""From a declared program to what an engine can run: images, sources, builds; of jobs also environment and limits."""
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import pwd
 import re
 import shutil
-import sys
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import anyio
 
-from hakobune.core.containers import Container, EnvVar
+from hakobune.core.containers import Container
 from hakobune.core.errors import (
     FailedPrecondition,
     FieldViolation,
-    HakobuneError,
     InvalidArgument,
     ResourceExhausted,
     Unavailable,
@@ -29,15 +25,13 @@ from hakobune.core.errors import (
 )
 from hakobune.core.jobs import limits
 from hakobune.core.jobs.drafts import JobDraft
-from hakobune.core.jobs.entrypoint import entrypoint
-from hakobune.core.jobs.environment import DEFAULT_PATH, task_environment
+from hakobune.core.jobs.environment import task_environment
 from hakobune.core.jobs.model import Execution, ExecutionTemplate, Job
 from hakobune.core.jobs.policy import SOURCE
-from hakobune.core.quantities import bytes_from_quantity
 from hakobune.engines.api import Lane
-from hakobune.engines.process import mounts
 from hakobune.runtime.builds import Build, Builds
-from hakobune.runtime.secret_files import SecretFile, check_secret_mounts, secret_files
+from hakobune.runtime.program_launch import Launch, argv_of, memory_limit, mounting, unreadable
+from hakobune.runtime.secret_files import NO_SECRETS, Secrets, check_secret_mounts, declared_secrets, secret_files
 from hakobune.runtime.settings import ImageSource, Settings
 from hakobune.runtime.sources import Sources
 from hakobune.runtime.threads import Threads, run_stoppable
@@ -51,8 +45,6 @@ _SWEEP_EVERY_S = 24 * 3600.0
 _SOURCE = "source:"
 _LEFT = "left:"  # in front of a folder of the data directory that could not be removed
 _FIELD = "template.template"
-_ALIASES = "run.googleapis.com/secrets"  # an annotation: `alias:projects/P/secrets/S,…`
-_PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EINTR})  # short of something now
 _log = logging.getLogger("hakobune.programs")
 
 
@@ -64,7 +56,7 @@ class Programs:
         self._store = store
         self._threads = threads
         self._variables = variables
-        self._home = _home()
+        self.home = _home()
         self._sources = Sources(settings.directory)
         self._builds = Builds(settings.directory, threads)
         self._building = anyio.Lock()
@@ -80,16 +72,27 @@ class Programs:
         container, *others = task.containers
         if others:
             raise Unimplemented("Sidecar containers are not supported: a job has one container here.")
-        for volume in task.volumes:
+        self.check_container(container, task.volumes, draft.template.annotations, _FIELD)
+
+    def check_container(
+        self,
+        container: Container,
+        volumes: Sequence[Mapping[str, object]],
+        annotations: Mapping[str, str],
+        field: str,
+    ) -> None:
+        """Refuse what this runtime cannot run, of whatever room; `field` is where the template is. Raises
+        InvalidArgument, Unimplemented."""
+        for volume in volumes:
             self._check_volume(volume)
-        check_secret_mounts(task, _FIELD)
-        if self._source(draft.template) is not None:
+        check_secret_mounts(container, volumes, field)
+        if self.source_of(container, annotations) is not None:
             return
         if container.image != LOCAL_IMAGE:
-            self._refuse_image(container.image)
+            _refuse_image(container.image, field)
         if not container.command:
             text = f'image "{LOCAL_IMAGE}" runs a program of this machine: name it in command'
-            raise _bad(f"{_FIELD}.containers[0].command", text)
+            raise _bad(f"{field}.containers[0].command", text)
 
     def _check_volume(self, volume: Mapping[str, object]) -> None:
         kind = next((key for key in volume if key != "name"), "unknown")
@@ -107,22 +110,17 @@ class Programs:
                 CLOUD_SQL,
             )
 
-    def _refuse_image(self, image: str) -> None:
-        name = re.split(r"[@:](?!.*/)", image)[0]
-        text = (
-            f"Image '{image}' cannot be run: this runtime has no container engine. Map it to a source directory "
-            f"(hakobune up --map-image {name}=DIR, or `images:` in hakobune.yaml), deploy with --source DIR, or use "
-            f"--image {LOCAL_IMAGE} with --command"
-        )
-        raise _bad(f"{_FIELD}.containers[0].image", text)
-
-    def _source(self, template: ExecutionTemplate) -> ImageSource | None:
-        declared = template.annotations.get(SOURCE)
+    def source_of(self, container: Container, annotations: Mapping[str, str]) -> ImageSource | None:
+        """The source directory that a container runs. None: it is a program of this machine. Raises InvalidArgument."""
+        declared = annotations.get(SOURCE)
         if declared is not None:
             if not os.path.isabs(declared):
                 raise _bad(f"template.annotations['{SOURCE}']", f"must be an absolute path, not {declared[:200]!r}")
             return ImageSource(source=Path(declared))
-        return self._settings.image_source(template.template.containers[0].image)
+        return self._settings.image_source(container.image)
+
+    def _source(self, template: ExecutionTemplate) -> ImageSource | None:
+        return self.source_of(template.template.containers[0], template.annotations)
 
     # -- preparing ------------------------------------------------------------------------------------------------
 
@@ -135,13 +133,18 @@ class Programs:
         source = self._source(job.template)
         if source is None:
             return ""
+        return await self.take(source, job.template.template.containers[0])
+
+    async def take(self, source: ImageSource, container: Container) -> str:
+        """Copy and build a source; returns the digest of the copy, which is kept until `settled`, and after that while
+        the store names it under a `source_key`. Raises FailedPrecondition."""
         async with self._building:
             digest = await run_stoppable(self._threads, self._sources.take, source.source)
             self._unsettled.add(digest)
             try:
                 snapshot = self._sources.path(digest)
                 await self._builds.make(snapshot)
-                await self._threads.run(_argv, job.template.template.containers[0], source, snapshot)
+                await self._threads.run(argv_of, container, source, snapshot)
             except BaseException:
                 self.settled(digest)
                 raise
@@ -168,7 +171,7 @@ class Programs:
             wanted: set[str] = set()
             for key, digest in tx.metas(_SOURCE).items():
                 uid, _, generation = key.removeprefix(_SOURCE).rpartition(":")
-                if int(generation) in _generations_in_use(tx, uid):
+                if tx.services.revision_by_uid(uid) is not None or int(generation) in _generations_in_use(tx, uid):
                     wanted.add(digest)
                 else:
                     tx.clear_meta(key)
@@ -186,7 +189,7 @@ class Programs:
             if await self._threads.run(_is_removed, self._settings.directory / key.removeprefix(_LEFT)):
                 await self._store.write(partial(_forget, key))
 
-    async def _remove(self, folder: Path) -> None:
+    async def remove(self, folder: Path) -> None:
         """Remove a folder with all that is in it. What cannot be removed is left to the sweep."""
         if not await self._threads.run(_is_removed, folder):
             key = f"{_LEFT}{folder.relative_to(self._settings.directory)}"
@@ -202,7 +205,8 @@ class Programs:
         """How an engine runs the attempts of an execution. Raises FailedPrecondition: it can never run."""
         lane = await self._make_lane(execution)
         self._lanes[execution.uid] = lane
-        secrets = _secrets(execution)
+        task = execution.template
+        secrets = declared_secrets(task.containers[0], task.volumes, execution.annotations, execution.name.project)
         if secrets.env or secrets.files:
             self._secrets[execution.uid] = secrets
         while len(self._lanes) > _LANES_KEPT:
@@ -212,60 +216,66 @@ class Programs:
 
     def secrets_of(self, execution_uid: str) -> Secrets:
         """What an execution with a known lane has of secrets."""
-        return self._secrets.get(execution_uid, _NO_SECRETS)
+        return self._secrets.get(execution_uid, NO_SECRETS)
 
     async def _make_lane(self, execution: Execution) -> Lane:
         container = execution.template.containers[0]
-        template = ExecutionTemplate(annotations=execution.annotations, template=execution.template)
-        source = self._source(template)
-        build = Build()
-        copied = None
-        if source is None:
-            if container.image != LOCAL_IMAGE:
-                raise FailedPrecondition(f"Image '{container.image}' is not mapped to a source any more.")
-            argv = (*container.command, *container.args)
-        else:
-            digest = await self._store.read(lambda tx: _kept_digest(tx, execution))
-            if digest is None:
-                raise FailedPrecondition(
-                    f"The source of job '{execution.name.job}' is not there any more: deploy again."
-                )
-            snapshot = self._sources.path(digest)
-            try:
-                if not snapshot.is_dir():
-                    raise FailedPrecondition(
-                        f"The source of job '{execution.name.job}' was removed from the data directory ({snapshot}): "
-                        "deploy again."
-                    )
-                build = await self._built(snapshot)
-                argv = await self._threads.run(_argv, container, source, snapshot)
-            except OSError as error:
-                raise _unreadable(error, execution) from error
-            copied = str(snapshot)
-        has_files = bool(secret_files(execution.template))
+        source = self.source_of(container, execution.annotations)
+        digest = None if source is None else await self._store.read(lambda tx: _kept_digest(tx, execution))
+        launch = await self.launch(container, source, digest, f"job '{execution.name.job}'")
+        argv = launch.argv
+        has_files = bool(secret_files(container, execution.template.volumes))
         if has_files:
-            argv = (sys.executable, "-I", "-m", mounts.__name__, *argv)
+            argv = mounting(argv)
         checkpoints = {CHECKPOINT_VARIABLE: str(self._checkpoints(execution.job_uid))}
-        variables = {**self._variables, **checkpoints, **dict(build.env)}
-        env = task_environment(execution, container, home=self._home, runtime=variables)
-        if build.path_entries and not any(variable.name == "PATH" for variable in container.env):
-            env["PATH"] = ":".join((*build.path_entries, DEFAULT_PATH))
-        by_user = {variable.name for variable in container.env}
+        variables = {**self._variables, **checkpoints, **launch.env}
+        env = task_environment(execution, container, home=self.home, runtime=variables)
+        launch.add_path(env, container)
         return Lane(
             uid=execution.uid,
             width=execution.parallelism,
             argv=argv,
             env=env,
-            slot_variables=tuple(sorted(set(self._variables) - by_user)),
+            slot_variables=self.slot_variables(container),
             working_dir=container.working_dir or None,
-            source=copied,
+            source=launch.source,
             timeout_s=execution.template.timeout_s,
             grace_s=limits.GRACE_S,
-            memory_limit_bytes=_memory_limit(container),
+            memory_limit_bytes=memory_limit(container),
             log_limit_bytes=limits.LOG_LIMIT_BYTES,
             # A preloaded interpreter sees the machine as it is.
             warm_modules=() if has_files else execution.policy.warm_modules,
         )
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """What leads clients here."""
+        return self._variables
+
+    def slot_variables(self, container: Container) -> tuple[str, ...]:
+        """Variables that the slot of an attempt may overlay: those that the user did not set."""
+        return tuple(sorted(set(self._variables) - {variable.name for variable in container.env}))
+
+    async def launch(self, container: Container, source: ImageSource | None, digest: str | None, owner: str) -> Launch:
+        """How a container is started, from the copy of its source with this digest. `owner` names whose it is, in
+        errors. Raises FailedPrecondition (it can never be started), Unavailable."""
+        if source is None:
+            if container.image != LOCAL_IMAGE:
+                raise FailedPrecondition(f"Image '{container.image}' is not mapped to a source any more.")
+            return Launch(argv=(*container.command, *container.args))
+        if digest is None:
+            raise FailedPrecondition(f"The source of {owner} is not there any more: deploy again.")
+        snapshot = self._sources.path(digest)
+        try:
+            if not snapshot.is_dir():
+                raise FailedPrecondition(
+                    f"The source of {owner} was removed from the data directory ({snapshot}): deploy again."
+                )
+            build = await self._built(snapshot)
+            argv = await self._threads.run(argv_of, container, source, snapshot)
+        except OSError as error:
+            raise unreadable(error, owner) from error
+        return Launch(argv=argv, source=str(snapshot), env=dict(build.env), path_entries=build.path_entries)
 
     async def _built(self, snapshot: Path) -> Build:
         found = await self._threads.run(self._builds.find, snapshot)
@@ -288,45 +298,16 @@ class Programs:
         # As the SDK lays them out: DIRECTORY/job/execution/index/name.json.
         checkpoints = self._checkpoints(job_uid) / job / execution
         for folder in (logs, checkpoints):
-            await self._remove(folder)
+            await self.remove(folder)
 
     async def forget_job(self, job_uid: str) -> None:
         """Remove what is left of a job that is gone: the checkpoints that its executions shared."""
-        await self._remove(self._checkpoints(job_uid))
+        await self.remove(self._checkpoints(job_uid))
 
 
 def source_key(job_uid: str, generation: int) -> str:
     """Where the store keeps the digest of a generation's source."""
     return f"{_SOURCE}{job_uid}:{generation}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Secrets:
-    """What an execution has of secrets: variables that name them, and files."""
-
-    env: tuple[EnvVar, ...] = ()
-    files: tuple[SecretFile, ...] = ()
-    project: str = ""
-
-
-_NO_SECRETS = Secrets()
-
-
-def _secrets(execution: Execution) -> Secrets:
-    """A secret of another project may have an alias (`alias:projects/P/secrets/S`)."""
-    pairs = (part.strip().partition(":") for part in execution.annotations.get(_ALIASES, "").split(","))
-    aliases = {alias: name for alias, _, name in pairs if name}
-    found: list[EnvVar] = []
-    for variable in execution.template.containers[0].env:
-        if variable.secret is not None:
-            secret = replace(variable.secret, secret=aliases.get(variable.secret.secret, variable.secret.secret))
-            found.append(replace(variable, secret=secret))
-    files = secret_files(execution.template, aliases)
-    return Secrets(env=tuple(found), files=files, project=execution.name.project)
-
-
-def _memory_limit(container: Container) -> int | None:
-    return bytes_from_quantity(container.limits["memory"]) if container.memory_set_by_user else None
 
 
 def _generations_in_use(tx: WriteTx, job_uid: str) -> set[int]:
@@ -371,33 +352,14 @@ def _home() -> str:
     return home if os.access(home, os.W_OK | os.X_OK, effective_ids=True) else "/tmp"  # noqa: S108 - as above
 
 
-def _unreadable(error: OSError, execution: Execution) -> HakobuneError:
-    text = f"The source of job '{execution.name.job}' cannot be read: {error.strerror}: {error.filename}."
-    if error.errno in _PASSING:
-        return Unavailable(text)
-    return FailedPrecondition(text)
-
-
-def _argv(container: Container, source: ImageSource, snapshot: Path) -> tuple[str, ...]:
-    """A declared command replaces the image's, arguments too; without either the source says how it starts."""
-    if container.command:
-        return (*container.command, *container.args)
-    if source.command:
-        return (*source.command, *(container.args or source.args))
-    return (*_entry(snapshot), *(container.args or source.args))
-
-
-def _entry(snapshot: Path) -> tuple[str, ...]:
-    files: dict[str, bool] = {}
-    with os.scandir(snapshot) as found:
-        for entry in found:
-            if entry.is_file():
-                files[entry.name] = os.access(entry.path, os.X_OK)
-    texts: dict[str, str | None] = {}
-    for name in ("Procfile", "package.json"):
-        path = snapshot / name
-        texts[name] = path.read_text(encoding="utf-8", errors="replace") if name in files else None
-    return entrypoint(files, texts["Procfile"], texts["package.json"])
+def _refuse_image(image: str, field: str) -> None:
+    name = re.split(r"[@:](?!.*/)", image)[0]
+    text = (
+        f"Image '{image}' cannot be run: this runtime has no container engine. Map it to a source directory "
+        f"(hakobune up --map-image {name}=DIR, or `images:` in hakobune.yaml), deploy with --source DIR, or use "
+        f"--image {LOCAL_IMAGE} with --command"
+    )
+    raise _bad(f"{field}.containers[0].image", text)
 
 
 def _bad(field: str, text: str) -> InvalidArgument:

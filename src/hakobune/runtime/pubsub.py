@@ -24,7 +24,7 @@ from hakobune.runtime.pubsub_signals import Signals
 from hakobune.runtime.pubsub_snapshots import Snapshots
 from hakobune.runtime.pubsub_subscriptions import Subscriptions
 from hakobune.runtime.pubsub_topics import Topics
-from hakobune.runtime.pubsub_traffic import SettledWatch, Traffic
+from hakobune.runtime.pubsub_traffic import SettledWatch, Taker, Traffic
 from hakobune.runtime.threads import Threads
 from hakobune.runtime.wheel import Wheel
 
@@ -63,9 +63,14 @@ class PubsubRoom:
     ) -> list[Delivery]:
         """Lease up to `limit` messages; at least one, if one comes within `wait_s` (any length: a stream pulls again
         and again, and may be cancelled while it waits). Their bodies have `limit_bytes` together, or the first alone is
-        larger. `lease_s` None: the subscription's ack deadline. One that pushes can be pulled all the same.
-        Raises NotFound, InvalidArgument, FailedPrecondition (detached), also while it waits."""
+        larger. `lease_s` None: the subscription's ack deadline. Raises NotFound, InvalidArgument, FailedPrecondition (it
+        is detached, or pushes), also while it waits."""
         return await self._traffic.pull(name, limit, wait_s=wait_s, lease_s=lease_s, limit_bytes=limit_bytes)
+
+    async def take(self, name: SubscriptionName, limit: int, taker: Taker, *, wait_s: float) -> list[Delivery]:
+        """As `pull`, but `taker` takes the messages over in the turn that leases and acknowledges them: they are never
+        in both places, and never in none."""
+        return await self._traffic.pull(name, limit, wait_s=wait_s, taker=taker)
 
     async def acknowledge(self, name: SubscriptionName, ack_ids: Sequence[str]) -> None:
         """These messages never come again. Ack ids of deliveries that are over count, too, or are passed by.
@@ -75,6 +80,11 @@ class PubsubRoom:
     async def modify_ack_deadline(self, name: SubscriptionName, ack_ids: Sequence[str], deadline_s: int) -> None:
         """The deliveries end so many seconds from now; 0: they failed. Raises as `acknowledge`."""
         await self._traffic.modify_ack_deadline(name, ack_ids, deadline_s)
+
+    def changed(self) -> None:
+        """Another room has made or removed topics or subscriptions, in a turn of its own."""
+        self._signals.use.wake()
+        self._signals.all_changed()
 
     def watch_settled(self, watch: SettledWatch) -> None:
         """From now on `watch` hears of each acknowledgement and new deadline when it is durable, whoever sent it."""

@@ -15,12 +15,15 @@ from hakobune.core.pubsub.model import Delivery, NewMessage, SchemaSettings, Sub
 from hakobune.core.pubsub.names import SubscriptionName, TopicName
 from hakobune.runtime.pubsub_schemas import Schemas
 from hakobune.runtime.pubsub_signals import Signals
-from hakobune.runtime.wheel import Wheel
+from hakobune.runtime.wheel import Turn, Wheel
 from hakobune.store.api import Store
 from hakobune.store.pubsub_api import Published, Pulled, PullWish, Settled
 
 # Hears which deliveries end so many seconds from now; 0: they are over.
 SettledWatch = Callable[[Sequence[str], int], None]
+
+# Takes messages over, in the turn that acknowledges them.
+Taker = Callable[[Turn, Sequence[Delivery]], None]
 
 _SCHEMA_TRIES = 5  # of a publish whose topic gets another schema meanwhile
 
@@ -68,6 +71,7 @@ class Traffic:
         lease_s: float | None = None,
         limit_bytes: int | None = None,
         known: Subscription | None = None,
+        taker: Taker | None = None,
     ) -> list[Delivery]:
         """See PubsubRoom. Raises Aborted, too: the subscription is not as it is `known`."""
         if limit < 1:
@@ -75,23 +79,34 @@ class Traffic:
         wish = PullWish(limit=limit, limit_bytes=limit_bytes or limits.PULL_BYTES, lease_s=lease_s, known=known)
         self.used.add(name)
         self._signals.use.wake()
-        pulled = await self._pulled(name, wish)
+        pulled = await self._pulled(name, wish, taker)
         if pulled.deliveries or wait_s <= 0:
             return pulled.deliveries
         end_s = anyio.current_time() + wait_s
         with self._signals.watch(pulled.topic_id, pulled.subscription_id) as watch:
             while True:
                 watch.arm()
-                pulled = await self._pulled(name, wish)
+                pulled = await self._pulled(name, wish, taker)
                 left_s = end_s - anyio.current_time()
                 if pulled.deliveries or left_s <= 0:
                     return pulled.deliveries
                 watch.due_s = inf if pulled.next_due_s is None else pulled.next_due_s
                 await watch.wait(min(left_s, watch.due_s - self._wheel.clock.now_s()))
 
-    async def _pulled(self, name: SubscriptionName, wish: PullWish) -> Pulled:
+    async def _pulled(self, name: SubscriptionName, wish: PullWish, taker: Taker | None) -> Pulled:
+        def unit(turn: Turn) -> tuple[Pulled, Settled | None]:
+            pulled = turn.tx.messages.pull(name, wish, turn.now_s)
+            if taker is None or not pulled.deliveries:
+                return pulled, None
+            taker(turn, pulled.deliveries)
+            ack_ids = [delivery.ack_id for delivery in pulled.deliveries]
+            return pulled, turn.tx.messages.acknowledge(name, ack_ids, turn.now_s)
+
         while True:
-            pulled = await self._wheel.turn(lambda turn: turn.tx.messages.pull(name, wish, turn.now_s))
+            pulled, settled = await self._wheel.turn(unit)
+            if settled is not None:
+                self._settle(settled, len(pulled.deliveries))
+                self._signals.acknowledged(settled.topic_id)
             for topic_id in pulled.woken_topics:
                 self._signals.published(topic_id, 1)
             if pulled.deliveries and pulled.deliveries[0].attempt:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 import anyio
 
@@ -22,7 +23,8 @@ from hakobune.runtime.http_hosts import host_of, is_this_machine
 from hakobune.runtime.workflow_calls import KEY_HEADER, is_google
 
 REDIRECTS = 20  # inferred: as many as common clients follow
-AT_ONCE = 500  # attempts; more of them wait
+AT_ONCE = 1_000  # requests to the outside; more of them wait
+AT_ONCE_OF_A_HOST = 200  # so that one that hangs does not keep the others from theirs
 _LOOK_S = 30.0  # for an answer of our own API
 
 _TROUBLES = {
@@ -84,13 +86,16 @@ class ScheduleAttempts:
     def __init__(self, exits: Exits) -> None:
         self._exits = exits
         self._limiter = anyio.CapacityLimiter(AT_ONCE)
+        self._hosts: WeakValueDictionary[str, anyio.CapacityLimiter] = WeakValueDictionary()
 
     async def make(self, schedule: Schedule, run: Run) -> Outcome:
         """One attempt of a run. Raises Unavailable, ResourceExhausted of our own store: ask again."""
-        async with self._limiter:
-            if schedule.pubsub is not None:
-                return await self._publish(schedule.pubsub)
-            assert schedule.http is not None
+        if schedule.pubsub is not None:
+            return await self._publish(schedule.pubsub)
+        assert schedule.http is not None
+        host = urlsplit(schedule.http.uri).netloc
+        of_host = self._hosts.setdefault(host, anyio.CapacityLimiter(AT_ONCE_OF_A_HOST))
+        async with of_host, self._limiter:  # who waits for its host takes no place from others
             try:
                 with anyio.fail_after(schedule.attempt_deadline_s):
                     return await self._request(schedule, schedule.http, run)

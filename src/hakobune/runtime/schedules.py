@@ -22,6 +22,8 @@ from hakobune.store.api import OutboxCommand, Page, ReadTx, WriteTx
 ROOM = "schedules"
 _ATTEMPT = "ATTEMPT"
 _RUN = "run:"  # the timers of runs; those of schedules are their uids
+_READ_TOGETHER = 20  # schedules: of a megabyte each at most
+_PAGE_BYTES = 8 * 1024 * 1024  # ours: https://google.aip.dev/158 allows a page to end early
 _TOGETHER = 250  # timers of one turn: many schedules are due at the same minute
 
 
@@ -59,11 +61,22 @@ class SchedulesRoom:
 
     async def list_schedules(
         self, project: str, location: str | None, page: Page
-    ) -> list[tuple[Schedule, float | None]]:
-        """By job id, each as `get` gives it."""
+    ) -> tuple[list[tuple[Schedule, float | None]], bool]:
+        """By job id, each as `get` gives it; and whether more follow. A page of large ones ends early."""
 
-        def unit(tx: ReadTx) -> list[tuple[Schedule, float | None]]:
-            return [_with_next(tx, one) for one in tx.schedules.list_schedules(project, location, page)]
+        def unit(tx: ReadTx) -> tuple[list[tuple[Schedule, float | None]], bool]:
+            found: list[Schedule] = []
+            after, size_bytes = page.after, 0
+            while size_bytes <= _PAGE_BYTES:
+                part = Page(limit=min(_READ_TOGETHER, page.limit - len(found)), after=after)
+                some = tx.schedules.list_schedules(project, location, part)
+                found += some
+                if len(some) < part.limit or len(found) == page.limit:
+                    break
+                after = place_of(some[-1])
+                size_bytes += sum(schedule.size_bytes for schedule in some)
+            has_more = len(found) == page.limit or size_bytes > _PAGE_BYTES
+            return [_with_next(tx, one) for one in found[: page.limit - 1]], has_more
 
         return await self._wheel.store.read(unit)
 
@@ -119,13 +132,16 @@ class SchedulesRoom:
             self._fired.remove(subject)
             return
 
-        def unit(turn: Turn) -> set[str]:
-            due = {timer.subject for timer in turn.tx.timers_due(turn.now_s, _TOGETHER) if timer.room == ROOM}
-            for one in due | {subject}:
-                self._fire(turn, one)
-            return due - {subject}
+        now_s = self._wheel.clock.now_s()
+        timers = await self._wheel.store.read(lambda tx: tx.timers_due(now_s, _TOGETHER))
+        others = [timer.subject for timer in timers if timer.room == ROOM and timer.subject != subject]
 
-        self._fired |= await self._wheel.turn(unit)
+        def unit(turn: Turn) -> None:
+            for one in (subject, *others):
+                self._fire(turn, one)
+
+        await self._wheel.turn(unit)
+        self._fired.update(others)
 
     def _fire(self, turn: Turn, subject: str) -> None:
         if subject.startswith(_RUN):
@@ -189,6 +205,11 @@ class SchedulesRoom:
             self._log.finished(*found, outcome, self._wheel.clock.now_s())
 
 
+def place_of(schedule: Schedule) -> str:
+    """Its place in a list of all locations, and of one."""
+    return f"{schedule.name.job}/{schedule.name.location}"
+
+
 def _run_of(tx: ReadTx | WriteTx, command: OutboxCommand) -> tuple[Schedule, Run] | None:
     """The run whose attempt a command stands for. None: it was deleted, or that attempt has ended."""
     run = tx.schedules.find_run(command.subject)
@@ -212,8 +233,12 @@ def _fall_due(turn: Turn, uid: str, run_uid: str) -> None:
 def _again(turn: Turn, run_uid: str) -> None:
     run = turn.tx.schedules.find_run(run_uid)
     schedule = None if run is None else turn.tx.schedules.schedule_by_uid(run.schedule_uid)
-    turn.tx.timers.clear(ROOM, _RUN + run_uid)
-    if run is not None and schedule is not None and run.retry_s is not None:
+    if run is None or schedule is None or run.retry_s is None:
+        turn.tx.timers.clear(ROOM, _RUN + run_uid)
+    elif run.retry_s > turn.now_s:
+        turn.wake_at(ROOM, _RUN + run_uid, run.retry_s)
+    else:
+        turn.tx.timers.clear(ROOM, _RUN + run_uid)
         _follow(turn, decide.again(schedule, run, turn.now_s))
 
 
@@ -259,7 +284,7 @@ def _stamped(schedule: Schedule, now_s: float) -> Schedule:
 def _found(tx: ReadTx | WriteTx, name: ScheduleName) -> Schedule:
     schedule = tx.schedules.find_schedule(name)
     if schedule is None:
-        raise NotFound(f"Job {name} does not exist.")
+        raise NotFound(f"Job not found: {name}.")
     return schedule
 
 

@@ -1,19 +1,19 @@
-"""Secrets that a job has as files: which, and where its program sees them."""
+"""Secrets that a program has, as variables and as files: which, and where it sees them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import cast
 
-from hakobune.core.containers import SecretRef
+from hakobune.core.containers import Container, EnvVar, SecretRef
 from hakobune.core.errors import FieldViolation, InvalidArgument
 from hakobune.core.identity.secrets import LATEST
-from hakobune.core.jobs.model import TaskTemplate
 
 _MODE = 0o444  # reference of SecretVolumeSource
 _UMASK = 0o222  # the same: files of secrets are never writable
+_ALIASES = "run.googleapis.com/secrets"  # an annotation: `alias:projects/P/secrets/S,…`
 _NEVER = ("/dev", "/proc", "/sys")  # the machine's own
 
 
@@ -27,21 +27,49 @@ class SecretFile:
     mode: int
 
 
-def secret_files(task: TaskTemplate, aliases: Mapping[str, str] | None = None) -> tuple[SecretFile, ...]:
-    """What the container of a task mounts of its secret volumes."""
-    volumes = {_text(volume, "name"): _map(volume, "secret") for volume in task.volumes if "secret" in volume}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secrets:
+    """What a program has of secrets: variables that name them, and files."""
+
+    env: tuple[EnvVar, ...] = ()
+    files: tuple[SecretFile, ...] = ()
+    project: str = ""
+
+
+NO_SECRETS = Secrets()
+
+
+def declared_secrets(
+    container: Container, volumes: Sequence[Mapping[str, object]], annotations: Mapping[str, str], project: str
+) -> Secrets:
+    """The secrets of a container. One of another project may have an alias (`alias:projects/P/secrets/S`)."""
+    pairs = (part.strip().partition(":") for part in annotations.get(_ALIASES, "").split(","))
+    aliases = {alias: name for alias, _, name in pairs if name}
+    found: list[EnvVar] = []
+    for variable in container.env:
+        if variable.secret is not None:
+            secret = replace(variable.secret, secret=aliases.get(variable.secret.secret, variable.secret.secret))
+            found.append(replace(variable, secret=secret))
+    return Secrets(env=tuple(found), files=secret_files(container, volumes, aliases), project=project)
+
+
+def secret_files(
+    container: Container, volumes: Sequence[Mapping[str, object]], aliases: Mapping[str, str] | None = None
+) -> tuple[SecretFile, ...]:
+    """What a container mounts of secret volumes."""
+    sources = {_text(volume, "name"): _map(volume, "secret") for volume in volumes if "secret" in volume}
     found: list[SecretFile] = []
-    for mount in _maps(task.containers[0].other, "volumeMounts"):
-        source = volumes.get(_text(mount, "name"))
+    for mount in _maps(container.other, "volumeMounts"):
+        source = sources.get(_text(mount, "name"))
         if source is not None:
             place = str(PurePosixPath(_text(mount, "mountPath")))
             found.extend(_files(source, place, aliases or {}))
     return tuple(found)
 
 
-def check_secret_mounts(task: TaskTemplate, field: str) -> None:
+def check_secret_mounts(container: Container, volumes: Sequence[Mapping[str, object]], field: str) -> None:
     """Raises InvalidArgument for places where nothing can be mounted."""
-    for file in secret_files(task):
+    for file in secret_files(container, volumes):
         place = PurePosixPath(file.place)
         own = next((name for name in _NEVER if place.is_relative_to(name)), None)
         if own is None and place != PurePosixPath("/") and ".." not in place.parts:

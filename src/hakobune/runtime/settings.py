@@ -17,6 +17,7 @@ DEFAULT_GRPC_PORT = 8643
 DEFAULT_PROJECT = "hakobune-local"
 DEFAULT_LOCATION = "us-central1"
 MAX_RUNNING_DEFAULT = 128  # attempts at once, of all executions
+SERVICE_IDLE_DEFAULT_S = 60.0  # ours
 JOURNAL_BYTES_MAX_DEFAULT = 268_435_456  # ours: 100 of the largest answers
 
 
@@ -56,6 +57,7 @@ class Settings:
     is_iam_enforced: bool = False  # whether policies decide who may do what; only with Auth.TOKEN
     durability: Durability = Durability.POWER
     records_effects: bool = True  # what attempts change through our servers
+    records_requests: bool = True  # to services: an entry of the log for each
     objects: ContentPlace | None = None  # where the contents of objects are; None: in the data directory
     images: Mapping[str, ImageSource] = field(default_factory=_no_images)
     max_running: int = MAX_RUNNING_DEFAULT
@@ -63,6 +65,7 @@ class Settings:
     workflow_executions_max: int = CONCURRENT_EXECUTIONS  # active at once, in a location of a project
     workflow_backlog_max: int = BACKLOG
     workflow_journal_bytes_max: int = JOURNAL_BYTES_MAX_DEFAULT  # of one execution: what it was given and was answered
+    service_idle_s: float = SERVICE_IDLE_DEFAULT_S  # an instance of a service without requests ends after this
     service_urls: Mapping[str, str] = field(default_factory=dict[str, str])  # NAME of NAME-….run.app → http://host:port
     google_token_command: tuple[str, ...] = ()  # prints an access token for Google's own APIs: those not served here
     http_allowed_hosts: tuple[str, ...] = ()  # hosts that workflows may call though they look like this machine's own

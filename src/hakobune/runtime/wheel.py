@@ -69,6 +69,10 @@ class NoInterceptor:
         """Nothing."""
 
 
+# Hears, in the transaction of a turn, what has happened in it; what is raised undoes the turn.
+Listener = Callable[["Turn", object], None]
+
+
 @dataclass(slots=True)
 class Turn:
     """What a unit of work sees of the wheel."""
@@ -77,6 +81,7 @@ class Turn:
     now_s: float
     owner: str
     stopped: Mapping[str, str] = field(default_factory=dict[str, str])  # rooms that perform nothing, and why
+    listeners: Mapping[type, Listener] = field(default_factory=dict[type, Listener])
     commands: list[OutboxCommand] = field(default_factory=list[OutboxCommand])
     next_timer_s: float | None = None
 
@@ -87,6 +92,12 @@ class Turn:
         self.commands.append(
             self.tx.outbox.add(room, subject, kind, payload, owner=self.owner, expires_s=self.now_s + LEASE_S)
         )
+
+    def happened(self, event: object) -> None:
+        """Tell the room that listens for such events, if there is one."""
+        listener = self.listeners.get(type(event))
+        if listener is not None:
+            listener(self, event)
 
     def wake_at(self, room: str, subject: str, at_s: float) -> None:
         """Set the one timer of a subject."""
@@ -103,6 +114,7 @@ class Wheel:
         self.owner = owner
         self._interceptor = interceptor or NoInterceptor()
         self.rooms = Rooms()
+        self.listeners: dict[type, Listener] = {}  # by the type of what they listen for
         self._queues: dict[tuple[str, str], deque[OutboxCommand]] = {}
         self._held: dict[int, OutboxCommand] = {}  # leased by us and not yet removed from the outbox
         self._performed: list[OutboxCommand] = []
@@ -128,7 +140,13 @@ class Wheel:
         cause = origin.get()
 
         def work(tx: WriteTx) -> tuple[T, Turn]:
-            turn = Turn(tx=tx, now_s=self.clock.now_s(), owner=self.owner, stopped=self.rooms.stopped)
+            turn = Turn(
+                tx=tx,
+                now_s=self.clock.now_s(),
+                owner=self.owner,
+                stopped=self.rooms.stopped,
+                listeners=self.listeners,
+            )
             value = unit(turn)
             if cause is not None:
                 tx.effects.record(_effect(cause, EffectPhase.APPLIED, turn.now_s), EFFECTS_KEPT)

@@ -1,7 +1,8 @@
 """Carries out what workflows ask of the world: HTTP requests, log entries.
 
-Google's hosts are our own front door, called in the house with no socket; `NAME-….run.app` is a local service. A
-request carries `Idempotency-Key: <execution>/<call id>` unless its author set a key: the same after a crash.
+Google's hosts are our own front door, called in the house with no socket, and so are the addresses of the services that
+are deployed here; any other `NAME-….run.app` is looked up in the setting `service_urls`. A request carries
+`Idempotency-Key: <execution>/<call id>` unless its author set a key: the same after a crash.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ _SERVED = frozenset(
         "cloudscheduler",
         "cloudtasks",
         "eventarc",
+        "eventarcpublishing",
         "iam",
         "iamcredentials",
         "cloudresourcemanager",
@@ -65,6 +67,8 @@ _SERVED = frozenset(
 
 # The front door as the runtime sees it: a request (its URL says which host) from an account.
 FrontDoorCall = Callable[[HttpRequest], Awaitable[HttpResponse | NoResponse]]
+# Whether a URL is one of a service that is deployed here: then the front door answers it, too.
+Serves = Callable[[str], bool]
 
 
 class EntryWriter(Protocol):
@@ -87,6 +91,7 @@ class WorkflowCalls:
         self._logs = logs
         self._transport = transport
         self.front_door: FrontDoorCall | None = None
+        self.serves: Serves | None = None
         command = settings.google_token_command
         self._google_token = GoogleToken(command, clock) if command else None
 
@@ -146,6 +151,8 @@ class WorkflowCalls:
             return NoResponse(trouble=Trouble.INVALID, detail=f"the request cannot be sent: {error}")
         if is_google(host):
             return await self._google(request, host)
+        if self.front_door is not None and self.serves is not None and self.serves(request.url):
+            return await self.front_door(request)
         if host.endswith(".run.app"):
             local = service_url(request.url, self._settings.service_urls)
             if local is None:
@@ -249,4 +256,4 @@ def check_token_host(token: Token, url: str, allowed: tuple[str, ...]) -> None:
 
 
 def _no_service(name: str) -> bytes:
-    return f"No local service for {name}: map it with service_urls in hakobune.yaml.\n".encode()
+    return f"No local service for {name}: deploy it, or map it with service_urls in hakobune.yaml.\n".encode()

@@ -60,6 +60,11 @@ class Slot(Cell, Protocol):
         ...
 
 
+def mapping(value: object) -> Record:
+    """The value if it is a JSON object, else an empty one."""
+    return cast("Record", value) if isinstance(value, dict) else {}
+
+
 def encoded(record: Mapping[str, object]) -> str:
     """The record as JSON on one line, keys sorted. Raises TypeError or ValueError for what JSON cannot hold."""
     return json.dumps(record, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -77,3 +77,19 @@ class ForeignCheckpoint(SdkError):
 
 class CheckpointConflict(SdkError):
     """Another process has saved this checkpoint since it was read: a later attempt, most likely. Stop."""
+
+
+class KeyReused(SdkError):
+    """The key of a request belongs to another request: one key stands for one request, for ever."""
+
+
+class ApiUnavailable(SdkError):
+    """An API of the platform could not be reached, or asked to come again later. What became of the call is unknown."""
+
+
+class ApiRefused(SdkError):
+    """An API of the platform refused a call for good. `status` is the HTTP status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status

@@ -11,6 +11,9 @@ import threading
 from collections.abc import Mapping
 from typing import cast
 
+# Where an entry's labels stand (https://cloud.google.com/logging/docs/structured-logging#special-payload-fields).
+LABELS_KEY = "logging.googleapis.com/labels"
+
 _lock = threading.Lock()
 
 

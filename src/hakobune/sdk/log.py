@@ -18,7 +18,6 @@ from hakobune.sdk import lines
 
 Severity = Literal["DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL"]
 
-LABELS_KEY = "logging.googleapis.com/labels"
 TRACE_KEY = "logging.googleapis.com/trace"
 SPAN_KEY = "logging.googleapis.com/spanId"
 SAMPLED_KEY = "logging.googleapis.com/trace_sampled"
@@ -101,7 +100,7 @@ class Logger:
         if stack is not None:
             entry[STACK_KEY] = stack
         if self._labels:
-            entry[LABELS_KEY] = self._labels
+            entry[lines.LABELS_KEY] = self._labels
         entry.update(trace_fields(os.environ))
         lines.emit(lines.to_json(entry))
 

@@ -12,7 +12,7 @@ import importlib
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import IO, Protocol, cast
 
@@ -55,10 +55,16 @@ class _Blob(Protocol):
 class _Bucket(Protocol):
     def blob(self, name: str) -> _Blob: ...
     def get_blob(self, name: str, *, retry: object) -> _Blob | None: ...
+    def delete_blob(self, name: str, *, retry: object) -> None: ...
+
+
+class _Named(Protocol):
+    name: str
 
 
 class _Client(Protocol):
     def bucket(self, name: str) -> _Bucket: ...
+    def list_blobs(self, bucket: str, *, prefix: str, max_results: int, retry: object) -> Iterable[_Named]: ...
     def close(self) -> None: ...
 
 
@@ -148,6 +154,22 @@ def read(location: Location) -> tuple[bytes, int] | None:
         except (library.condition_failed, library.not_found):
             continue  # replaced or deleted since
     raise TimeoutError(f"gs://{location.bucket}/{location.name} changed {_READS_MAX} times while it was being read")
+
+
+def delete(location: Location) -> None:
+    """Delete the object, if it is there."""
+    library = _Library.load()
+    try:
+        library.bucket(location).delete_blob(location.name, retry=library.retry)
+    except library.not_found:
+        return  # somebody was faster, or an answer was lost
+
+
+def names(prefix: Location, *, at_most: int) -> list[str]:
+    """The last parts of the names of the objects that begin with the prefix's name, in order."""
+    library = _Library.load()
+    found = library.client.list_blobs(prefix.bucket, prefix=prefix.name, max_results=at_most, retry=library.retry)
+    return [blob.name.rpartition("/")[2] for blob in found]
 
 
 def close_clients() -> None:

@@ -1,7 +1,8 @@
 """How far a task is, as lines that the runtime understands and shows with rate and time left.
 
 The line: {"severity": "INFO", "message": "12/40 note", "hakobune.dev/progress": {"done": 12, "total": 40,
-"note": "note"}}. Anywhere else it is an ordinary structured log entry.
+"note": "note"}}. Anywhere else it is an ordinary structured log entry. Work that was begun for a receipt
+(HAKOBUNE_RECEIPT) says so by a label of the entry, hakobune.dev/receipt, by which it is found (decision 0031).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from dataclasses import dataclass
 from hakobune.sdk import lines
 
 PROGRESS_KEY = "hakobune.dev/progress"
+RECEIPT_LABEL = "hakobune.dev/receipt"
+RECEIPT_VARIABLE = "HAKOBUNE_RECEIPT"
 
 # Four lines a second: as smooth as a person reads, and nothing beside what Cloud Logging takes from a task.
 _INTERVAL_S = 0.25
@@ -103,7 +106,10 @@ class ProgressMeter:
             self._write(f"{percent:3d}% {message}")
             return
         detail = {"done": report.done, "total": report.total, "note": report.note}
-        self._write(lines.to_json({"severity": "INFO", "message": message, PROGRESS_KEY: detail}))
+        entry: dict[str, object] = {"severity": "INFO", "message": message, PROGRESS_KEY: detail}
+        if receipt := os.environ.get(RECEIPT_VARIABLE):
+            entry[lines.LABELS_KEY] = {RECEIPT_LABEL: receipt}
+        self._write(lines.to_json(entry))
 
 
 def progress(done: int, total: int, note: str = "") -> None:

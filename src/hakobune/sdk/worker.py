@@ -7,7 +7,6 @@ the process dies, however it dies. Without the variable nothing is done, so the 
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import functools
 import inspect
@@ -33,8 +32,8 @@ class _Work:
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._is_waiting = False
-        self._descriptor: int | None = None
+        self._waiting: int | None = None  # a descriptor on which a thread waits for the lock
+        self._descriptor: int | None = None  # the one that holds it
         self.count = 0
 
     def begin(self) -> None:
@@ -47,17 +46,18 @@ class _Work:
         with self._guard:
             self.count -= 1
             if self.count == 0 and self._descriptor is not None:
-                os.close(self._descriptor)
+                _release(self._descriptor)
                 self._descriptor = None
 
     def forget(self) -> None:
-        """In a forked child: the work is the parent's, and so is the lock. Closing our copy does not free it."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
+        """In a forked child: the work is the parent's, and so is the lock. Closing our copies does not free it."""
+        for descriptor in (self._descriptor, self._waiting):
+            if descriptor is not None:
+                os.close(descriptor)
 
     def _take(self) -> None:
         path = os.environ.get(WORK_FILE_VARIABLE)
-        if not path or self._is_waiting:
+        if not path or self._waiting is not None:
             return
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -65,7 +65,7 @@ class _Work:
         except BlockingIOError:
             # Another process of this instance is at work, or the platform looks in this very moment. The work does
             # not wait for the lock; the lock comes to us as soon as the other one lets it go.
-            self._is_waiting = True
+            self._waiting = descriptor
             threading.Thread(target=self._wait, args=(descriptor,), name="work file", daemon=True).start()
         except BaseException:
             os.close(descriptor)
@@ -74,17 +74,18 @@ class _Work:
             self._descriptor = descriptor
 
     def _wait(self, descriptor: int) -> None:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except BaseException:
-            os.close(descriptor)
-            raise
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         with self._guard:
-            self._is_waiting = False
+            self._waiting = None
             if self.count:
                 self._descriptor = descriptor
             else:
-                os.close(descriptor)
+                _release(descriptor)
+
+
+def _release(descriptor: int) -> None:
+    fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing alone would leave it to a copy in a child that was just forked
+    os.close(descriptor)
 
 
 _work = _Work()
@@ -155,6 +156,8 @@ def in_flight() -> int:
 
 async def until_stopping() -> None:
     """Return when SIGTERM is seen: `stopping()` for a coroutine. Raises RuntimeError before `shutdown.install()`."""
+    import asyncio  # here, because a worker without coroutines need not wait for it
+
     loop = asyncio.get_running_loop()
     seen: asyncio.Future[None] = loop.create_future()
     descriptor = shutdown.signal_descriptor()

@@ -19,14 +19,16 @@ from hakobune.core.errors import (
     ResourceExhausted,
     Unauthenticated,
     Unavailable,
-    Unimplemented,
 )
+from hakobune.core.services.addresses import PROXY_PREFIX
 from hakobune.runtime.app import Runtime
 from hakobune.runtime.settings import Auth
+from hakobune.servers.audit import audited
 from hakobune.servers.hosts import Hosts, Place, is_loopback
 from hakobune.servers.http.messages import HttpError, Request, Response, json_response
 from hakobune.servers.http.router import Handler, MethodNotAllowed, Router
 from hakobune.servers.iam_rules import Rules
+from hakobune.servers.service_front import service_proxy
 from hakobune.servers.storage_answers import (
     full_path,
     is_session_url,
@@ -100,9 +102,15 @@ class FrontDoor:
         self.runtime = runtime
         self.router = Router()
         self.xml: XmlHandler | None = None  # what answers on the XML API's own hosts, and signed URLs
+        self.services = service_proxy(runtime)
         self._hosts = Hosts(runtime.settings.host)
         self._rules = Rules(runtime)
         runtime.authority.is_ours = self._hosts.is_ours
+
+    def service_at(self, url: str) -> str:
+        """Full name of the service to whose own port a URL leads, "" if there is none."""
+        name = self.services.at_port(url)
+        return "" if name is None else str(name)
 
     async def handle(self, request: Request) -> Response:
         """Answer a request; what is raised here is a bug."""
@@ -113,10 +121,21 @@ class FrontDoor:
         except OSError as error:
             _log.warning("%s %s: %s", request.method, request.target[:200], error)
             response = _refused(request, refused_by_the_machine(error))
+        if self.runtime.triggers.wants_audit:
+            await self._audit(request, response)
         self.runtime.telemetry.request(response.status)
         return response
 
+    async def _audit(self, request: Request, response: Response) -> None:
+        """Tell the triggers that want to hear of calls, before the caller knows that it is done."""
+        call = audited(request, response)
+        if call is not None:
+            await self.runtime.triggers.audit(call)
+
     async def _handle(self, request: Request) -> Response:
+        if request.service and request.method != "CONNECT":
+            self._hosts.split(request)
+            return await self.services.by_port(request)
         place = self._hosts.place(request)
         if not place.is_xml and shows_signature(request):
             place = replace(place, is_xml=True)
@@ -126,6 +145,9 @@ class FrontDoor:
             request.path = full_path(request.path)
         if request.method == "CONNECT":
             return Response(tls=await self.runtime.authority.context())
+        answer = await self._service_answer(request, place)
+        if answer is not None:
+            return answer
         is_open = _is_open(request) or _is_proof(request)
         request.account = await self.account(request.headers.get("authorization", ""), is_open=is_open)
         if not is_open:
@@ -133,6 +155,15 @@ class FrontDoor:
         if request.slot is not None:
             request.attempt_uid = await self.runtime.slots.holder(request.slot)
         return await self._route(request, place)
+
+    async def _service_answer(self, request: Request, place: Place) -> Response | None:
+        """The answer of a service, if host or path are those of one. Who may call it, the service decides."""
+        services, address = self.services, place.service
+        if address is not None and (address.is_certain or services.lookup(address) is not None):
+            return await services.by_address(request, address)
+        if not place.host and request.path.startswith(PROXY_PREFIX):
+            return await services.by_path(request)
+        return None
 
     async def account(self, authorization: str, *, is_open: bool = False) -> str:
         """Who asks. `is_open`: what is asked for needs no token. Raises Unauthenticated, PermissionDenied."""
@@ -145,8 +176,6 @@ class FrontDoor:
         return credentials.default_account
 
     async def _route(self, request: Request, place: Place) -> Response:
-        if place.service:
-            raise Unimplemented(f"{place.service}: not supported by this version of hakobune ({place.host}).")
         handler: Handler = self.router
         if place.is_xml and self.xml is not None:
             handler = partial(self.xml, bucket=place.bucket)

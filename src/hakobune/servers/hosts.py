@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from hakobune.core.client_environment import CLIENT_HOST
 from hakobune.core.errors import InvalidArgument, PermissionDenied
 from hakobune.core.names import check_location
+from hakobune.core.services.addresses import Address, address_of
 from hakobune.servers.http.messages import Request
 
 # Any other API of Google's: only what looks like a region is one.
@@ -35,13 +36,13 @@ _STORAGE_APIS = frozenset({"storage", "upload", "download", "batch", "v1", "v2",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a request was sent: the API's host (empty for our own names), and the region in front of it. `service`
-    names what the host stands for as a whole, where that is not here yet. `is_xml`: the path is one of Cloud Storage's
+    """Where a request was sent: the API's host (empty for our own names), and the region in front of it. `service`: the
+    host may be that of a service, or can be nothing else (`is_certain`). `is_xml`: the path is one of Cloud Storage's
     XML API, in `bucket` if that stands in front of the host."""
 
     host: str
     region: str | None = None
-    service: str = ""
+    service: Address | None = None
     is_xml: bool = False
     bucket: str = ""
 
@@ -58,10 +59,16 @@ class Hosts:
         Raises InvalidArgument, PermissionDenied."""
         request.host = _host(_split(request))
         place = self._known(request.host)
-        self._check_origin(request.headers.get("origin", ""))
+        if place.service is None or not place.service.is_certain:  # a service decides itself which pages may call it
+            self._check_origin(request.headers.get("origin", ""))
         if place.host == STORAGE_HOST and request.path.lstrip("/").partition("/")[0] not in _STORAGE_APIS:
             return Place(host=place.host, is_xml=True)
         return place
+
+    @staticmethod
+    def split(request: Request) -> None:
+        """Split the target of a request to a service's own port, whatever host it names. Raises InvalidArgument."""
+        request.host = _host(_split(request))
 
     def is_ours(self, name: str) -> bool:
         """Whether a certificate may be made for a name."""
@@ -74,10 +81,11 @@ class Hosts:
     def _known(self, host: str) -> Place:
         """What a host stands for. Raises PermissionDenied, InvalidArgument (what stands in front is no location)."""
         name = host.rstrip(".")
+        service = address_of(name)
+        if service is not None:
+            return Place(host=name if service.is_certain else "", service=service)
         if not name or is_loopback(name) or name == self._bound or name in _METADATA:
             return Place(host="")
-        if name.endswith(".run.app"):
-            return Place(host=name, service="Cloud Run services")
         rep = _REP.match(name)
         if rep:
             return Place(host=f"{rep.group(1)}.googleapis.com", region=check_location(rep.group(2), field="host"))

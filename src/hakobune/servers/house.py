@@ -27,6 +27,7 @@ from hakobune.servers.http.relays import Relays
 from hakobune.servers.http.server import HttpServer
 from hakobune.servers.inside import InsideDoor
 from hakobune.servers.routes import front_door
+from hakobune.servers.service_front import open_to
 from hakobune.store.sqlite.database import SqliteStore
 
 _FAREWELL_S = 0.5  # for requests that come while the house breaks down
@@ -82,11 +83,13 @@ async def serve(settings: Settings, *, stop: anyio.Event, ready: Callable[[Runti
     )
     runtime = Runtime(settings, outside, telemetry)
     front = front_door(runtime)
-    runtime.connect(InsideDoor(front))
+    proxy = front.services
+    runtime.connect(InsideDoor(front), proxy.knows)
     relays = Relays(runtime.slots.holder)
     runtime.slots.watch_ended(relays.end)
     http = HttpServer(front.handle, error_response, relays)
     grpc = GrpcServer(front, http.handle, relays)
+    open_to(http, proxy, runtime)
     is_orderly = False
     try:
         async with anyio.create_task_group() as group:
@@ -97,6 +100,7 @@ async def serve(settings: Settings, *, stop: anyio.Event, ready: Callable[[Runti
                 return await http.listen("127.0.0.1", port, slot=slot)
 
             await runtime.prepare(listen)
+            await runtime.services.open_doors()
             # The ports first: what the last runtime left may be much, and nobody should wait for it to be asked.
             if await grpc.listen(settings.host, settings.grpc_port):
                 relays.address = (settings.host, settings.grpc_port)
@@ -118,6 +122,7 @@ async def serve(settings: Settings, *, stop: anyio.Event, ready: Callable[[Runti
         with anyio.CancelScope(shield=True):
             await grpc.stop(_HTTP_GRACE_S)
             relays.close()
+            proxy.pool.close()
             await runtime.close(stop_attempts=is_orderly)
             if not is_orderly:
                 await http.take_leave(_FAREWELL_S)

@@ -72,7 +72,10 @@ class Iam:
     async def test(self, kind: Kind, request: Request) -> Response:
         """Those of the permissions that the caller has."""
         now_s = self._runtime.clock.now_s()
-        name = await self._runtime.store.read(lambda tx: kind.find(tx, request.parameters, now_s))
+        if kind.name is None:
+            name = await self._runtime.store.read(lambda tx: kind.find(tx, request.parameters, now_s))
+        else:
+            name = kind.name(request.parameters)
         permissions = permissions_from_json(await body_of(request))
         bad = [permission for permission in permissions if "*" in permission]
         if bad:

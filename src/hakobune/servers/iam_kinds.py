@@ -5,12 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from hakobune.core.errors import NotFound
 from hakobune.core.identity.accounts import AccountName
 from hakobune.core.identity.secrets import SecretName
 from hakobune.core.names import JobName, WorkflowName, check_project
 from hakobune.core.pubsub.names import SchemaName, SnapshotName, SubscriptionName, TopicName
+from hakobune.core.services.names import Kind as ResidentKind
+from hakobune.core.services.names import ResidentName
+from hakobune.core.services.texts import missing as resident_missing
+from hakobune.core.triggers.model import ChannelName, TriggerName
 from hakobune.runtime.credentials_service_accounts import account_of
 from hakobune.runtime.jobs import missing
 from hakobune.store.api import ReadTx, WriteTx
@@ -22,11 +27,13 @@ Tx = ReadTx | WriteTx
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of resource: its REST paths, the full name under which its policy is kept, and the permission to set it.
-    `find` raises InvalidArgument (no such name can be) and NotFound."""
+    `find` raises InvalidArgument (no such name can be) and NotFound. `name` is there where permissions are told of what
+    is not there yet: gcloud asks before it makes a service."""
 
     paths: tuple[str, ...]
     find: Callable[[Tx, Parameters, float], str]
     setting: str
+    name: Callable[[Parameters], str] | None = None
 
 
 _LOCATION = "projects/{project}/locations/{location}"
@@ -51,6 +58,34 @@ def _workflow(tx: Tx, found: Parameters, now_s: float) -> str:
     if tx.workflows.find_workflow(name) is None:
         raise NotFound(f"Workflow '{name}' does not exist.")
     return str(name)
+
+
+def _resident_name(kind: ResidentKind, found: Parameters) -> ResidentName:
+    return ResidentName.make(kind, found["project"], found["location"], found["resident"])
+
+
+def _resident_text(kind: ResidentKind, found: Parameters) -> str:
+    return str(_resident_name(kind, found))
+
+
+def _resident(kind: ResidentKind, tx: Tx, found: Parameters, now_s: float) -> str:
+    del now_s
+    name = _resident_name(kind, found)
+    if tx.services.find_resident(name) is None:
+        raise NotFound(resident_missing(name))
+    return str(name)
+
+
+def _trigger(tx: Tx, found: Parameters, now_s: float) -> str:
+    del now_s
+    name = TriggerName.make(found["project"], found["location"], found["trigger"])
+    return _there(tx.triggers.find_trigger(name), name)
+
+
+def _channel(tx: Tx, found: Parameters, now_s: float) -> str:
+    del now_s
+    name = ChannelName.make(found["project"], found["location"], found["channel"])
+    return _there(tx.triggers.find_channel(name), name)
 
 
 def _secret(tx: Tx, found: Parameters, now_s: float) -> str:
@@ -100,7 +135,25 @@ def _there(resource: object, name: object) -> str:
 KINDS: tuple[Kind, ...] = (
     Kind(("/v1/projects/{project}",), _project, "resourcemanager.projects.setIamPolicy"),
     Kind((f"/v1/{_LOCATION}/jobs/{{job}}", f"/v2/{_LOCATION}/jobs/{{job}}"), _job, "run.jobs.setIamPolicy"),
+    Kind(
+        (f"/v1/{_LOCATION}/services/{{resident}}", f"/v2/{_LOCATION}/services/{{resident}}"),
+        partial(_resident, ResidentKind.SERVICE),
+        "run.services.setIamPolicy",
+        partial(_resident_text, ResidentKind.SERVICE),
+    ),
+    Kind(
+        (
+            f"/v1/{_LOCATION}/workerpools/{{resident}}",
+            f"/v1/{_LOCATION}/workerPools/{{resident}}",  # the name of the resource, as gRPC has it
+            f"/v2/{_LOCATION}/workerPools/{{resident}}",
+        ),
+        partial(_resident, ResidentKind.POOL),
+        "run.workerPools.setIamPolicy",
+        partial(_resident_text, ResidentKind.POOL),
+    ),
     Kind((f"/v1/{_LOCATION}/workflows/{{workflow}}",), _workflow, "workflows.workflows.setIamPolicy"),
+    Kind((f"/v1/{_LOCATION}/triggers/{{trigger}}",), _trigger, "eventarc.triggers.setIamPolicy"),
+    Kind((f"/v1/{_LOCATION}/channels/{{channel}}",), _channel, "eventarc.channels.setIamPolicy"),
     Kind(("/v1/projects/{project}/secrets/{secret}",), _secret, "secretmanager.secrets.setIamPolicy"),
     Kind(("/v1/projects/{project}/serviceAccounts/{account}",), _account, "iam.serviceAccounts.setIamPolicy"),
     Kind(("/v1/projects/{project}/topics/{topic}",), _topic, "pubsub.topics.setIamPolicy"),

@@ -1,5 +1,5 @@
-"""Calls from inside the house: a workflow's request to one of Google's hosts goes through our own front door, with no
-socket, and so can do what a client can do and no more."""
+"""Calls from inside the house: a workflow's request to one of Google's hosts, or to a service that is here, goes
+through our own front door, with no socket, and so can do what a client can do and no more."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class InsideDoor:
         self._front = front
 
     async def __call__(self, request: HttpRequest) -> HttpResponse | NoResponse:
-        """Answer a request whose URL names one of Google's hosts. What goes wrong in here is what a client would see:
-        a 500."""
+        """Answer a request whose URL names one of Google's hosts or a service. What goes wrong in here is what a client
+        would see: a 500."""
         headers = {name.lower(): value for name, value in request.headers}
         try:
             with anyio.fail_after(request.timeout_s):
@@ -37,6 +37,7 @@ class InsideDoor:
                         target=request.url,
                         headers=headers,
                         body=BytesBody(request.body or b""),
+                        service=self._front.service_at(request.url),
                     )
                 )
                 return await _received(response, has_body=request.method != "HEAD")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from hakobune.core.errors import (
     FailedPrecondition,
@@ -20,9 +21,10 @@ from hakobune.core.errors import (
 )
 from hakobune.core.identity import limits
 from hakobune.core.identity.accounts import CLOUD_PLATFORM
-from hakobune.core.jobs.model import Execution
 from hakobune.core.names import project_number
 from hakobune.runtime.app import Runtime
+from hakobune.runtime.attempts import lane_of
+from hakobune.runtime.service_lanes import revision_of_lane
 from hakobune.servers.front import error_response
 from hakobune.servers.http.messages import (
     Request,
@@ -33,6 +35,7 @@ from hakobune.servers.http.messages import (
 )
 from hakobune.servers.http.router import Router
 from hakobune.servers.query import flag
+from hakobune.store.api import ReadTx
 
 _HEADERS = (
     ("Metadata-Flavor", "Google"),
@@ -46,6 +49,33 @@ _MADE = frozenset({"token", "identity"})
 _FORMATS = ("standard", "full")
 
 Tree = Mapping[str, "Tree | str | list[str]"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Workload:
+    """An execution or a revision: what its programs learn of it. `name` is its last part."""
+
+    project: str
+    location: str
+    account: str
+    name: str
+
+
+def _workload_of(tx: ReadTx, lane: str) -> _Workload | None:
+    revision_uid = revision_of_lane(lane)
+    if revision_uid is not None:
+        revision = tx.services.revision_by_uid(revision_uid)
+        if revision is None:
+            return None
+        owner, account = revision.name.resident, revision.template.service_account
+        return _Workload(
+            project=owner.project, location=owner.location, account=account, name=revision.name.revision
+        )
+    execution = tx.jobs.execution_by_uid(lane)
+    if execution is None:
+        return None
+    name, account = execution.name, execution.template.service_account
+    return _Workload(project=name.project, location=name.location, account=account, name=name.execution)
 
 
 class Metadata:
@@ -81,37 +111,38 @@ class Metadata:
         if flag(request, "wait_for_change"):
             raise Unimplemented("wait_for_change: nothing changes here.")
         path = [decode_segment(part) for part in request.parameters.get("path", "").split("/") if part]
-        execution = await self._execution(request)
-        account = self._account(execution)
+        workload = await self._workload(request)
+        account = self._account(workload)
         if path[:2] == ["instance", "service-accounts"] and len(path) == 4 and path[3] in _MADE:
             if path[2] not in ("default", account):
                 raise _missing(path)
-            return await self._made(path[3], request, account, execution)
-        return _shown(self._tree(request, execution, account), path, request)
+            return await self._made(path[3], request, account, workload)
+        return _shown(self._tree(request, workload, account), path, request)
 
-    async def _execution(self, request: Request) -> Execution | None:
+    async def _workload(self, request: Request) -> _Workload | None:
+        """Whose attempt calls; None: it is no attempt, or is gone."""
         if request.attempt_uid is None:
             return None
-        uid = request.attempt_uid.rsplit(".", 2)[0]
-        return await self._runtime.store.read(lambda tx: tx.jobs.execution_by_uid(uid))
+        lane = lane_of(request.attempt_uid)
+        return await self._runtime.store.read(lambda tx: _workload_of(tx, lane))
 
-    def _account(self, execution: Execution | None) -> str:
-        declared = "" if execution is None else execution.template.service_account
+    def _account(self, workload: _Workload | None) -> str:
+        declared = "" if workload is None else workload.account
         return declared if "@" in declared else self._runtime.credentials.default_account
 
-    def _place(self, execution: Execution | None) -> tuple[str, str]:
+    def _place(self, workload: _Workload | None) -> tuple[str, str]:
         settings = self._runtime.settings
-        if execution is None:
+        if workload is None:
             return settings.project, settings.location
-        return execution.name.project, execution.name.location
+        return workload.project, workload.location
 
     def _instance_id(self, request: Request) -> str:
         who = request.attempt_uid or self._runtime.settings.directory.name
         return hashlib.sha256(who.encode()).hexdigest()
 
-    def _tree(self, request: Request, execution: Execution | None, account: str) -> Tree:
+    def _tree(self, request: Request, workload: _Workload | None, account: str) -> Tree:
         """All that does not have to be made."""
-        project, region = self._place(execution)
+        project, region = self._place(workload)
         number = project_number(project)
         of_account: Tree = {"aliases": ["default"], "email": account, "scopes": [CLOUD_PLATFORM]}
         return {
@@ -125,18 +156,18 @@ class Metadata:
             "universe": {"universe-domain": "googleapis.com"},
         }
 
-    async def _made(self, what: str, request: Request, account: str, execution: Execution | None) -> Response:
+    async def _made(self, what: str, request: Request, account: str, workload: _Workload | None) -> Response:
         """A token of the account. Raises PermissionDenied (it is disabled), InvalidArgument."""
         fields = request.query_fields()
         try:
             if what == "token":
                 return await self._access_token(fields, account)
-            return await self._id_token(fields, request, account, execution)
+            return await self._id_token(fields, request, account, workload)
         except FailedPrecondition as error:
             raise PermissionDenied(error.message) from error
 
     async def _id_token(
-        self, fields: Mapping[str, str], request: Request, account: str, execution: Execution | None
+        self, fields: Mapping[str, str], request: Request, account: str, workload: _Workload | None
     ) -> Response:
         audience = fields.get("audience", "")
         if not 0 < len(audience) <= limits.AUDIENCE_MAX_CHARS:
@@ -144,7 +175,7 @@ class Metadata:
         if fields.get("format", "standard").lower() not in _FORMATS:
             raise InvalidArgument(f"format must be one of {', '.join(_FORMATS)}")
         is_full = fields.get("format", "").lower() == "full"
-        extra = self._instance_claims(request, execution) if is_full else None
+        extra = self._instance_claims(request, workload) if is_full else None
         text = await self._runtime.credentials.id_token(account, audience, extra)
         return text_response(text, content_type=_TEXT_TYPE)
 
@@ -156,11 +187,11 @@ class Metadata:
         left_s = int(issued.expires_s - self._runtime.clock.now_s())
         return json_response({"access_token": issued.text, "expires_in": left_s, "token_type": "Bearer"})
 
-    def _instance_claims(self, request: Request, execution: Execution | None) -> Mapping[str, object]:
-        project, region = self._place(execution)
+    def _instance_claims(self, request: Request, workload: _Workload | None) -> Mapping[str, object]:
+        project, region = self._place(workload)
         engine = {
             "instance_id": self._instance_id(request),
-            "instance_name": "" if execution is None else execution.name.execution,
+            "instance_name": "" if workload is None else workload.name,
             "project_id": project,
             "project_number": int(project_number(project)),
             "zone": f"{region}-1",

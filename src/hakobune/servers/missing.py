@@ -15,19 +15,12 @@ _NAMESPACE = "/apis/run.googleapis.com/v1/namespaces/{project}"
 
 # Collections: what is listed here, and all that lies below.
 _COLLECTIONS = (
-    (_V2 + "/services", "Cloud Run services"),
-    (_V2 + "/workerPools", "Cloud Run worker pools"),
     (_V2 + "/builds", "Cloud Run builds"),
     (_V2 + "/instances", "Cloud Run instances"),
     (_V2 + "/queues", "Cloud Tasks"),
     ("/v2beta3/" + _LOCATION + "/queues", "Cloud Tasks"),
-    (_V1 + "/services", "Cloud Run services (v1)"),
-    (_V1 + "/workerpools", "Cloud Run worker pools (v1)"),
     (_V1 + "/cmekConfig", "Cloud Scheduler CMEK settings"),
-    (_V1 + "/triggers", "Eventarc triggers"),
-    (_V1 + "/channels", "Eventarc channels"),
     (_V1 + "/channelConnections", "Eventarc channel connections"),
-    (_V1 + "/providers", "Eventarc providers"),
     (_V1 + "/googleChannelConfig", "Eventarc channel settings"),
     (_V1 + "/messageBuses", "Eventarc message buses"),
     (_V1 + "/enrollments", "Eventarc enrollments"),
@@ -52,11 +45,9 @@ _COLLECTIONS = (
     ("/v3/projects", "Resource Manager v3"),
     ("/v3/folders", "Resource Manager folders"),
     ("/v3/organizations", "Resource Manager organizations"),
-    ("/apis/serving.knative.dev/v1", "Cloud Run services (v1)"),
     ("/apis/domains.cloudrun.com/v1", "Cloud Run domain mappings"),
     ("/apis/eventing.knative.dev/v1", "Knative eventing"),
     ("/api/v1", "Kubernetes core resources (secrets, config maps)"),
-    (_NAMESPACE + "/workerpools", "Cloud Run worker pools (v1)"),
     (_NAMESPACE + "/instances", "Cloud Run instances (v1)"),
 )
 
@@ -69,6 +60,9 @@ _METHODS = (
     (_JOB + ":exportImage", "jobs.exportImage"),
     (_JOB + ":exportMetadata", "jobs.exportMetadata"),
     (_JOB + "/executions/{execution}:exportMetadata", "executions.exportMetadata"),
+    (_V2 + "/services/{service}/revisions/{revision}:exportImage", "revisions.exportImage"),
+    (_V2 + "/services/{service}/revisions/{revision}:exportMetadata", "revisions.exportMetadata"),
+    (_V2 + "/services/{service}/revisions/{revision}/{operation}:exportStatus", "revisions.exportStatus"),
     (_JOB + "/executions/{execution}/{operation}:exportStatus", "executions.exportStatus"),
     (_V2 + "/builds:submit", "builds.submit"),
     ("/v2/entries:tail", "entries.tail"),

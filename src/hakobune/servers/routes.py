@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from hakobune.runtime.app import Runtime
+from hakobune.servers.eventarc_v1 import EventarcV1
+from hakobune.servers.eventarc_v1_channels import EventarcV1Channels
 from hakobune.servers.executions_v1 import ExecutionsV1
 from hakobune.servers.executions_v1_parts import ExecutionPartsV1
 from hakobune.servers.feed import Feed
@@ -24,7 +26,10 @@ from hakobune.servers.pubsub_v1 import PubsubV1
 from hakobune.servers.pubsub_v1_schemas import PubsubV1Schemas
 from hakobune.servers.pubsub_v1_subscriptions import PubsubV1Subscriptions
 from hakobune.servers.run_v1 import RunV1
+from hakobune.servers.run_v1_residents import RunV1Residents
+from hakobune.servers.run_v1_revisions import RunV1Revisions
 from hakobune.servers.run_v2 import RunV2
+from hakobune.servers.run_v2_residents import RunV2Residents
 from hakobune.servers.scheduler_v1 import SchedulerV1
 from hakobune.servers.secret_manager import SecretManager
 from hakobune.servers.side import Side
@@ -43,11 +48,16 @@ _APIS = (
     Own,
     Feed,
     RunV2,
+    RunV2Residents,
     RunV1,
+    RunV1Residents,
+    RunV1Revisions,
     WorkflowsV1,
     ExecutionsV1,
     ExecutionPartsV1,
     SchedulerV1,
+    EventarcV1,
+    EventarcV1Channels,
     PubsubV1,
     PubsubV1Subscriptions,
     PubsubV1Schemas,

@@ -6,24 +6,24 @@ regions, and new jobs get the default region of this runtime.
 
 from __future__ import annotations
 
-from hakobune.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unimplemented
+from hakobune.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from hakobune.core.jobs.drafts import Overrides
 from hakobune.core.jobs.model import Execution, Job, Task
 from hakobune.core.jobs.states import FINAL_EXECUTION_STATES
-from hakobune.core.names import JobName, check_location, check_project, default_service_account, task_index
+from hakobune.core.names import JobName, default_service_account, task_index
 from hakobune.core.operations import Operation
 from hakobune.runtime.app import Runtime
 from hakobune.runtime.runs import Caller
 from hakobune.servers.http.messages import Request, Response, json_response
 from hakobune.servers.http.router import Handler, Router
 from hakobune.servers.parents import cut, idempotency_key, page_of
-from hakobune.servers.query import flag, only
+from hakobune.servers.query import only
+from hakobune.servers.run_v1_requests import DELETES, LISTS, SCAN, is_dry, namespace_of, region_of, selector_of
 from hakobune.servers.run_v2 import RUN_WITH_OVERRIDES, body_of
 from hakobune.store.api import Page
 from hakobune.wire import run_v1, run_v2
 
 _BASE = "/apis/run.googleapis.com/v1/namespaces/{project}"
-_SCAN = 500  # items looked at in one read while a selector is applied: filter before limit
 
 
 class RunV1:
@@ -36,20 +36,18 @@ class RunV1:
 
     def routes(self, router: Router) -> None:
         """Register all paths."""
-        lists = "limit continue labelSelector fieldSelector resourceVersion watch includeUninitialized"
-        delete = "apiVersion kind propagationPolicy dryRun"
         table: list[tuple[str, str, str, Handler]] = [
-            ("GET", "/jobs", lists, self.list_jobs),
+            ("GET", "/jobs", LISTS, self.list_jobs),
             ("POST", "/jobs", "dryRun", self.create_job),
             ("GET", "/jobs/{job}", "", self.get_job),
             ("PUT", "/jobs/{job}", "dryRun", self.replace_job),
-            ("DELETE", "/jobs/{job}", delete, self.delete_job),
+            ("DELETE", "/jobs/{job}", DELETES, self.delete_job),
             ("POST", "/jobs/{job}:run", "", self.run_job),
-            ("GET", "/executions", lists, self.list_executions),
+            ("GET", "/executions", LISTS, self.list_executions),
             ("GET", "/executions/{execution}", "", self.get_execution),
-            ("DELETE", "/executions/{execution}", delete, self.delete_execution),
+            ("DELETE", "/executions/{execution}", DELETES, self.delete_execution),
             ("POST", "/executions/{execution}:cancel", "", self.cancel_execution),
-            ("GET", "/tasks", lists, self.list_tasks),
+            ("GET", "/tasks", LISTS, self.list_tasks),
             ("GET", "/tasks/{task}", "", self.get_task),
         ]
         for method, pattern, query, handler in table:
@@ -57,15 +55,9 @@ class RunV1:
 
     # -- finding --------------------------------------------------------------------------------------------------
 
-    def _project(self, request: Request) -> str:
-        return check_project(request.parameters["project"], field="namespace")
-
-    def _location(self, request: Request) -> str | None:
-        return None if request.region is None else check_location(request.region, field="region")
-
     async def _job(self, request: Request) -> Job:
         """The job in the path; without a region, the one job of that id in any region."""
-        project, location, job = self._project(request), self._location(request), request.parameters["job"]
+        project, location, job = namespace_of(request), region_of(request), request.parameters["job"]
         if location is not None:
             return await self._jobs.get(JobName.make(project, location, job))
         name = JobName.make(project, self._default_location, job)
@@ -78,8 +70,8 @@ class RunV1:
         return found[0]
 
     async def _execution(self, request: Request) -> Execution:
-        project, execution = self._project(request), request.parameters["execution"]
-        location = self._location(request)
+        project, execution = namespace_of(request), request.parameters["execution"]
+        location = region_of(request)
         found = await self._jobs.find_execution(project, location, execution)
         if found is None:
             raise _missing("EXECUTION", execution, project, location or self._default_location)
@@ -89,16 +81,16 @@ class RunV1:
 
     async def list_jobs(self, request: Request) -> Response:
         """`GET …/jobs`."""
-        project, location = self._project(request), self._location(request)
-        selector = _selector(request)
+        project, location = namespace_of(request), region_of(request)
+        selector = selector_of(request)
         kind = f"v1/jobs/{project}/{location}"
         page = page_of(request, kind, size_field="limit", after_field="continue")
         found: list[Job] = []
         after = page.after
         while len(found) < page.limit:
-            batch = await self._jobs.list_jobs(project, location, Page(limit=_SCAN, after=after))
+            batch = await self._jobs.list_jobs(project, location, Page(limit=SCAN, after=after))
             found += [job for job in batch if selector.matches(run_v1.job_labels(job))]
-            if len(batch) < _SCAN:
+            if len(batch) < SCAN:
                 break
             after = f"{batch[-1].name.job}/{batch[-1].name.location}"
         shown, token = cut(found[: page.limit], page, kind, lambda job: f"{job.name.job}/{job.name.location}")
@@ -106,14 +98,14 @@ class RunV1:
 
     async def create_job(self, request: Request) -> Response:
         """`POST …/jobs`."""
-        project = self._project(request)
+        project = namespace_of(request)
         job_id, draft = run_v1.job_draft_from_v1(
             await body_of(request), namespace=project, service_account=default_service_account(project)
         )
-        name = JobName.make(project, self._location(request) or self._default_location, job_id, field="metadata.name")
+        name = JobName.make(project, region_of(request) or self._default_location, job_id, field="metadata.name")
         try:
             operation = await self._jobs.create(
-                name, draft, Caller(account=request.account), validate_only=_is_dry(request)
+                name, draft, Caller(account=request.account), validate_only=is_dry(request)
             )
         except AlreadyExists as error:
             raise AlreadyExists(f"Resource '{job_id}' already exists.") from error
@@ -127,7 +119,7 @@ class RunV1:
 
     async def replace_job(self, request: Request) -> Response:
         """`PUT …/jobs/J`."""
-        project = self._project(request)
+        project = namespace_of(request)
         job_id, draft = run_v1.job_draft_from_v1(
             await body_of(request), namespace=project, service_account=default_service_account(project)
         )
@@ -136,7 +128,7 @@ class RunV1:
         job = await self._job(request)
         try:
             operation = await self._jobs.update(
-                job.name, lambda _: draft, Caller(account=request.account), validate_only=_is_dry(request)
+                job.name, lambda _: draft, Caller(account=request.account), validate_only=is_dry(request)
             )
         except InvalidArgument as error:
             raise run_v1.error_in_v1(error) from error
@@ -146,7 +138,7 @@ class RunV1:
         """`DELETE …/jobs/J`."""
         run_v2.empty_request_from_json(await body_of(request))
         job = await self._job(request)
-        await self._jobs.delete(job.name, validate_only=_is_dry(request))
+        await self._jobs.delete(job.name, validate_only=is_dry(request))
         return json_response(run_v1.status_success())
 
     async def run_job(self, request: Request) -> Response:
@@ -164,17 +156,17 @@ class RunV1:
 
     async def list_executions(self, request: Request) -> Response:
         """`GET …/executions`, newest first, by label."""
-        project, location = self._project(request), self._location(request)
-        selector = _selector(request)
+        project, location = namespace_of(request), region_of(request)
+        selector = selector_of(request)
         kind = f"v1/executions/{project}/{location}"
         page = page_of(request, kind, size_field="limit", after_field="continue")
         job = selector.value_of("run.googleapis.com/job")
         found: list[Execution] = []
         after = page.after
         while len(found) < page.limit:
-            batch = await self._jobs.list_executions(project, location, job, Page(limit=_SCAN, after=after))
+            batch = await self._jobs.list_executions(project, location, job, Page(limit=SCAN, after=after))
             found += [execution for execution in batch if selector.matches(run_v1.execution_labels(execution))]
-            if len(batch) < _SCAN:
+            if len(batch) < SCAN:
                 break
             after = batch[-1].uid
         shown, token = cut(found[: page.limit], page, kind, lambda execution: execution.uid)
@@ -189,7 +181,7 @@ class RunV1:
         """`DELETE …/executions/E`."""
         run_v2.empty_request_from_json(await body_of(request))
         execution = await self._execution(request)
-        await self._jobs.delete_execution(execution.name, validate_only=_is_dry(request))
+        await self._jobs.delete_execution(execution.name, validate_only=is_dry(request))
         return json_response(run_v1.status_success())
 
     async def cancel_execution(self, request: Request) -> Response:
@@ -207,8 +199,8 @@ class RunV1:
 
     async def list_tasks(self, request: Request) -> Response:
         """`GET …/tasks` of the execution that the selector names, by state if it says so."""
-        project, location = self._project(request), self._location(request)
-        selector = _selector(request)
+        project, location = namespace_of(request), region_of(request)
+        selector = selector_of(request)
         name = selector.value_of("run.googleapis.com/execution")
         if name is None:
             raise InvalidArgument("Tasks of which execution? labelSelector=run.googleapis.com/execution = EXECUTION")
@@ -220,9 +212,9 @@ class RunV1:
         found: list[Task] = []
         after = page.after
         while len(found) < page.limit:
-            batch = await self._jobs.list_tasks(execution, Page(limit=_SCAN, after=after))
+            batch = await self._jobs.list_tasks(execution, Page(limit=SCAN, after=after))
             found += [task for task in batch if selector.matches(run_v1.task_labels(execution, task))]
-            if len(batch) < _SCAN:
+            if len(batch) < SCAN:
                 break
             after = str(batch[-1].index)
         shown, token = cut(found[: page.limit], page, kind, lambda task: str(task.index))
@@ -231,7 +223,7 @@ class RunV1:
 
     async def get_task(self, request: Request) -> Response:
         """`GET …/tasks/T`."""
-        project, location, task_id = self._project(request), self._location(request), request.parameters["task"]
+        project, location, task_id = namespace_of(request), region_of(request), request.parameters["task"]
         name = task_id.rpartition("-task")[0]
         execution = await self._jobs.find_execution(project, location, name) if name else None
         index = None if execution is None else task_index(name, task_id)
@@ -244,23 +236,6 @@ def _missing(kind: str, name: str, project: str, location: str) -> NotFound:
     return NotFound(
         f"Resource '{name[:200]}' of kind '{kind}' in region '{location}' in project '{project}' does not exist."
     )
-
-
-def _selector(request: Request) -> run_v1.Selector:
-    """Which items a list is asked for. Raises InvalidArgument; Unimplemented for ways that are not here."""
-    if flag(request, "watch"):
-        raise Unimplemented("watch=true: lists cannot be watched here; use /hakobune/v1/changes.")
-    if request.query_fields().get("fieldSelector"):
-        raise Unimplemented("fieldSelector: not supported; use labelSelector.")
-    return run_v1.label_selector(request.query_fields().get("labelSelector", ""))
-
-
-def _is_dry(request: Request) -> bool:
-    """`dryRun=all` checks and changes nothing. Raises InvalidArgument for any other value."""
-    value = request.query_fields().get("dryRun", "")
-    if value not in ("", "all"):
-        raise InvalidArgument(f"dryRun: must be 'all', not {value[:40]!r}.")
-    return value == "all"
 
 
 def _job_of(operation: Operation) -> Job:

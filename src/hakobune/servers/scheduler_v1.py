@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from hakobune.core import paging
 from hakobune.core.schedules.limits import PAGE_ITEMS
 from hakobune.core.schedules.model import Schedule, ScheduleName
 from hakobune.core.schedules.states import Switch
 from hakobune.runtime.app import Runtime
+from hakobune.runtime.schedules import place_of
 from hakobune.servers.http.messages import Request, Response, json_response
 from hakobune.servers.http.router import Handler, Router
-from hakobune.servers.parents import cut, location_of, page_of, project_of
+from hakobune.servers.parents import location_of, page_of, project_of
 from hakobune.servers.query import only
 from hakobune.servers.run_v2 import body_of
 from hakobune.wire.pages import list_to_json
@@ -34,7 +36,7 @@ class SchedulerV1:
         job = jobs + "/{job}"
         table: list[tuple[str, str, str, Handler]] = [
             ("POST", jobs, "", self.create),
-            ("GET", jobs, "pageSize pageToken filter", self.list_all),
+            ("GET", jobs, "pageSize pageToken", self.list_all),
             ("GET", job, "", self.get),
             ("PATCH", job, "updateMask", self.patch),
             ("DELETE", job, "", self.delete),
@@ -66,7 +68,8 @@ class SchedulerV1:
         project, location = project_of(request), location_of(request)
         kind = f"schedules/{project}/{location}"
         page = page_of(request, kind, default=PAGE_ITEMS, most=PAGE_ITEMS)
-        found, token = cut(await self._schedules.list_schedules(project, location, page), page, kind, _place)
+        found, has_more = await self._schedules.list_schedules(project, location, page)
+        token = paging.encode(kind, place_of(found[-1][0])) if has_more else ""
         return json_response(list_to_json("jobs", [job_to_json(schedule, next_s) for schedule, next_s in found], token))
 
     async def patch(self, request: Request) -> Response:
@@ -100,8 +103,3 @@ class SchedulerV1:
 
     def _shown(self, schedule: Schedule) -> Response:
         return json_response(job_to_json(schedule, schedule.next_s))
-
-
-def _place(item: tuple[Schedule, float | None]) -> str:
-    name = item[0].name
-    return f"{name.job}/{name.location}"

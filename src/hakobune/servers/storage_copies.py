@@ -16,6 +16,7 @@ from hakobune.runtime.app import Runtime
 from hakobune.servers.http.messages import Request, Response, decode_segment
 from hakobune.servers.http.router import Router
 from hakobune.servers.storage_answers import answer, json_of, root_of
+from hakobune.servers.storage_overwrites import Overwrites
 from hakobune.servers.storage_paths import move_place
 from hakobune.wire.storage_v1_objects import (
     has_metadata,
@@ -41,6 +42,7 @@ class StorageCopies:
 
     def __init__(self, runtime: Runtime) -> None:
         self._objects = runtime.objects
+        self._overwrites = Overwrites(runtime)
 
     async def copy(self, request: Request) -> Response:
         """`copyTo`."""
@@ -80,11 +82,12 @@ class StorageCopies:
             found = await self._objects.questions.get(replace(source, conditions=Preconditions()))
             source = replace(source, generation=found.generation)
             destination = with_class(destination, found, Fields(body).text("storageClass"))
-        return source, destination
+        return source, await self._overwrites.checked(request, destination)
 
     async def move(self, request: Request) -> Response:
         """`moveTo`: an atomic rename within a bucket."""
         destination = _destination(request, request.parameters["bucket"], {})
+        destination = await self._overwrites.checked(request, destination)
         return _object(request, await self._objects.changes.move(_source(request), destination))
 
     async def restore(self, request: Request) -> Response:
@@ -97,7 +100,7 @@ class StorageCopies:
             generation=parameter_number(query, "generation"),
             conditions=conditions_from_query(query),
         )
-        return _object(request, await self._objects.changes.restore(source))
+        return _object(request, await self._objects.changes.restore(await self._overwrites.checked(request, source)))
 
     async def compose(self, request: Request) -> Response:
         """Join objects of a bucket. Checksums in the destination count for nothing: gcloud sends the first source's."""
@@ -105,16 +108,17 @@ class StorageCopies:
         fields = Fields(body)
         bucket = request.parameters["bucket"]
         destination = fields.child("destination")
+        place = Destination(
+            bucket=bucket,
+            name=request.parameters["object"],
+            conditions=conditions_from_query(request.query_fields()),
+            metadata=metadata_from_json(destination.content)
+            if destination is not None and has_metadata(destination.content)
+            else None,
+        )
         wanted = ComposeRequest(
             sources=tuple(_composed(source, bucket) for source in fields.children("sourceObjects")),
-            destination=Destination(
-                bucket=bucket,
-                name=request.parameters["object"],
-                conditions=conditions_from_query(request.query_fields()),
-                metadata=metadata_from_json(destination.content)
-                if destination is not None and has_metadata(destination.content)
-                else None,
-            ),
+            destination=await self._overwrites.checked(request, place),
             deletes_sources=fields.is_set("deleteSourceObjects"),
         )
         return _object(request, await self._objects.composing.compose(wanted))

@@ -9,6 +9,7 @@ import io
 import zlib
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 
+from hakobune.core.errors import FailedPrecondition
 from hakobune.core.objects.checksums import crc32c_to_text, md5_to_text
 from hakobune.core.objects.model import DEFAULT_CONTENT_TYPE, ObjectVersion
 from hakobune.runtime.objects_questions import OpenObject
@@ -146,7 +147,7 @@ class _Unpacker:
             if not self._packed:
                 self._packed = next(self._pieces, b"")
                 if not self._packed:
-                    raise EOFError("the gzip content is cut")
+                    raise EOFError("it is cut")
             found = self._member.decompress(self._packed, _UNPACKED_PIECE_BYTES)
             self._packed = self._member.unconsumed_tail
             if found:
@@ -155,5 +156,8 @@ class _Unpacker:
 
 async def _unpacked(opened: OpenObject) -> AsyncGenerator[bytes, None]:
     unpacker = _Unpacker(opened)
-    while piece := await opened.threads.run(unpacker.piece):
-        yield piece
+    try:
+        while piece := await opened.threads.run(unpacker.piece):
+            yield piece
+    except (zlib.error, EOFError) as error:
+        raise FailedPrecondition(f"the content says that it is gzip, and cannot be unpacked: {error}") from error

@@ -16,6 +16,7 @@ from hakobune.runtime.objects_sessions import SessionAppend
 from hakobune.servers.hosts import STORAGE_HOST
 from hakobune.servers.http.messages import Request, Response
 from hakobune.servers.storage_answers import answer, json_of, root_of, target_of, text_of_header
+from hakobune.servers.storage_overwrites import Overwrites
 from hakobune.wire.storage_v1_objects import given_from_headers, metadata_from_json, object_to_json
 from hakobune.wire.storage_v1_parameters import is_full_projection, parameter_required
 from hakobune.wire.storage_v1_ranges import ContentRange, Span, content_range_from_text
@@ -30,6 +31,7 @@ class StorageSessions:
 
     def __init__(self, runtime: Runtime) -> None:
         self._sessions = runtime.objects.sessions
+        self._overwrites = Overwrites(runtime)
 
     async def start(self, request: Request) -> Response:
         """A new session: its URL is the answer."""
@@ -41,7 +43,7 @@ class StorageSessions:
         total_bytes = whole_number(length) if length else None
         if length and (total_bytes is None or total_bytes < 0):
             raise InvalidRequest(f"Invalid X-Upload-Content-Length: {length[:40]!r}.")
-        target = target_of(request, body, metadata_from_json(body))
+        target = await self._overwrites.checked(request, target_of(request, body, metadata_from_json(body)))
         session = await self._sessions.start(target, total_bytes=total_bytes)
         url = session_url(request, session)
         return Response(headers=[("Location", url), ("X-GUploader-UploadID", session.id)])

@@ -17,6 +17,7 @@ from hakobune.runtime.objects_uploads import ObjectUpload
 from hakobune.servers.http.messages import Request, Response
 from hakobune.servers.http.router import Router
 from hakobune.servers.storage_answers import answer, root_of, target_of, text_of_header
+from hakobune.servers.storage_overwrites import Overwrites
 from hakobune.servers.storage_sessions import StorageSessions
 from hakobune.wire.storage_v1_objects import (
     given_from_headers,
@@ -36,6 +37,7 @@ class StorageUploads:
     def __init__(self, runtime: Runtime) -> None:
         self._uploads = runtime.objects.uploads
         self._sessions = StorageSessions(runtime)
+        self._overwrites = Overwrites(runtime)
 
     def routes(self, router: Router) -> None:
         """Register all paths."""
@@ -69,7 +71,8 @@ class StorageUploads:
             content_encoding=request.query_fields().get("contentEncoding")
             or request.headers.get("content-encoding", ""),
         )
-        upload = await self._uploads.open(target_of(request, {}, metadata))
+        target = await self._overwrites.checked(request, target_of(request, {}, metadata))
+        upload = await self._uploads.open(target)
         async with _ended(upload):
             async for chunk in request.body.chunks():
                 await upload.write(chunk)
@@ -82,7 +85,8 @@ class StorageUploads:
         body = document(parser.metadata)
         metadata = metadata_from_json(body | _type_of(body, parser.content_type))
         given = given_from_headers({name: value for name, value in request.headers.items() if name != "content-md5"})
-        upload = await self._uploads.open(target_of(request, body, metadata))
+        target = await self._overwrites.checked(request, target_of(request, body, metadata))
+        upload = await self._uploads.open(target)
         async with _ended(upload):
             if first:
                 await upload.write(first)

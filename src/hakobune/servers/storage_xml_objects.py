@@ -19,6 +19,7 @@ from hakobune.runtime.app import Runtime
 from hakobune.servers.http.messages import Request, Response
 from hakobune.servers.storage_answers import check_etag, header_text, nothing, text_of_header, xml_answer
 from hakobune.servers.storage_media import Headers, media_response, object_headers
+from hakobune.servers.storage_overwrites import Overwrites
 from hakobune.servers.storage_sessions import session_url
 from hakobune.wire.storage_v1_errors import xml_code_of
 from hakobune.wire.storage_v1_objects import given_from_headers
@@ -48,6 +49,7 @@ class StorageXmlObjects:
 
     def __init__(self, runtime: Runtime) -> None:
         self._objects = runtime.objects
+        self._overwrites = Overwrites(runtime)
 
     async def get(self, request: Request) -> Response:
         """The bytes, or for HEAD their headers."""
@@ -66,7 +68,7 @@ class StorageXmlObjects:
 
     async def put(self, request: Request) -> Response:
         """An upload, or a copy."""
-        target = xml_target(request)
+        target = await self._overwrites.checked(request, xml_target(request))
         if "x-goog-copy-source" in request.headers:
             return await self._copy(request, target)
         made = await self._objects.uploads.put(target, request.body.chunks())
@@ -123,7 +125,7 @@ class StorageXmlObjects:
         """`x-goog-resumable: start`: a resumable upload, whose URL is the JSON API's."""
         if request.headers["x-goog-resumable"].lower() != "start":
             raise InvalidRequest("x-goog-resumable must be 'start'.")
-        session = await self._objects.sessions.start(xml_target(request))
+        session = await self._objects.sessions.start(await self._overwrites.checked(request, xml_target(request)))
         url = session_url(request, session)
         return Response(status=201, headers=[("Location", url), ("X-GUploader-UploadID", session.id)])
 

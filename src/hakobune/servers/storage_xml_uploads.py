@@ -14,6 +14,7 @@ from hakobune.runtime.app import Runtime
 from hakobune.servers.http.messages import Request, Response
 from hakobune.servers.query import count
 from hakobune.servers.storage_answers import nothing, root_of, xml_answer
+from hakobune.servers.storage_overwrites import Overwrites
 from hakobune.servers.storage_xml_objects import made_headers, xml_target
 from hakobune.wire.storage_v1_objects import given_from_headers
 from hakobune.wire.storage_v1_xml import (
@@ -33,10 +34,12 @@ class StorageXmlUploads:
 
     def __init__(self, runtime: Runtime) -> None:
         self._multipart = runtime.objects.multipart
+        self._overwrites = Overwrites(runtime)
 
     async def initiate(self, request: Request) -> Response:
         """Begin an upload."""
-        return xml_answer(initiated_to_xml(await self._multipart.initiate(xml_target(request))))
+        target = await self._overwrites.checked(request, xml_target(request))
+        return xml_answer(initiated_to_xml(await self._multipart.initiate(target)))
 
     async def put_part(self, request: Request) -> Response:
         """One part."""

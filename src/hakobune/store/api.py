@@ -28,6 +28,8 @@ from hakobune.store.records import (
     Timer,
 )
 from hakobune.store.schedules_api import SchedulesRead, SchedulesWrite
+from hakobune.store.services_api import ServicesRead, ServicesWrite
+from hakobune.store.triggers_api import TriggersRead, TriggersWrite
 from hakobune.store.workflows_api import WorkflowsRead, WorkflowsWrite
 
 __all__ = [
@@ -78,6 +80,16 @@ class ReadTx(Protocol):
     @property
     def schedules(self) -> SchedulesRead:
         """The schedules room."""
+        ...
+
+    @property
+    def services(self) -> ServicesRead:
+        """Services and worker pools."""
+        ...
+
+    @property
+    def triggers(self) -> TriggersRead:
+        """The triggers room."""
         ...
 
     @property
@@ -161,6 +173,16 @@ class WriteTx(Protocol):
     @property
     def schedules(self) -> SchedulesWrite:
         """The schedules room."""
+        ...
+
+    @property
+    def services(self) -> ServicesWrite:
+        """Services and worker pools."""
+        ...
+
+    @property
+    def triggers(self) -> TriggersWrite:
+        """The triggers room."""
         ...
 
     @property

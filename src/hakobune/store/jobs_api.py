@@ -8,7 +8,15 @@ from typing import Protocol
 from hakobune.core.jobs.decide import Decision, View
 from hakobune.core.jobs.model import AttemptRecord, Execution, Job, Task
 from hakobune.core.names import ExecutionName, JobName, OperationName
-from hakobune.core.operations import AnyOperation, Operation, OperationKind, WorkflowOperation
+from hakobune.core.operations import (
+    AnyOperation,
+    EventarcOperation,
+    Operation,
+    OperationKind,
+    ResidentOperation,
+    WorkflowOperation,
+)
+from hakobune.core.services.model import Resident
 from hakobune.store.records import HeldAttempt, Page
 
 
@@ -160,6 +168,18 @@ class OperationsWrite(OperationsRead, Protocol):
 
     def add_workflow_operation(self, operation: WorkflowOperation) -> None:
         """An operation about a workflow, done from the start."""
+        ...
+
+    def add_eventarc_operation(self, operation: EventarcOperation) -> None:
+        """An operation about a trigger or a channel, done from the start."""
+        ...
+
+    def add_resident_operation(self, operation: ResidentOperation, target_uid: str) -> None:
+        """An operation about a resident or a revision; `target_uid` is the resident's."""
+        ...
+
+    def settle_resident_operations(self, resident: Resident, error: tuple[int, str] | None) -> None:
+        """All open operations about a resident are done now, with this picture."""
         ...
 
     def keep_picture(self, resource: Job | Execution) -> None:

@@ -60,6 +60,15 @@ class PullWish:
     known: Subscription | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """Messages that are not acknowledged, leased ones included; those that a filter will drop count until they are
+    looked at. `oldest_s`: about when the oldest was published."""
+
+    count: int
+    oldest_s: float | None = None
+
+
 class PubsubRead(Protocol):
     """Questions about topics and subscriptions."""
 
@@ -93,6 +102,10 @@ class PubsubRead(Protocol):
 
     def find_subscription(self, name: SubscriptionName) -> Subscription | None:
         """The subscription of this name."""
+        ...
+
+    def backlog(self, name: SubscriptionName) -> Backlog | None:
+        """What waits in a subscription; None: there is none of this name."""
         ...
 
     def list_subscriptions(self, project: str, page: Page) -> list[Subscription]:
@@ -208,7 +221,8 @@ class MessagesWrite(Protocol):
         ...
 
     def pull(self, name: SubscriptionName, wish: PullWish, now_s: float) -> Pulled:
-        """Lease messages. Raises NotFound, FailedPrecondition (detached), Aborted (not the one that is known)."""
+        """Lease messages. Raises NotFound, FailedPrecondition (detached; one that pushes, and is not known), Aborted (not
+        the one that is known)."""
         ...
 
     def acknowledge(self, name: SubscriptionName, ack_ids: Sequence[str], now_s: float) -> Settled:

@@ -46,9 +46,9 @@ def check_secret(secret: str, version: str, path: str, version_path: str, found:
 
 
 def check_containers(containers: Sequence[Json], volumes: Mapping[str, Json], path: str, found: Violations) -> None:
-    """Note all that is wrong with the containers of a task, whose volumes are known by name."""
+    """Note all that is wrong with the containers of a template, whose volumes are known by name."""
     if not 1 <= len(containers) <= limits.CONTAINERS_MAX:
-        found.add(path, f"a task has 1 to {limits.CONTAINERS_MAX} containers, not {len(containers)}")
+        found.add(path, f"there are 1 to {limits.CONTAINERS_MAX} containers, not {len(containers)}")
         return
     names: set[str] = set()
     for number, container in enumerate(containers):
@@ -166,7 +166,7 @@ def _check_mounts(mounts: Sequence[Json], volumes: Mapping[str, Json], path: str
         name: str = mount.get("name", "")
         mount_path: str = mount.get("mountPath", "")
         if name not in volumes:
-            found.add(f"{where}.name", f"names no volume of this job: {name[:80]!r}")
+            found.add(f"{where}.name", f"names no volume of this template: {name[:80]!r}")
         if not mount_path.startswith("/") or ":" in mount_path or len(mount_path.encode()) > _PATH_MAX_BYTES:
             found.add(f"{where}.mountPath", f"must be an absolute path without ':', not {mount_path[:80]!r}")
         elif mount_path in seen:
@@ -226,7 +226,7 @@ def _check_start_order(containers: Sequence[Json], names: set[str], path: str, f
         before: list[str] = container.get("dependsOn", [])
         for place, name in enumerate(before):
             if not name or name not in names:
-                found.add(f"{path}[{number}].dependsOn[{place}]", f"names no container of this job: {name[:80]!r}")
+                found.add(f"{path}[{number}].dependsOn[{place}]", f"names no container of this template: {name[:80]!r}")
         waits_for[container.get("name", "")] = before
     while waits_for:  # at most ten containers: the plain way is the clear one
         free = [name for name, before in waits_for.items() if not any(other in waits_for for other in before)]

@@ -6,7 +6,7 @@ and `annotations` of a Cloud Run job (reserved namespaces), Kubernetes' rules fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from hakobune.core.jobs import limits, policy
 from hakobune.wire.violations import Violations
@@ -48,17 +48,19 @@ def check_labels(texts: Mapping[str, str], path: str, found: Violations) -> None
             )
 
 
-def check_annotations(texts: Mapping[str, str], path: str, found: Violations) -> None:
-    """Keys and total size of annotations; ours must have a name that we know."""
+def check_annotations(
+    texts: Mapping[str, str], path: str, found: Violations, known: Collection[str] = policy.KNOWN
+) -> None:
+    """Keys and total size of annotations; ours must have a name that is known there."""
     size_bytes = sum(len(key.encode()) + len(value.encode()) for key, value in texts.items())
     if size_bytes > limits.ANNOTATION_MAX_BYTES:
         found.add(path, f"has {size_bytes} bytes: at most {limits.ANNOTATION_MAX_BYTES} are allowed")
         return
     for key in texts:
         _check_key(key, path, found)
-        if key.startswith(policy.PREFIX) and key not in policy.KNOWN:
-            known = ", ".join(sorted(policy.KNOWN))
-            found.add(_at(path, key), f"is no annotation of Hakobune: there are {known}")
+        if key.startswith(policy.PREFIX) and key not in known:
+            names = ", ".join(sorted(known))
+            found.add(_at(path, key), f"is no annotation of Hakobune: there are {names}")
 
 
 def _at(path: str, key: str) -> str:

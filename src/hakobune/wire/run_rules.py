@@ -21,7 +21,7 @@ from hakobune.wire.violations import Violations
 _TOKEN = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\Z")
 _ACCOUNT = re.compile(r"[^@\s]{1,128}@[^@\s]{1,190}\Z|[0-9]{1,30}\Z")
 # The stages that Cloud Run takes; the enum has more (reference of `launchStage`).
-_STAGES = frozenset({"", "ALPHA", "BETA", "GA"})
+STAGES = frozenset({"", "ALPHA", "BETA", "GA"})
 _TASK = "template.template"
 
 
@@ -29,7 +29,7 @@ def check_job(tree: Json, job_id: str, found: Violations) -> None:
     """Note all that is wrong with a job. `job_id` is "" where it is not known."""
     check_labels(tree.get("labels", {}), "labels", found)
     check_annotations(tree.get("annotations", {}), "annotations", found)
-    if tree.get("launchStage", "") not in _STAGES:
+    if tree.get("launchStage", "") not in STAGES:
         found.add("launchStage", f"Cloud Run jobs have the stages ALPHA, BETA and GA, not {tree['launchStage']}")
     for field in ("startExecutionToken", "runExecutionToken"):
         if tree.get(field):
@@ -78,12 +78,17 @@ def _check_task_template(task: Json, found: Violations) -> None:
     containers: list[Json] = task.get("containers", [])
     if "timeout" in task:
         _check_timeout(task, containers, found)
-    account = task.get("serviceAccount", "")
-    if account and not _ACCOUNT.match(account):
-        found.add(f"{_TASK}.serviceAccount", f"must be the email of an account, not {account[:80]!r}")
+    check_account(task, _TASK, found)
     volumes: list[Json] = task.get("volumes", [])
     check_volumes(volumes, f"{_TASK}.volumes", found)
     check_containers(containers, {volume.get("name", ""): volume for volume in volumes}, f"{_TASK}.containers", found)
+
+
+def check_account(template: Json, path: str, found: Violations) -> None:
+    """The account that a template names."""
+    account: str = template.get("serviceAccount", "")
+    if account and not _ACCOUNT.match(account):
+        found.add(f"{path}.serviceAccount", f"must be the email of an account, not {account[:80]!r}")
 
 
 def _check_timeout(task: Json, containers: list[Json], found: Violations) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from hakobune.core.errors import FieldViolation, InvalidArgument
 from hakobune.core.jobs.drafts import Overrides
 from hakobune.wire.run_v1_containers import env_from_v1
 from hakobune.wire.run_v1_executions import execution_labels, execution_to_v1, task_labels, task_to_v1
-from hakobune.wire.run_v1_jobs import API_VERSION, job_draft_from_v1, job_labels, job_to_v1
+from hakobune.wire.run_v1_jobs import job_draft_from_v1, job_labels, job_to_v1
+from hakobune.wire.run_v1_objects import API_VERSION
 from hakobune.wire.run_v1_paths import v1_path
 from hakobune.wire.run_v1_schema import RUN_JOB_REQUEST
 from hakobune.wire.run_v1_selectors import Selector, label_selector
@@ -33,10 +34,10 @@ __all__ = [
 ]
 
 
-def list_to_v1(kind: str, items: Sequence[Json], continue_token: str = "") -> Json:
-    """A page of `Job`, `Execution` or `Task` objects."""
+def list_to_v1(kind: str, items: Sequence[Json], continue_token: str = "", *, api_version: str = API_VERSION) -> Json:
+    """A page of objects of a kind (`Job`, `Execution`, …)."""
     return {
-        "apiVersion": API_VERSION,
+        "apiVersion": api_version,
         "kind": f"{kind}sList",
         "metadata": {"continue": continue_token} if continue_token else {},
         "items": list(items),
@@ -48,12 +49,12 @@ def status_success() -> Json:
     return {"status": "Success"}
 
 
-def error_in_v1(error: InvalidArgument) -> InvalidArgument:
+def error_in_v1(error: InvalidArgument, render: Callable[[str], str] = v1_path) -> InvalidArgument:
     """The same error with its fields as v1 names them: the rooms speak of the paths of v2."""
     message = error.message
     violations: list[FieldViolation] = []
     for violation in error.violations:
-        path = v1_path(violation.field)
+        path = render(violation.field)
         message = message.replace(f"{violation.field}:", f"{path}:")
         violations.append(FieldViolation(field=path, description=violation.description))
     return InvalidArgument(message, violations=violations)

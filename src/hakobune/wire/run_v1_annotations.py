@@ -17,6 +17,7 @@ from hakobune.wire.schema import Json, ListOf, Message, Reader, Scalar
 from hakobune.wire.violations import Violations
 
 _RUN = "run.googleapis.com/"
+TEMPLATE_ANNOTATIONS = f"{TEMPLATE}.metadata.annotations"
 LAUNCH_STAGE = _RUN + "launch-stage"
 CLIENT_NAME = _RUN + "client-name"
 CLIENT_VERSION = _RUN + "client-version"
@@ -25,7 +26,7 @@ LAST_MODIFIER = _RUN + "lastModifier"
 OPERATION_ID = _RUN + "operation-id"
 _BINARY_AUTHORIZATION = _RUN + "binary-authorization"
 _BREAKGLASS = _RUN + "binary-authorization-breakglass"
-_EXECUTION_ENVIRONMENT = _RUN + "execution-environment"
+EXECUTION_ENVIRONMENT = _RUN + "execution-environment"
 _ENCRYPTION_KEY = _RUN + "encryption-key"
 _GPU_REDUNDANCY = _RUN + "gpu-zonal-redundancy-disabled"
 _CONNECTOR = _RUN + "vpc-access-connector"
@@ -50,16 +51,16 @@ _EGRESSES = {"all-traffic": "ALL_TRAFFIC", "private-ranges-only": "PRIVATE_RANGE
 _EGRESS_TEXTS = {value: key for key, value in _EGRESSES.items()}
 _STAGES = frozenset({"ALPHA", "BETA", "GA"})
 _GENERATIONS = {"gen1", "gen2"}
-_FLAGS = {"true": True, "false": False}
+FLAGS = {"true": True, "false": False, "True": True, "False": False}  # gcloud writes the latter two
 # Where gcloud's `--set-cloudsql-instances` puts the sockets.
 _SQL_MOUNT: Json = {"name": "cloudsql", "mountPath": "/cloudsql"}
 _DEFAULT_POLICY = "default"
 
 
 def job_fields_from_v1(annotations: Mapping[str, str], found: Violations) -> Json:
-    """v2 fields of a job, `annotations` with the rest among them."""
-    rest = {key: value for key, value in annotations.items() if key not in _SERVER_OWNED}
-    stage = _one_of(rest, LAUNCH_STAGE, _STAGES, "metadata.annotations", found)
+    """v2 fields of a job or a service, `annotations` with the rest among them."""
+    rest = without_server_owned(annotations)
+    stage = one_of(rest, LAUNCH_STAGE, _STAGES, "metadata.annotations", found)
     tree: Json = {
         "launchStage": stage,
         "client": rest.pop(CLIENT_NAME, ""),
@@ -94,20 +95,9 @@ def template_fields_from_v1(annotations: Mapping[str, str], found: Violations) -
 
     Instances of Cloud SQL and the start order of containers belong elsewhere: `take_cloud_sql`, `take_start_order`.
     """
-    where = f"{TEMPLATE}.metadata.annotations"
-    rest = {key: value for key, value in annotations.items() if key not in _SERVER_OWNED}
-    _one_of(rest, _EXECUTION_ENVIRONMENT, _GENERATIONS, where, found)  # jobs run in the second, whatever they say
-    task: Json = {"encryptionKey": rest.pop(_ENCRYPTION_KEY, "")}
-    redundancy = _one_of(rest, _GPU_REDUNDANCY, _FLAGS, where, found)
-    access: Json = {
-        "connector": rest.pop(_CONNECTOR, ""),
-        "egress": _EGRESSES.get(_one_of(rest, _EGRESS, _EGRESSES, where, found), ""),
-        "networkInterfaces": _network_interfaces(rest, where, found),
-    }
-    task["vpcAccess"] = {key: value for key, value in access.items() if value}
-    task = {key: value for key, value in task.items() if value}
-    if redundancy:
-        task["gpuZonalRedundancyDisabled"] = _FLAGS[redundancy]
+    rest = without_server_owned(annotations)
+    one_of(rest, EXECUTION_ENVIRONMENT, _GENERATIONS, TEMPLATE_ANNOTATIONS, found)  # jobs run in the second always
+    task = placement_from_v1(rest, found)
     execution: Json = {
         "client": rest.pop(CLIENT_NAME, ""),
         "clientVersion": rest.pop(CLIENT_VERSION, ""),
@@ -118,20 +108,53 @@ def template_fields_from_v1(annotations: Mapping[str, str], found: Violations) -
 
 def template_annotations_to_v1(execution: Json, task: Json) -> dict[str, str]:
     """The annotations that stand for fields of an execution template and its task template."""
-    access: Json = task.get("vpcAccess", {})
-    interfaces: list[Json] = access.get("networkInterfaces", [])
     texts: dict[str, str] = {
         CLIENT_NAME: execution.get("client", ""),
         CLIENT_VERSION: execution.get("clientVersion", ""),
-        _EXECUTION_ENVIRONMENT: "gen2",
-        _ENCRYPTION_KEY: task.get("encryptionKey", ""),
+        EXECUTION_ENVIRONMENT: "gen2",
+    }
+    return {key: value for key, value in texts.items() if value} | placement_to_v1(task)
+
+
+def without_server_owned(annotations: Mapping[str, str]) -> dict[str, str]:
+    """The annotations that a client may give an order by."""
+    return {key: value for key, value in annotations.items() if key not in _SERVER_OWNED}
+
+
+def placement_from_v1(rest: dict[str, str], found: Violations) -> Json:
+    """Take out the annotations of a template that say where it runs, and with which key; the fields of v2."""
+    tree: Json = {"encryptionKey": rest.pop(_ENCRYPTION_KEY, "")}
+    redundancy = one_of(rest, _GPU_REDUNDANCY, FLAGS, TEMPLATE_ANNOTATIONS, found)
+    access: Json = {
+        "connector": rest.pop(_CONNECTOR, ""),
+        "egress": _EGRESSES.get(one_of(rest, _EGRESS, _EGRESSES, TEMPLATE_ANNOTATIONS, found), ""),
+        "networkInterfaces": _network_interfaces(rest, TEMPLATE_ANNOTATIONS, found),
+    }
+    tree["vpcAccess"] = {key: value for key, value in access.items() if value}
+    tree = {key: value for key, value in tree.items() if value}
+    if redundancy:
+        tree["gpuZonalRedundancyDisabled"] = FLAGS[redundancy]
+    return tree
+
+
+def placement_to_v1(tree: Json) -> dict[str, str]:
+    """The annotations that stand for these fields of a template in canonical v2 JSON."""
+    access: Json = tree.get("vpcAccess", {})
+    interfaces: list[Json] = access.get("networkInterfaces", [])
+    texts: dict[str, str] = {
+        _ENCRYPTION_KEY: tree.get("encryptionKey", ""),
         _CONNECTOR: access.get("connector", ""),
         _EGRESS: _EGRESS_TEXTS.get(access.get("egress", ""), ""),
-        _NETWORK_INTERFACES: _compact(interfaces) if interfaces else "",
+        _NETWORK_INTERFACES: compact(interfaces) if interfaces else "",
     }
-    if "gpuZonalRedundancyDisabled" in task:
-        texts[_GPU_REDUNDANCY] = "true" if task["gpuZonalRedundancyDisabled"] else "false"
+    if "gpuZonalRedundancyDisabled" in tree:
+        texts[_GPU_REDUNDANCY] = flag_text(is_set=tree["gpuZonalRedundancyDisabled"])
     return {key: value for key, value in texts.items() if value}
+
+
+def flag_text(*, is_set: bool) -> str:
+    """A flag as annotations write it."""
+    return "true" if is_set else "false"
 
 
 def take_cloud_sql(annotations: dict[str, str], containers: Sequence[Json], volumes: list[Json]) -> None:
@@ -166,7 +189,7 @@ def take_start_order(annotations: dict[str, str], containers: Sequence[Json], fo
     if not text:
         return
     by_name = {container["name"]: container for container in containers if container.get("name")}
-    content = _parsed(text, where, found)
+    content = parsed(text, where, found)
     if content is None:
         return
     kind = Message(type_name="Map", fields={name: ListOf(Scalar.TEXT) for name in by_name})
@@ -178,7 +201,7 @@ def give_start_order(annotations: dict[str, str], containers: Sequence[Json]) ->
     """Turn `dependsOn` back into the annotation."""
     order = {container["name"]: container.pop("dependsOn") for container in containers if "dependsOn" in container}
     if order:
-        annotations[_DEPENDENCIES] = _compact(order)
+        annotations[_DEPENDENCIES] = compact(order)
 
 
 def _network_interfaces(rest: dict[str, str], where: str, found: Violations) -> list[Json]:
@@ -186,14 +209,15 @@ def _network_interfaces(rest: dict[str, str], where: str, found: Violations) -> 
     if not text:
         return []
     path = f"{where}[{_NETWORK_INTERFACES!r}]"
-    content = _parsed(text, path, found)
+    content = parsed(text, path, found)
     # The reader takes objects: the list stands in one of its own for a moment.
     kind = Message(type_name="List", fields={path: ListOf(NETWORK_INTERFACE)})
     interfaces: list[Json] = Reader(found=found, protobuf_paths=False).message(kind, {path: content}, "").get(path, [])
     return interfaces
 
 
-def _parsed(text: str, path: str, found: Violations) -> object:
+def parsed(text: str, path: str, found: Violations) -> object:
+    """The JSON in an annotation; None if it is none, which is noted."""
     try:
         return parse_json(text.encode())
     except InvalidArgument as error:
@@ -201,11 +225,12 @@ def _parsed(text: str, path: str, found: Violations) -> object:
         return None
 
 
-def _compact(value: object) -> str:
+def compact(value: object) -> str:
+    """JSON as annotations hold it."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def _one_of(
+def one_of(
     annotations: dict[str, str],
     name: str,
     allowed: Mapping[str, object] | frozenset[str] | set[str],

@@ -9,13 +9,8 @@ from hakobune.core.jobs.policy import shown_annotations
 from hakobune.core.jobs.states import FINAL_EXECUTION_STATES, FINAL_TASK_STATES, TaskState
 from hakobune.core.names import task_id
 from hakobune.wire import run_v1_annotations as annotated
-from hakobune.wire.run_v1_jobs import (
-    API_VERSION,
-    LOCATION_LABEL,
-    condition_to_v1,
-    metadata_to_v1,
-    task_spec_to_v1,
-)
+from hakobune.wire.run_v1_jobs import task_spec_to_v1
+from hakobune.wire.run_v1_objects import API_VERSION, LOCATION_LABEL, condition_to_v1, metadata_to_v1
 from hakobune.wire.run_v2_executions import attempt_result_to_json, execution_etag, task_uid
 from hakobune.wire.run_v2_templates import task_template_to_tree
 from hakobune.wire.schema import Json

@@ -5,10 +5,7 @@ from __future__ import annotations
 
 import math
 
-from hakobune.core.conditions import Condition, ConditionState
-from hakobune.core.errors import InvalidArgument
 from hakobune.core.instants import duration_from_text, timestamp_to_text
-from hakobune.core.jobs import limits
 from hakobune.core.jobs.conditions import job_condition
 from hakobune.core.jobs.drafts import JobDraft
 from hakobune.core.jobs.model import ExecutionReference, ExecutionTemplate, Job
@@ -23,31 +20,25 @@ from hakobune.wire.run_v1_containers import (
     volume_from_v1,
     volume_to_v1,
 )
+from hakobune.wire.run_v1_objects import (
+    ACCELERATOR,
+    API_VERSION,
+    LAST_UPDATED_LABEL,
+    LOCATION_LABEL,
+    check_identity,
+    condition_to_v1,
+    metadata_to_v1,
+    node_selector_from_v1,
+    note,
+    own_labels,
+    pruned,
+)
 from hakobune.wire.run_v1_paths import TASK, v1_path
 from hakobune.wire.run_v1_schema import JOB
 from hakobune.wire.run_v2_jobs import COMPLETION_STATUSES, draft_from_tree, observed_generation
-from hakobune.wire.run_v2_templates import execution_template_to_tree, job_fields_to_tree
+from hakobune.wire.run_v2_templates import execution_template_to_tree, job_fields_to_tree, name_containers
 from hakobune.wire.schema import Json, Reader
 from hakobune.wire.violations import Violations
-
-API_VERSION = "run.googleapis.com/v1"
-LOCATION_LABEL = "cloud.googleapis.com/location"
-_LAST_UPDATED_LABEL = "run.googleapis.com/lastUpdatedTime"  # gcloud prints it: "Last updated on …"
-_ACCELERATOR = "run.googleapis.com/accelerator"
-_CONTAINER_BASE_MAX_CHARS = limits.DNS_LABEL_MAX_CHARS - len(f"-{limits.CONTAINERS_MAX}")
-# Labels that the service gives to jobs, executions and tasks; sent back by clients, they say nothing.
-_SERVER_LABELS = frozenset(
-    {
-        LOCATION_LABEL,
-        "run.googleapis.com/job",
-        "run.googleapis.com/jobUid",
-        "run.googleapis.com/jobGeneration",
-        "run.googleapis.com/execution",
-        "run.googleapis.com/runningState",
-        "run.googleapis.com/servingState",
-        _LAST_UPDATED_LABEL,
-    }
-)
 
 
 def job_draft_from_v1(value: object, *, namespace: str, service_account: str = "") -> tuple[str, JobDraft]:
@@ -57,35 +48,16 @@ def job_draft_from_v1(value: object, *, namespace: str, service_account: str = "
     found = Violations(v1_path)
     tree = Reader(found=found, protobuf_paths=False).message(JOB, value, "")
     found.check()
-    name = _check_identity(tree, namespace, found)
+    name = check_identity(tree, namespace, "Job", API_VERSION, _check_id, found)
     draft = _job_from_v1(tree, found)
-    _name_containers(draft, name)
+    name_containers(draft.get("template", {}).get("template", {}).get("containers", []), name)
     check_job(draft, name, found)
     found.check()
     return name, draft_from_tree(draft, service_account)
 
 
-def _check_identity(tree: Json, namespace: str, found: Violations) -> str:
-    """The job's id. Raises nothing: what is wrong is noted."""
-    for field, expected in (("apiVersion", API_VERSION), ("kind", "Job")):
-        if tree.get(field, expected) != expected:
-            _note(found, field, f"must be {expected}, not {tree[field][:80]!r}")
-    metadata: Json = tree.get("metadata", {})
-    given: str = metadata.get("namespace", namespace)
-    if given != namespace and not given.isdigit():
-        _note(found, "metadata.namespace", f"must be {namespace}, not {given[:80]!r}")
-    if metadata.get("generateName"):
-        _note(found, "metadata.generateName", "is not supported by Cloud Run: give a name")
-    name: str = metadata.get("name", "")
-    try:
-        check_job_id(name, field="metadata.name")
-    except InvalidArgument as error:
-        found.add_all(error)
-    return name
-
-
-def _note(found: Violations, path: str, text: str) -> None:
-    found.add_line(path, text, f"{path}: {text}")
+def _check_id(name: str) -> None:
+    check_job_id(name, field="metadata.name")
 
 
 def _job_from_v1(tree: Json, found: Violations) -> Json:
@@ -93,28 +65,16 @@ def _job_from_v1(tree: Json, found: Violations) -> Json:
     metadata: Json = tree.get("metadata", {})
     spec: Json = tree.get("spec", {})
     job = annotated.job_fields_from_v1(metadata.get("annotations", {}), found)
-    job["labels"] = _own_labels(metadata)
+    job["labels"] = own_labels(metadata)
     if metadata.get("resourceVersion"):
         job["etag"] = f'"{metadata["resourceVersion"]}"'
     tokens = [field for field in ("startExecutionToken", "runExecutionToken") if spec.get(field)]
     job.update({field: spec[field] for field in tokens})
     if len(tokens) > 1:
-        _note(found, "spec.runExecutionToken", "cannot be given together with startExecutionToken")
+        note(found, "spec.runExecutionToken", "cannot be given together with startExecutionToken")
     if "template" in spec:
         job["template"] = _template_from_v1(spec["template"], found)
     return job
-
-
-def _name_containers(job: Json, job_id: str) -> None:
-    """Give containers without a name the one that the service gives them: `thumbs-1` for the first of `thumbs`."""
-    base = job_id[:_CONTAINER_BASE_MAX_CHARS].rstrip("-")
-    for number, container in enumerate(job.get("template", {}).get("template", {}).get("containers", []), 1):
-        container.setdefault("name", f"{base}-{number}")
-
-
-def _own_labels(metadata: Json) -> dict[str, str]:
-    labels: dict[str, str] = metadata.get("labels", {})
-    return {key: value for key, value in labels.items() if key not in _SERVER_LABELS}
 
 
 def _template_from_v1(tree: Json, found: Violations) -> Json:
@@ -137,7 +97,7 @@ def _template_from_v1(tree: Json, found: Violations) -> Json:
         task["containers"] = containers
     if volumes:
         task["volumes"] = volumes
-    if labels := _own_labels(metadata):
+    if labels := own_labels(metadata):
         execution["labels"] = labels
     return {**execution, **spec, "template": task}
 
@@ -150,13 +110,7 @@ def _task_fields_from_v1(spec: Json, found: Violations) -> Json:
         task["timeout"] = f"{spec['timeoutSeconds']}s"
     if "serviceAccountName" in spec:
         task["serviceAccount"] = spec["serviceAccountName"]
-    selector: dict[str, str] = dict(spec.get("nodeSelector", {}))
-    accelerator = selector.pop(_ACCELERATOR, "")
-    if accelerator:
-        task["nodeSelector"] = {"accelerator": accelerator}
-    for key in selector:
-        _note(found, f"{TASK}.nodeSelector[{key[:80]!r}]", f"is not supported: there is only {_ACCELERATOR}")
-    return task
+    return task | node_selector_from_v1(spec, TASK, found)
 
 
 def job_to_v1(job: Job) -> Json:
@@ -194,8 +148,8 @@ def job_to_v1(job: Job) -> Json:
             labels=job_labels(job),
             annotations=annotations,
         ),
-        "spec": _pruned(spec),
-        "status": _pruned(status),
+        "spec": pruned(spec),
+        "status": pruned(status),
     }
 
 
@@ -204,41 +158,14 @@ def job_labels(job: Job) -> dict[str, str]:
     return {
         **job.labels,
         LOCATION_LABEL: job.name.location,
-        _LAST_UPDATED_LABEL: timestamp_to_text(job.update_time_s),
+        LAST_UPDATED_LABEL: timestamp_to_text(job.update_time_s),
     }
-
-
-def metadata_to_v1(
-    *,
-    kind: str,
-    name: str,
-    namespace: str,
-    uid: str,
-    etag: str,
-    generation: int,
-    create_time_s: float,
-    labels: dict[str, str],
-    annotations: dict[str, str],
-) -> Json:
-    """ObjectMeta of anything. `kind` is the plural in paths."""
-    metadata: Json = {
-        "name": name,
-        "namespace": namespace,
-        "selfLink": f"/apis/{API_VERSION}/namespaces/{namespace}/{kind}/{name}",
-        "uid": uid,
-        "resourceVersion": etag.strip('"'),
-        "generation": generation,
-        "creationTimestamp": timestamp_to_text(create_time_s),
-        "labels": labels,
-        "annotations": _pruned(dict(annotations)),
-    }
-    return _pruned(metadata)
 
 
 def _template_to_v1(template: ExecutionTemplate) -> Json:
     tree = execution_template_to_tree(template)
     spec, annotations = task_spec_to_v1(tree["template"], tree)
-    metadata = _pruned({"labels": dict(template.labels), "annotations": {**template.annotations, **annotations}})
+    metadata = pruned({"labels": dict(template.labels), "annotations": {**template.annotations, **annotations}})
     execution: Json = {field: tree[field] for field in ("parallelism", "taskCount", "delayExecution") if field in tree}
     return {"metadata": metadata, "spec": {**execution, "template": {"spec": spec}}}
 
@@ -258,29 +185,13 @@ def task_spec_to_v1(task: Json, execution: Json) -> tuple[Json, dict[str, str]]:
     if "serviceAccount" in task:
         spec["serviceAccountName"] = task["serviceAccount"]
     if "nodeSelector" in task:
-        spec["nodeSelector"] = {_ACCELERATOR: task["nodeSelector"].get("accelerator", "")}
+        spec["nodeSelector"] = {ACCELERATOR: task["nodeSelector"].get("accelerator", "")}
     spec["containers"] = containers
     if volumes:
         spec["volumes"] = [volume_to_v1(volume) for volume in volumes]
     if "sandboxes" in task:
         spec["sandboxes"] = sandboxes_to_v1(task["sandboxes"])
     return spec, annotations
-
-
-_STATUSES = {ConditionState.SUCCEEDED: "True", ConditionState.FAILED: "False"}
-
-
-def condition_to_v1(condition: Condition) -> Json:
-    """A condition as v1 prints it: True, False or Unknown, and a reason in CamelCase."""
-    reason = condition.execution_reason or condition.reason
-    tree: Json = {
-        "type": condition.type,
-        "status": _STATUSES.get(condition.state, "Unknown"),
-        "reason": "".join(word.capitalize() for word in reason.split("_")),
-        "message": condition.message,
-        "lastTransitionTime": timestamp_to_text(condition.since_s),
-    }
-    return _pruned(tree)
 
 
 def _reference_to_v1(reference: ExecutionReference) -> Json:
@@ -292,7 +203,3 @@ def _reference_to_v1(reference: ExecutionReference) -> Json:
     if reference.completion_time_s is not None:
         tree["completionTimestamp"] = timestamp_to_text(reference.completion_time_s)
     return tree
-
-
-def _pruned(tree: Json) -> Json:
-    return {key: value for key, value in tree.items() if value}

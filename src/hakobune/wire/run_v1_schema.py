@@ -12,9 +12,10 @@ _TEXT, _FLAG, _INT32, _INT64 = Scalar.TEXT, Scalar.FLAG, Scalar.INT32, Scalar.IN
 _TEXTS = ListOf(_TEXT)
 
 
-def _message(
+def message(
     name: str, fields: dict[str, FieldType], *, output_only: tuple[str, ...] = (), present: tuple[str, ...] = ()
 ) -> Message:
+    """A message of the API."""
     return Message(
         type_name=f"type.googleapis.com/google.cloud.run.v1.{name}",
         fields=fields,
@@ -23,7 +24,7 @@ def _message(
     )
 
 
-_METADATA = _message(
+METADATA = message(
     "ObjectMeta",
     {
         "name": _TEXT,
@@ -39,7 +40,7 @@ _METADATA = _message(
         "finalizers": _TEXTS,
         "generation": _INT32,
         "ownerReferences": ListOf(
-            _message(
+            message(
                 "OwnerReference",
                 {
                     "apiVersion": _TEXT,
@@ -66,35 +67,33 @@ _METADATA = _message(
         "uid",
     ),
 )
-_REFERENCE = _message("LocalObjectReference", {"name": _TEXT})
-_SECRET_KEY = _message(
-    "SecretKeySelector", {"name": _TEXT, "key": _TEXT, "optional": _FLAG, "localObjectReference": _REFERENCE}
+REFERENCE = message("LocalObjectReference", {"name": _TEXT})
+_SECRET_KEY = message(
+    "SecretKeySelector", {"name": _TEXT, "key": _TEXT, "optional": _FLAG, "localObjectReference": REFERENCE}
 )
-_CONFIG_MAP_KEY = _message(
-    "ConfigMapKeySelector", {"name": _TEXT, "key": _TEXT, "optional": _FLAG, "localObjectReference": _REFERENCE}
+_CONFIG_MAP_KEY = message(
+    "ConfigMapKeySelector", {"name": _TEXT, "key": _TEXT, "optional": _FLAG, "localObjectReference": REFERENCE}
 )
-ENV_VAR = _message(
+ENV_VAR = message(
     "EnvVar",
     {
         "name": _TEXT,
         "value": _TEXT,
-        "valueFrom": _message("EnvVarSource", {"secretKeyRef": _SECRET_KEY, "configMapKeyRef": _CONFIG_MAP_KEY}),
+        "valueFrom": message("EnvVarSource", {"secretKeyRef": _SECRET_KEY, "configMapKeyRef": _CONFIG_MAP_KEY}),
     },
 )
-_ENV_FROM = _message(
+_ENV_FROM = message(
     "EnvFromSource",
     {
         "prefix": _TEXT,
-        "configMapRef": _message(
-            "ConfigMapEnvSource", {"name": _TEXT, "optional": _FLAG, "localObjectReference": _REFERENCE}
+        "configMapRef": message(
+            "ConfigMapEnvSource", {"name": _TEXT, "optional": _FLAG, "localObjectReference": REFERENCE}
         ),
-        "secretRef": _message(
-            "SecretEnvSource", {"name": _TEXT, "optional": _FLAG, "localObjectReference": _REFERENCE}
-        ),
+        "secretRef": message("SecretEnvSource", {"name": _TEXT, "optional": _FLAG, "localObjectReference": REFERENCE}),
     },
 )
-_VOLUME_MOUNT = _message("VolumeMount", {"name": _TEXT, "mountPath": _TEXT, "subPath": _TEXT, "readOnly": _FLAG})
-_PROBE = _message(
+_VOLUME_MOUNT = message("VolumeMount", {"name": _TEXT, "mountPath": _TEXT, "subPath": _TEXT, "readOnly": _FLAG})
+_PROBE = message(
     "Probe",
     {
         "initialDelaySeconds": _INT32,
@@ -102,22 +101,22 @@ _PROBE = _message(
         "periodSeconds": _INT32,
         "failureThreshold": _INT32,
         "successThreshold": _INT32,
-        "exec": _message("ExecAction", {"command": _TEXTS}),
-        "httpGet": _message(
+        "exec": message("ExecAction", {"command": _TEXTS}),
+        "httpGet": message(
             "HTTPGetAction",
             {
                 "host": _TEXT,
                 "path": _TEXT,
                 "port": _INT32,
                 "scheme": _TEXT,
-                "httpHeaders": ListOf(_message("HTTPHeader", {"name": _TEXT, "value": _TEXT})),
+                "httpHeaders": ListOf(message("HTTPHeader", {"name": _TEXT, "value": _TEXT})),
             },
         ),
-        "tcpSocket": _message("TCPSocketAction", {"host": _TEXT, "port": _INT32}),
-        "grpc": _message("GRPCAction", {"port": _INT32, "service": _TEXT}),
+        "tcpSocket": message("TCPSocketAction", {"host": _TEXT, "port": _INT32}),
+        "grpc": message("GRPCAction", {"port": _INT32, "service": _TEXT}),
     },
 )
-_CONTAINER = _message(
+CONTAINER = message(
     "Container",
     {
         "name": _TEXT,
@@ -126,44 +125,44 @@ _CONTAINER = _message(
         "args": _TEXTS,
         "env": ListOf(ENV_VAR),
         "envFrom": ListOf(_ENV_FROM),
-        "resources": _message("ResourceRequirements", {"limits": MapOf(), "requests": MapOf()}),
-        "ports": ListOf(_message("ContainerPort", {"name": _TEXT, "containerPort": _INT32, "protocol": _TEXT})),
+        "resources": message("ResourceRequirements", {"limits": MapOf(), "requests": MapOf()}),
+        "ports": ListOf(message("ContainerPort", {"name": _TEXT, "containerPort": _INT32, "protocol": _TEXT})),
         "volumeMounts": ListOf(_VOLUME_MOUNT),
         "workingDir": _TEXT,
         "livenessProbe": _PROBE,
         "startupProbe": _PROBE,
         "readinessProbe": _PROBE,
         "imagePullPolicy": _TEXT,
-        "securityContext": _message("SecurityContext", {"runAsUser": _INT32}),
+        "securityContext": message("SecurityContext", {"runAsUser": _INT32}),
         "terminationMessagePath": _TEXT,
         "terminationMessagePolicy": _TEXT,
         "sandboxLauncher": _FLAG,
     },
 )
-_KEYS_TO_PATHS = ListOf(_message("KeyToPath", {"key": _TEXT, "path": _TEXT, "mode": _INT32}))
-_VOLUME = _message(
+_KEYS_TO_PATHS = ListOf(message("KeyToPath", {"key": _TEXT, "path": _TEXT, "mode": _INT32}))
+VOLUME = message(
     "Volume",
     {
         "name": _TEXT,
-        "csi": _message("CSIVolumeSource", {"driver": _TEXT, "readOnly": _FLAG, "volumeAttributes": MapOf()}),
-        "emptyDir": _message("EmptyDirVolumeSource", {"medium": _TEXT, "sizeLimit": _TEXT}),
-        "nfs": _message("NFSVolumeSource", {"server": _TEXT, "path": _TEXT, "readOnly": _FLAG}),
-        "filestore": _message("FilestoreVolumeSource", {"volume": _TEXT}),
-        "secret": _message(
+        "csi": message("CSIVolumeSource", {"driver": _TEXT, "readOnly": _FLAG, "volumeAttributes": MapOf()}),
+        "emptyDir": message("EmptyDirVolumeSource", {"medium": _TEXT, "sizeLimit": _TEXT}),
+        "nfs": message("NFSVolumeSource", {"server": _TEXT, "path": _TEXT, "readOnly": _FLAG}),
+        "filestore": message("FilestoreVolumeSource", {"volume": _TEXT}),
+        "secret": message(
             "SecretVolumeSource",
             {"secretName": _TEXT, "items": _KEYS_TO_PATHS, "defaultMode": _INT32, "optional": _FLAG},
         ),
-        "configMap": _message(
+        "configMap": message(
             "ConfigMapVolumeSource",
             {"name": _TEXT, "items": _KEYS_TO_PATHS, "defaultMode": _INT32, "optional": _FLAG},
         ),
     },
 )
-_SANDBOXES = _message(
+SANDBOXES = message(
     "SandboxConfiguration",
     {
         "templates": ListOf(
-            _message(
+            message(
                 "SandboxTemplate",
                 {
                     "name": _TEXT,
@@ -178,38 +177,38 @@ _SANDBOXES = _message(
         )
     },
 )
-_TASK_SPEC = _message(
+_TASK_SPEC = message(
     "TaskSpec",
     {
-        "containers": ListOf(_CONTAINER),
-        "volumes": ListOf(_VOLUME),
+        "containers": ListOf(CONTAINER),
+        "volumes": ListOf(VOLUME),
         "maxRetries": _INT32,
         "timeoutSeconds": _INT64,
         "serviceAccountName": _TEXT,
         "nodeSelector": MapOf(),
-        "sandboxes": _SANDBOXES,
+        "sandboxes": SANDBOXES,
     },
     present=("maxRetries",),
 )
-_EXECUTION_SPEC = _message(
+_EXECUTION_SPEC = message(
     "ExecutionSpec",
     {
         "parallelism": _INT32,
         "taskCount": _INT32,
-        "template": _message("TaskTemplateSpec", {"spec": _TASK_SPEC}),
+        "template": message("TaskTemplateSpec", {"spec": _TASK_SPEC}),
         "delayExecution": _FLAG,
     },
 )
-JOB = _message(
+JOB = message(
     "Job",
     {
         "apiVersion": _TEXT,
         "kind": _TEXT,
-        "metadata": _METADATA,
-        "spec": _message(
+        "metadata": METADATA,
+        "spec": message(
             "JobSpec",
             {
-                "template": _message("ExecutionTemplateSpec", {"metadata": _METADATA, "spec": _EXECUTION_SPEC}),
+                "template": message("ExecutionTemplateSpec", {"metadata": METADATA, "spec": _EXECUTION_SPEC}),
                 "startExecutionToken": _TEXT,
                 "runExecutionToken": _TEXT,
             },
@@ -218,14 +217,14 @@ JOB = _message(
     },
     output_only=("status",),
 )
-RUN_JOB_REQUEST = _message(
+RUN_JOB_REQUEST = message(
     "RunJobRequest",
     {
-        "overrides": _message(
+        "overrides": message(
             "Overrides",
             {
                 "containerOverrides": ListOf(
-                    _message(
+                    message(
                         "ContainerOverride",
                         {"name": _TEXT, "args": _TEXTS, "env": ListOf(ENV_VAR), "clearArgs": _FLAG},
                     )

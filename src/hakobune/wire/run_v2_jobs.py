@@ -37,7 +37,7 @@ def job_draft_from_json(
     found = Violations(lambda path: snake_path(f"{field}.{path}" if field else path))
     tree = Reader(found=found).message(JOB, value, field)
     found.check()
-    if name is not None and not _is_same(tree.get("name", ""), name):
+    if name is not None and not names_the_same(tree.get("name", ""), str(name)):
         found.add("name", f"must be {name} or left out, not {tree['name'][:200]!r}")
     check_job(tree, "" if name is None else name.job, found)
     for path, holder in (("", tree), ("template.", tree.get("template", {}))):
@@ -47,12 +47,13 @@ def job_draft_from_json(
     return draft_from_tree(tree, service_account)
 
 
-def _is_same(text: str, name: JobName) -> bool:
-    """Whether a name in a body can be `name`: the number of a project stands for its id."""
-    if not text or text == str(name):
+def names_the_same(text: str, name: str) -> bool:
+    """Whether a name in a body ("": none) can be `name`, of a resource in a location: the number of a project stands
+    for its id."""
+    if text in ("", name):
         return True
     parts = text.split("/")
-    return len(parts) == 6 and parts[1].isdigit() and text.split("/", 2)[2] == str(name).split("/", 2)[2]
+    return len(parts) == 6 and parts[1].isdigit() and text.split("/", 2)[2] == name.split("/", 2)[2]
 
 
 def draft_from_tree(tree: Json, service_account: str) -> JobDraft:
@@ -114,6 +115,7 @@ def condition_to_json(condition: Condition) -> Json:
         "message": condition.message,
         "lastTransitionTime": timestamp_to_text(condition.since_s),
         "reason": condition.reason,
+        "revisionReason": condition.revision_reason,
         "executionReason": condition.execution_reason,
     }
     return {key: value for key, value in tree.items() if value}

@@ -1,6 +1,6 @@
-"""Partial updates of a job: `updateMask` names the fields of the body that count, all others stay as they are.
+"""Partial updates: `updateMask` names the fields of the body that count, all others stay as they are.
 
-An extension: the service's own method replaces the whole job. Paths are as in google.protobuf.FieldMask
+For jobs an extension: the service's own method replaces the whole job. Paths are as in google.protobuf.FieldMask
 (https://protobuf.dev/reference/protobuf/google.protobuf/#field-mask): names joined by dots, paths by commas.
 """
 
@@ -25,8 +25,14 @@ def job_with_changes(job: Job | None, value: object, mask: str) -> Json:
     A named field that the body lacks is cleared. `*` takes the whole body. The etag is the body's: what the caller did
     not say is not checked. Raises InvalidArgument naming the wrong path.
     """
+    return with_changes(JOB, "job", {} if job is None else job_to_json(job), value, mask)
+
+
+def with_changes(kind: Message, field: str, held: Json, value: object, mask: str) -> Json:
+    """The resource `held` as v2 JSON ({} if it is not there) with the masked fields of `value`, as above. `field` is
+    the name of the body in errors. Raises InvalidArgument."""
     found = Violations()
-    body = Reader(found=found).message(JOB, value, "job")
+    body = Reader(found=found).message(kind, value, field)
     found.check()
     paths = [path.strip() for path in mask.split(",")]
     if len(paths) > _PATHS_MAX:
@@ -34,9 +40,9 @@ def job_with_changes(job: Job | None, value: object, mask: str) -> Json:
         found.check()
     if paths == ["*"]:
         return body
-    changed: Json = {} if job is None else job_to_json(job)
+    changed = dict(held)
     for path in paths:
-        names = _resolved(path, found)
+        names = _resolved(kind, field, path, found)
         if names:
             _take(changed, body, names)
     found.check()
@@ -44,9 +50,9 @@ def job_with_changes(job: Job | None, value: object, mask: str) -> Json:
     return changed
 
 
-def _resolved(path: str, found: Violations) -> list[str]:
+def _resolved(root: Message, body: str, path: str, found: Violations) -> list[str]:
     """A path as JSON names; empty (and noted) if no field that a client may set is there."""
-    kind: FieldType = JOB
+    kind: FieldType = root
     names: list[str] = []
     parts = path.split(".")
     for place, part in enumerate(parts):
@@ -54,7 +60,7 @@ def _resolved(path: str, found: Violations) -> list[str]:
             return [*names, ".".join(parts[place:])]  # keys of maps may hold dots
         name = kind.names.get(part) if isinstance(kind, Message) else None
         if not isinstance(kind, Message) or name is None or name in kind.output_only:
-            found.add(_FIELD, f"{path[:120]!r} is no field of a job that can be set")
+            found.add(_FIELD, f"{path[:120]!r} is no field of a {body} that can be set")
             return []
         names.append(name)
         kind = kind.fields[name]
@@ -65,7 +71,9 @@ def _take(changed: Json, body: Json, names: list[str]) -> None:
     """Give `changed` what `body` has at the path, or nothing where it has nothing."""
     *way, last = names
     for name in way:
-        changed = cast("Json", changed.setdefault(name, {}))
+        inner = dict(cast("Json", changed.get(name, {})))
+        changed[name] = inner
+        changed = inner
         body = cast("Json", body.get(name, {}))
     if last in body:
         changed[last] = body[last]

@@ -29,11 +29,12 @@ LAUNCH_STAGE = Choice(
 )
 
 
-def _choice(name: str, *names: str | None) -> Choice:
+def choice(name: str, *names: str | None) -> Choice:
+    """An enum of the package, its names in the order of their numbers."""
     return Choice(_PACKAGE + name, names)
 
 
-def _message(
+def message(
     name: str,
     fields: dict[str, FieldType],
     *,
@@ -41,6 +42,7 @@ def _message(
     present: tuple[str, ...] = (),
     **oneofs: tuple[str, ...],
 ) -> Message:
+    """A message of the package; `oneofs` are its groups of fields of which one may be set."""
     return Message(
         type_name=_PACKAGE + name,
         fields=fields,
@@ -50,11 +52,27 @@ def _message(
     )
 
 
-CONDITION = _message(
+REVISION_REASON = choice(
+    "Condition.RevisionReason",
+    "REVISION_REASON_UNDEFINED",
+    "PENDING",
+    "RESERVE",
+    "RETIRED",
+    "RETIRING",
+    "RECREATING",
+    "HEALTH_CHECK_CONTAINER_ERROR",
+    "CUSTOMIZED_PATH_RESPONSE_PENDING",
+    "MIN_INSTANCES_NOT_PROVISIONED",
+    "ACTIVE_REVISION_LIMIT_REACHED",
+    "NO_DEPLOYMENT",
+    "HEALTH_CHECK_SKIPPED",
+    "MIN_INSTANCES_WARMING",
+)
+CONDITION = message(
     "Condition",
     {
         "type": _TEXT,
-        "state": _choice(
+        "state": choice(
             "Condition.State",
             "STATE_UNSPECIFIED",
             "CONDITION_PENDING",
@@ -64,8 +82,8 @@ CONDITION = _message(
         ),
         "message": _TEXT,
         "lastTransitionTime": _TIMESTAMP,
-        "severity": _choice("Condition.Severity", "SEVERITY_UNSPECIFIED", "ERROR", "WARNING", "INFO"),
-        "reason": _choice(
+        "severity": choice("Condition.Severity", "SEVERITY_UNSPECIFIED", "ERROR", "WARNING", "INFO"),
+        "reason": choice(
             "Condition.CommonReason",
             "COMMON_REASON_UNDEFINED",
             "UNKNOWN",
@@ -86,23 +104,8 @@ CONDITION = _message(
             "INTERNAL",
             "VPC_NETWORK_NOT_FOUND",
         ),
-        "revisionReason": _choice(
-            "Condition.RevisionReason",
-            "REVISION_REASON_UNDEFINED",
-            "PENDING",
-            "RESERVE",
-            "RETIRED",
-            "RETIRING",
-            "RECREATING",
-            "HEALTH_CHECK_CONTAINER_ERROR",
-            "CUSTOMIZED_PATH_RESPONSE_PENDING",
-            "MIN_INSTANCES_NOT_PROVISIONED",
-            "ACTIVE_REVISION_LIMIT_REACHED",
-            "NO_DEPLOYMENT",
-            "HEALTH_CHECK_SKIPPED",
-            "MIN_INSTANCES_WARMING",
-        ),
-        "executionReason": _choice(
+        "revisionReason": REVISION_REASON,
+        "executionReason": choice(
             "Condition.ExecutionReason",
             "EXECUTION_REASON_UNDEFINED",
             "JOB_STATUS_SERVICE_POLLING_ERROR",
@@ -113,7 +116,7 @@ CONDITION = _message(
             "DELAYED_START_PENDING",
             "DELAYED_EXECUTION_EXCEEDING_DURATION_LIMIT",
         ),
-        "instanceReason": _choice(
+        "instanceReason": choice(
             "Condition.InstanceReason",
             "INSTANCE_REASON_UNSPECIFIED",
             "INSTANCE_DELETED",
@@ -124,23 +127,23 @@ CONDITION = _message(
     },
 )
 
-_SECRET_KEY_SELECTOR = _message("SecretKeySelector", {"secret": _TEXT, "version": _TEXT})
-_ENV_VAR_SOURCE = _message("EnvVarSource", {"secretKeyRef": _SECRET_KEY_SELECTOR})
-ENV_VAR = _message(
+_SECRET_KEY_SELECTOR = message("SecretKeySelector", {"secret": _TEXT, "version": _TEXT})
+_ENV_VAR_SOURCE = message("EnvVarSource", {"secretKeyRef": _SECRET_KEY_SELECTOR})
+ENV_VAR = message(
     "EnvVar",
     {"name": _TEXT, "value": _TEXT, "valueSource": _ENV_VAR_SOURCE},
     values=("value", "valueSource"),
 )
-_VOLUME_MOUNT = _message("VolumeMount", {"name": _TEXT, "mountPath": _TEXT, "subPath": _TEXT})
-_HTTP_GET = _message(
+_VOLUME_MOUNT = message("VolumeMount", {"name": _TEXT, "mountPath": _TEXT, "subPath": _TEXT})
+_HTTP_GET = message(
     "HTTPGetAction",
     {
         "path": _TEXT,
         "port": _INT32,
-        "httpHeaders": ListOf(_message("HTTPHeader", {"name": _TEXT, "value": _TEXT})),
+        "httpHeaders": ListOf(message("HTTPHeader", {"name": _TEXT, "value": _TEXT})),
     },
 )
-PROBE = _message(
+PROBE = message(
     "Probe",
     {
         "initialDelaySeconds": _INT32,
@@ -148,28 +151,28 @@ PROBE = _message(
         "periodSeconds": _INT32,
         "failureThreshold": _INT32,
         "httpGet": _HTTP_GET,
-        "tcpSocket": _message("TCPSocketAction", {"port": _INT32}),
-        "grpc": _message("GRPCAction", {"port": _INT32, "service": _TEXT}),
+        "tcpSocket": message("TCPSocketAction", {"port": _INT32}),
+        "grpc": message("GRPCAction", {"port": _INT32, "service": _TEXT}),
     },
     probe_type=("httpGet", "tcpSocket", "grpc"),
 )
-_SOURCE_CODE = _message(
+_SOURCE_CODE = message(
     "SourceCode",
     {
-        "cloudStorageSource": _message(
+        "cloudStorageSource": message(
             "SourceCode.CloudStorageSource", {"bucket": _TEXT, "object": _TEXT, "generation": _INT64}
         ),
-        "inlinedSource": _message(
+        "inlinedSource": message(
             "SourceCode.InlinedSource",
-            {"sources": ListOf(_message("SourceCode.SourceFile", {"filename": _TEXT, "content": _TEXT}))},
+            {"sources": ListOf(message("SourceCode.SourceFile", {"filename": _TEXT, "content": _TEXT}))},
         ),
     },
     source_type=("cloudStorageSource", "inlinedSource"),
 )
-_BUILD_CONFIGURATION = _message(
+_BUILD_CONFIGURATION = message(
     "BuildConfiguration",
     {
-        "buildpacksBuild": _message(
+        "buildpacksBuild": message(
             "BuildConfiguration.BuildpacksBuild",
             {
                 "buildBaseImageUri": _TEXT,
@@ -177,21 +180,21 @@ _BUILD_CONFIGURATION = _message(
                 "environmentVariables": MapOf(),
             },
         ),
-        "dockerBuild": _message("BuildConfiguration.DockerBuild", {}),
+        "dockerBuild": message("BuildConfiguration.DockerBuild", {}),
         "imageRepositoryUri": _TEXT,
         "serviceAccount": _TEXT,
         "tags": _TEXTS,
-        "workerConfiguration": _message(
+        "workerConfiguration": message(
             "WorkerConfiguration",
             {
-                "cloudBuildWorkerConfiguration": _message(
+                "cloudBuildWorkerConfiguration": message(
                     "CloudBuildWorkerConfiguration", {"machineType": _TEXT, "workerPool": _TEXT}
                 )
             },
         ),
     },
 )
-CONTAINER = _message(
+CONTAINER = message(
     "Container",
     {
         "name": _TEXT,
@@ -199,8 +202,8 @@ CONTAINER = _message(
         "command": _TEXTS,
         "args": _TEXTS,
         "env": ListOf(ENV_VAR),
-        "resources": _message("ResourceRequirements", {"limits": MapOf(), "cpuIdle": _FLAG, "startupCpuBoost": _FLAG}),
-        "ports": ListOf(_message("ContainerPort", {"name": _TEXT, "containerPort": _INT32})),
+        "resources": message("ResourceRequirements", {"limits": MapOf(), "cpuIdle": _FLAG, "startupCpuBoost": _FLAG}),
+        "ports": ListOf(message("ContainerPort", {"name": _TEXT, "containerPort": _INT32})),
         "volumeMounts": ListOf(_VOLUME_MOUNT),
         "workingDir": _TEXT,
         "livenessProbe": PROBE,
@@ -208,7 +211,7 @@ CONTAINER = _message(
         "readinessProbe": PROBE,
         "dependsOn": _TEXTS,
         "baseImageUri": _TEXT,
-        "buildInfo": _message("BuildInfo", {"functionTarget": _TEXT, "sourceLocation": _TEXT}),
+        "buildInfo": message("BuildInfo", {"functionTarget": _TEXT, "sourceLocation": _TEXT}),
         "buildConfig": _BUILD_CONFIGURATION,
         "sourceCode": _SOURCE_CODE,
         "sandboxLauncher": _FLAG,
@@ -216,46 +219,46 @@ CONTAINER = _message(
     output_only=("buildInfo",),
 )
 VOLUME_SOURCES = ("secret", "cloudSqlInstance", "emptyDir", "nfs", "gcs", "filestore")
-VOLUME = _message(
+VOLUME = message(
     "Volume",
     {
         "name": _TEXT,
-        "secret": _message(
+        "secret": message(
             "SecretVolumeSource",
             {
                 "secret": _TEXT,
-                "items": ListOf(_message("VersionToPath", {"path": _TEXT, "version": _TEXT, "mode": _INT32})),
+                "items": ListOf(message("VersionToPath", {"path": _TEXT, "version": _TEXT, "mode": _INT32})),
                 "defaultMode": _INT32,
             },
         ),
-        "cloudSqlInstance": _message("CloudSqlInstance", {"instances": _TEXTS}),
-        "emptyDir": _message(
+        "cloudSqlInstance": message("CloudSqlInstance", {"instances": _TEXTS}),
+        "emptyDir": message(
             "EmptyDirVolumeSource",
             {
-                "medium": _choice("EmptyDirVolumeSource.Medium", "MEDIUM_UNSPECIFIED", "MEMORY", "DISK"),
+                "medium": choice("EmptyDirVolumeSource.Medium", "MEDIUM_UNSPECIFIED", "MEMORY", "DISK"),
                 "sizeLimit": _TEXT,
             },
         ),
-        "nfs": _message("NFSVolumeSource", {"server": _TEXT, "path": _TEXT, "readOnly": _FLAG}),
-        "gcs": _message("GCSVolumeSource", {"bucket": _TEXT, "readOnly": _FLAG, "mountOptions": _TEXTS}),
-        "filestore": _message("FilestoreVolumeSource", {"volume": _TEXT}),
+        "nfs": message("NFSVolumeSource", {"server": _TEXT, "path": _TEXT, "readOnly": _FLAG}),
+        "gcs": message("GCSVolumeSource", {"bucket": _TEXT, "readOnly": _FLAG, "mountOptions": _TEXTS}),
+        "filestore": message("FilestoreVolumeSource", {"volume": _TEXT}),
     },
     volume_type=VOLUME_SOURCES,
 )
-NETWORK_INTERFACE = _message("VpcAccess.NetworkInterface", {"network": _TEXT, "subnetwork": _TEXT, "tags": _TEXTS})
-_VPC_ACCESS = _message(
+NETWORK_INTERFACE = message("VpcAccess.NetworkInterface", {"network": _TEXT, "subnetwork": _TEXT, "tags": _TEXTS})
+VPC_ACCESS = message(
     "VpcAccess",
     {
         "connector": _TEXT,
-        "egress": _choice("VpcAccess.VpcEgress", "VPC_EGRESS_UNSPECIFIED", "ALL_TRAFFIC", "PRIVATE_RANGES_ONLY"),
+        "egress": choice("VpcAccess.VpcEgress", "VPC_EGRESS_UNSPECIFIED", "ALL_TRAFFIC", "PRIVATE_RANGES_ONLY"),
         "networkInterfaces": ListOf(NETWORK_INTERFACE),
     },
 )
-_SANDBOXES = _message(
+SANDBOXES = message(
     "SandboxConfiguration",
     {
         "templates": ListOf(
-            _message(
+            message(
                 "SandboxTemplate",
                 {
                     "name": _TEXT,
@@ -270,12 +273,12 @@ _SANDBOXES = _message(
         )
     },
 )
-_WORKLOAD_IDENTITY = _message(
+WORKLOAD_IDENTITY = message(
     "WorkloadIdentityConfig",
     {
         "identity": _TEXT,
         "identityCertificateEnabled": _FLAG,
-        "identityType": _choice(
+        "identityType": choice(
             "WorkloadIdentityConfig.IdentityType",
             "IDENTITY_TYPE_UNSPECIFIED",
             "IDENTITY_TYPE_SERVICE_ACCOUNT",
@@ -283,7 +286,25 @@ _WORKLOAD_IDENTITY = _message(
         ),
     },
 )
-TASK_TEMPLATE = _message(
+EXECUTION_ENVIRONMENT = choice(
+    "ExecutionEnvironment",
+    "EXECUTION_ENVIRONMENT_UNSPECIFIED",
+    "EXECUTION_ENVIRONMENT_GEN1",
+    "EXECUTION_ENVIRONMENT_GEN2",
+)
+NODE_SELECTOR = message("NodeSelector", {"accelerator": _TEXT})
+BINARY_AUTHORIZATION = message(
+    "BinaryAuthorization",
+    {"useDefault": _FLAG, "policy": _TEXT, "breakglassJustification": _TEXT},
+    binauthz_method=("useDefault", "policy"),
+)
+FUNCTIONAL_TYPE = choice(
+    "FunctionalType",
+    "FUNCTIONAL_TYPE_UNSPECIFIED",
+    "FUNCTIONAL_TYPE_AGENT",
+    "FUNCTIONAL_TYPE_MCP_SERVER",
+)
+TASK_TEMPLATE = message(
     "TaskTemplate",
     {
         "containers": ListOf(CONTAINER),
@@ -291,22 +312,17 @@ TASK_TEMPLATE = _message(
         "maxRetries": _INT32,
         "timeout": _DURATION,
         "serviceAccount": _TEXT,
-        "executionEnvironment": _choice(
-            "ExecutionEnvironment",
-            "EXECUTION_ENVIRONMENT_UNSPECIFIED",
-            "EXECUTION_ENVIRONMENT_GEN1",
-            "EXECUTION_ENVIRONMENT_GEN2",
-        ),
+        "executionEnvironment": EXECUTION_ENVIRONMENT,
         "encryptionKey": _TEXT,
-        "vpcAccess": _VPC_ACCESS,
-        "nodeSelector": _message("NodeSelector", {"accelerator": _TEXT}),
+        "vpcAccess": VPC_ACCESS,
+        "nodeSelector": NODE_SELECTOR,
         "gpuZonalRedundancyDisabled": _FLAG,
-        "sandboxes": _SANDBOXES,
-        "workloadIdentityConfig": _WORKLOAD_IDENTITY,
+        "sandboxes": SANDBOXES,
+        "workloadIdentityConfig": WORKLOAD_IDENTITY,
     },
     present=("maxRetries", "timeout", "gpuZonalRedundancyDisabled"),
 )
-EXECUTION_TEMPLATE = _message(
+EXECUTION_TEMPLATE = message(
     "ExecutionTemplate",
     {
         "labels": MapOf(),
@@ -319,14 +335,14 @@ EXECUTION_TEMPLATE = _message(
         "clientVersion": _TEXT,
     },
 )
-_EXECUTION_REFERENCE = _message(
+_EXECUTION_REFERENCE = message(
     "ExecutionReference",
     {
         "name": _TEXT,
         "createTime": _TIMESTAMP,
         "completionTime": _TIMESTAMP,
         "deleteTime": _TIMESTAMP,
-        "completionStatus": _choice(
+        "completionStatus": choice(
             "ExecutionReference.CompletionStatus",
             "COMPLETION_STATUS_UNSPECIFIED",
             "EXECUTION_SUCCEEDED",
@@ -337,7 +353,7 @@ _EXECUTION_REFERENCE = _message(
         ),
     },
 )
-JOB = _message(
+JOB = message(
     "Job",
     {
         "name": _TEXT,
@@ -354,11 +370,7 @@ JOB = _message(
         "client": _TEXT,
         "clientVersion": _TEXT,
         "launchStage": LAUNCH_STAGE,
-        "binaryAuthorization": _message(
-            "BinaryAuthorization",
-            {"useDefault": _FLAG, "policy": _TEXT, "breakglassJustification": _TEXT},
-            binauthz_method=("useDefault", "policy"),
-        ),
+        "binaryAuthorization": BINARY_AUTHORIZATION,
         "template": EXECUTION_TEMPLATE,
         "observedGeneration": _INT64,
         "terminalCondition": CONDITION,
@@ -370,12 +382,7 @@ JOB = _message(
         "startExecutionToken": _TEXT,
         "runExecutionToken": _TEXT,
         "etag": _TEXT,
-        "functionalType": _choice(
-            "FunctionalType",
-            "FUNCTIONAL_TYPE_UNSPECIFIED",
-            "FUNCTIONAL_TYPE_AGENT",
-            "FUNCTIONAL_TYPE_MCP_SERVER",
-        ),
+        "functionalType": FUNCTIONAL_TYPE,
     },
     output_only=(
         "uid",
@@ -396,11 +403,11 @@ JOB = _message(
     ),
     create_execution=("startExecutionToken", "runExecutionToken"),
 )
-_CONTAINER_OVERRIDE = _message(
+_CONTAINER_OVERRIDE = message(
     "RunJobRequest.Overrides.ContainerOverride",
     {"name": _TEXT, "args": _TEXTS, "env": ListOf(ENV_VAR), "clearArgs": _FLAG},
 )
-OVERRIDES = _message(
+OVERRIDES = message(
     "RunJobRequest.Overrides",
     {
         "containerOverrides": ListOf(_CONTAINER_OVERRIDE),
@@ -411,11 +418,11 @@ OVERRIDES = _message(
     present=("timeout",),
 )
 # `name` is bound from the path; in a body it is a known field that says nothing new.
-RUN_JOB_REQUEST = _message(
+RUN_JOB_REQUEST = message(
     "RunJobRequest", {"name": _TEXT, "validateOnly": _FLAG, "etag": _TEXT, "overrides": OVERRIDES}
 )
-CANCEL_EXECUTION_REQUEST = _message("CancelExecutionRequest", {"name": _TEXT, "validateOnly": _FLAG, "etag": _TEXT})
-RERUN_EXECUTION_REQUEST = _message("RerunExecutionRequest", {"name": _TEXT})  # an extension of ours: nothing to say
+CANCEL_EXECUTION_REQUEST = message("CancelExecutionRequest", {"name": _TEXT, "validateOnly": _FLAG, "etag": _TEXT})
+RERUN_EXECUTION_REQUEST = message("RerunExecutionRequest", {"name": _TEXT})  # an extension of ours: nothing to say
 EMPTY_REQUEST = Message(type_name="type.googleapis.com/google.protobuf.Empty", fields={})
 WAIT_OPERATION_REQUEST = Message(
     type_name="type.googleapis.com/google.longrunning.WaitOperationRequest",

@@ -14,6 +14,7 @@ from hakobune.wire.schema import Json
 
 # The service's answer to every job, whatever was asked for: jobs run in the second generation only.
 _ENVIRONMENT = "EXECUTION_ENVIRONMENT_GEN2"
+_CONTAINER_BASE_MAX_CHARS = limits.DNS_LABEL_MAX_CHARS - len(f"-{limits.CONTAINERS_MAX}")
 
 
 def execution_template_from_tree(tree: Json, service_account: str) -> ExecutionTemplate:
@@ -42,6 +43,13 @@ def _task_template_from_tree(tree: Json, service_account: str) -> TaskTemplate:
         volumes=tuple(rest.pop("volumes", [])),
         other=rest,
     )
+
+
+def name_containers(containers: list[Json], owner: str) -> None:
+    """Give containers without a name the one that the service gives them: `thumbs-1` for the first of `thumbs`."""
+    base = owner[:_CONTAINER_BASE_MAX_CHARS].rstrip("-")
+    for number, container in enumerate(containers, 1):
+        container.setdefault("name", f"{base}-{number}")
 
 
 def container_from_tree(tree: Json) -> Container:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 from hakobune.core.errors import Code
 from hakobune.core.instants import duration_to_text, timestamp_to_text
@@ -19,7 +20,7 @@ from hakobune.wire.octets import octets_to_text
 from hakobune.wire.pubsub_v1_rules import refuse_unsupported
 from hakobune.wire.scheduler_v1_rules import schedule_from_tree
 from hakobune.wire.scheduler_v1_schema import JOB
-from hakobune.wire.schema import Json, Message, Reader
+from hakobune.wire.schema import Json, Message, Reader, snake
 from hakobune.wire.violations import Violations
 
 _FIELD = "job"
@@ -27,6 +28,8 @@ _MASK = "update_mask"
 _MASK_PATHS_MAX = 100  # ours: a job has two dozen fields that can be changed
 _UNSUPPORTED = {"appEngineHttpTarget": "App Engine targets (use httpTarget with the service's URL)"}
 _TARGETS = ("httpTarget", "pubsubTarget")
+_TOKENS = ("oauthToken", "oidcToken")
+_MAPS = (("httpTarget", "headers"), ("pubsubTarget", "attributes"))
 
 
 # -- shown ----------------------------------------------------------------------------------------------------------
@@ -138,7 +141,10 @@ def new_job_from_json(value: object, project: str, location: str) -> NewJob:
 
 def job_patch_from_json(value: object, name: ScheduleName, mask: str | None) -> Callable[[Schedule], Schedule]:
     """The body of `jobs.patch`: a change of the schedule that is stored. Only what the mask names counts; without one
-    (None) all that was given. Raises InvalidArgument, Unimplemented; the change raises InvalidArgument, too."""
+    (None) all that was given. A mask that names a map adds to it: a value of null removes its key, and where the map is
+    not there or empty, all of it goes (so gcloud asks for it). Raises InvalidArgument, Unimplemented; the change raises
+    InvalidArgument, too."""
+    value, removed = _without_nulls(value)
     tree, found = _read(value)
     if tree.pop("name", str(name)) != str(name):
         found.add(f"{_FIELD}.name", f"contradicts the name in the path, {name}")
@@ -149,7 +155,8 @@ def job_patch_from_json(value: object, name: ScheduleName, mask: str | None) -> 
         merged = _settings_to_json(schedule)
         del merged["name"]
         for path in paths:
-            _copy(tree, merged, path)
+            _copy(tree, merged, path, removed)
+        _drop_empty_tokens(merged)
         problems = Violations()
         changed = schedule_from_tree(merged, name, schedule.uid, problems)
         problems.check()
@@ -205,20 +212,61 @@ def _path(text: str) -> tuple[str, ...] | None:
     return tuple(path)
 
 
-def _copy(source: Json, target: Json, path: tuple[str, ...]) -> None:
+_Removed = dict[tuple[str, ...], frozenset[str]]
+
+
+def _without_nulls(value: object) -> tuple[object, _Removed]:
+    """A body without the null values of its maps, and their keys."""
+    removed: _Removed = {}
+    if not isinstance(value, dict):
+        return value, removed
+    tree = cast("Json", value)
+    for target, name in _MAPS:
+        for spelling in (target, snake(target)):
+            holder: object = tree.get(spelling)
+            entries: object = cast("Json", holder).get(name) if isinstance(holder, dict) else None
+            if isinstance(entries, dict):
+                pairs = cast("Json", entries)
+                removed[target, name] = frozenset(key for key, one in pairs.items() if one is None)
+                kept = {key: one for key, one in pairs.items() if one is not None}
+                tree = {**tree, spelling: {**cast("Json", holder), name: kept}}
+    return tree, removed
+
+
+def _copy(source: Json, target: Json, path: tuple[str, ...], removed: _Removed) -> None:
     """Put what stands at a path into another tree; what is not there goes there, too."""
     *parents, last = path
-    if path[0] in _TARGETS and path[0] in source:
+    given: Any = source
+    for part in path:
+        given = None if given is None else given.get(part)
+    if given:
+        _make_room(target, path)
+    for parent in parents:
+        target = target.setdefault(parent, {})
+    if path in _MAPS and (given or removed.get(path)):
+        held = {key: one for key, one in target.get(last, {}).items() if key not in removed.get(path, ())}
+        target[last] = {**held, **(given or {})}
+    elif given is not None:
+        target[last] = given
+    else:
+        target.pop(last, None)
+
+
+def _make_room(target: Json, path: tuple[str, ...]) -> None:
+    """Remove what cannot be beside that which comes to a path: the other target, the other token."""
+    if path[0] in _TARGETS:
         for other in _TARGETS:
             if other != path[0]:
                 target.pop(other, None)
-    for parent in parents:
-        source = source.get(parent, {})
-        target = target.setdefault(parent, {})
-    if last in source:
-        target[last] = source[last]
-        for token in ("oauthToken", "oidcToken"):
-            if last in {"oauthToken", "oidcToken"} and token != last:
-                target.pop(token, None)
-    else:
-        target.pop(last, None)
+    if len(path) > 1 and path[1] in _TOKENS:
+        for other in _TOKENS:
+            if other != path[1]:
+                target.get(path[0], {}).pop(other, None)
+
+
+def _drop_empty_tokens(tree: Json) -> None:
+    """A token whose account was taken away is none."""
+    for name in _TOKENS:
+        token = tree.get("httpTarget", {}).get(name)
+        if token is not None and not token.get("serviceAccountEmail"):
+            del tree["httpTarget"][name]

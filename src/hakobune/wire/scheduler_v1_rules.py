@@ -25,6 +25,7 @@ from hakobune.core.schedules.model import (
     ScheduleName,
 )
 from hakobune.core.schedules.occurrences import parse_schedule
+from hakobune.core.schedules.started import starts_executions
 from hakobune.core.schedules.zones import UTC_NAME, check_zone
 from hakobune.wire.octets import octets_from_text
 from hakobune.wire.schema import Json
@@ -33,6 +34,9 @@ from hakobune.wire.violations import Violations
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z", re.ASCII)  # RFC 9110 section 5.6.2
 _HEADER_VALUE = re.compile(r"[^\x00-\x1f\x7f]*\Z")
 _DAY_S = 86_400.0
+_OVERLAP_RULE = (
+    "is only for targets that start executions: POST .../jobs/JOB:run of Cloud Run, or POST .../workflows/W/executions"
+)
 
 
 def schedule_from_tree(tree: Json, name: ScheduleName, uid: str, found: Violations) -> Schedule:
@@ -43,18 +47,25 @@ def schedule_from_tree(tree: Json, name: ScheduleName, uid: str, found: Violatio
     has_http, has_pubsub = "httpTarget" in tree, "pubsubTarget" in tree
     if not has_http and not has_pubsub:
         found.add("job.target", "must be given: http_target or pubsub_target")
-    return Schedule(
+    http = _http(tree["httpTarget"], found) if has_http else None
+    extension = _extension(tree.get("hakobune", {}), found)
+    if extension.overlap is not Overlap.ALLOW and (http is None or not starts_executions(http)):
+        found.add("job.hakobune.overlap", _OVERLAP_RULE)
+    schedule = Schedule(
         name=name,
         uid=uid,
         schedule=_schedule(tree, found),
         time_zone=_zone(tree, found),
-        http=_http(tree["httpTarget"], found) if has_http else None,
+        http=http,
         pubsub=_pubsub(tree["pubsubTarget"], name, found) if has_pubsub else None,
         description=description,
         retry=_retry(tree.get("retryConfig", {}), found),
         attempt_deadline_s=_attempt_deadline_s(tree, found) if has_http else limits.ATTEMPT_DEADLINE_DEFAULT_S,
-        extension=_extension(tree.get("hakobune", {}), found),
+        extension=extension,
     )
+    if schedule.size_bytes > limits.RESOURCE_BYTES:
+        found.add("job", f"has more than {limits.RESOURCE_BYTES} bytes with all that it sends")
+    return schedule
 
 
 def _schedule(tree: Json, found: Violations) -> str:
@@ -111,6 +122,8 @@ def _uri(text: str, path: str, found: Violations) -> str:
         is_web = False
     if not is_web or any(char.isspace() or ord(char) < 0x21 for char in text):
         found.add(path, f"{text[:200]!r} is no URL that begins with http:// or https://")
+    elif not text.isascii():
+        found.add(path, f"{text[:200]!r} has characters that must be percent-encoded")
     return text
 
 

@@ -39,6 +39,7 @@ class Scalar(Enum):
     FLAG = "TYPE_BOOL"
     INT32 = "TYPE_INT32"
     INT64 = "TYPE_INT64"
+    FLOAT = "TYPE_FLOAT"
     DURATION = "type.googleapis.com/google.protobuf.Duration"
     TIMESTAMP = "type.googleapis.com/google.protobuf.Timestamp"
     ANYTHING = "type.googleapis.com/google.protobuf.Any"  # output only: whatever stands there is ignored
@@ -197,6 +198,9 @@ class Reader:
                     return value
             case Scalar.INT32 | Scalar.INT64:
                 return self._integer(kind, value, path)
+            case Scalar.FLOAT:
+                if isinstance(value, int | float) and not isinstance(value, bool):
+                    return value
             case Scalar.DURATION:
                 return self._duration(value, path)
             case Scalar.TIMESTAMP:

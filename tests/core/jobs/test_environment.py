@@ -5,7 +5,8 @@ from __future__ import annotations
 from world import an_execution
 
 from hakobune.core.containers import Container, EnvVar, SecretRef
-from hakobune.core.jobs.environment import ATTEMPT_VARIABLE, DEFAULT_PATH, INDEX_VARIABLE, task_environment
+from hakobune.core.containers import DEFAULT_PATH
+from hakobune.core.jobs.environment import ATTEMPT_VARIABLE, INDEX_VARIABLE, task_environment
 
 
 def environment(*env: EnvVar, runtime: dict[str, str] | None = None) -> dict[str, str]:

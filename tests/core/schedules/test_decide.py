@@ -8,7 +8,18 @@ from datetime import datetime
 import pytest
 
 from hakobune.core.errors import Code, FailedPrecondition
-from hakobune.core.schedules.decide import again, answer, fall_due, force, next_of, planned, wake_s
+from hakobune.core.schedules.decide import (
+    again,
+    answer,
+    cleared,
+    fall_due,
+    force,
+    looks_first,
+    met,
+    next_of,
+    planned,
+    wake_s,
+)
 from hakobune.core.schedules.model import (
     CatchUp,
     Extension,
@@ -16,6 +27,7 @@ from hakobune.core.schedules.model import (
     HttpTarget,
     OAuthToken,
     Outcome,
+    Overlap,
     RetryConfig,
     Run,
     Schedule,
@@ -85,6 +97,21 @@ def test_given_a_run_under_way_when_times_fall_due_then_the_earliest_waits_and_i
     assert step.over == run
     assert step.run == a_run(begun_s=NOON + 310)
     assert step.schedule.waiting_s is None
+
+
+def test_given_a_run_in_doubt_when_times_were_missed_then_the_latest_waits_beside_the_one_that_waited() -> None:
+    run = a_run(slot_s=NOON - 600)
+    step = fall_due(a_schedule(waiting_s=NOON - 300), run, NOON + 650, "x")
+    assert (step.schedule.waiting_s, step.schedule.missed_s) == (NOON - 300, NOON + 600)
+    step = fall_due(step.schedule, run, NOON + 1_250, "x")
+    assert (step.schedule.waiting_s, step.schedule.missed_s) == (NOON - 300, NOON + 1_200)
+    step = answer(step.schedule, run, OK, NOON + 1_260, "r")
+    assert (step.run.slot_s if step.run else None) == NOON - 300
+    assert step.run is not None
+    step = answer(step.schedule, step.run, OK, NOON + 1_270, "r")
+    assert step.run == a_run(slot_s=NOON + 1_200, begun_s=NOON + 1_270)
+    assert (step.schedule.waiting_s, step.schedule.missed_s) == (None, None)
+    assert planned(a_schedule(missed_s=NOON), NOON).missed_s is None
 
 
 def test_given_a_paused_schedule_when_its_timer_comes_then_nothing_happens() -> None:
@@ -276,3 +303,57 @@ def test_given_a_time_when_it_is_told_then_it_has_the_offset_of_the_zone(slot_s:
 def test_given_an_answer_when_it_is_read_then_its_status_says_how_the_attempt_ended(status: int, code: Code) -> None:
     assert outcome_of(status, "why", "e").code is code
     assert outcome_of(status).message == ("" if code is Code.OK else f"The target answered HTTP {status}.")
+
+
+# -- what earlier runs started ----------------------------------------------------------------------------------------
+
+FORBID, QUEUE = Extension(overlap=Overlap.FORBID), Extension(overlap=Overlap.QUEUE)
+EXECUTION = "projects/p/locations/l/jobs/j/executions/e"
+
+
+@pytest.mark.parametrize(
+    ("extension", "executions", "is_forced", "looks"),
+    [
+        (FORBID, (EXECUTION,), False, True),
+        (FORBID, (), False, False),
+        (FORBID, (EXECUTION,), True, False),
+        (Extension(), (EXECUTION,), False, False),
+    ],
+)
+def test_given_a_policy_when_an_attempt_is_to_be_made_then_executions_of_before_are_looked_at(
+    extension: Extension, executions: tuple[str, ...], is_forced: bool, looks: bool
+) -> None:
+    schedule = a_schedule(extension=extension, executions=executions)
+    assert looks_first(schedule, a_run(is_forced=is_forced)) is looks
+
+
+def test_given_an_execution_under_way_when_it_is_met_then_forbid_leaves_out_and_queue_holds() -> None:
+    run = a_run()
+    left_out = met(a_schedule(extension=FORBID), run, (EXECUTION,), NOON + 1, "x")
+    assert (left_out.run, left_out.over, left_out.schedule.executions) == (None, run, (EXECUTION,))
+    held = met(a_schedule(extension=QUEUE), run, (EXECUTION,), NOON + 1, "x")
+    assert held.run == replace(run, is_held=True, retry_s=NOON + 1.5)
+    assert held.run is not None
+    later = met(a_schedule(extension=QUEUE), held.run, (EXECUTION,), NOON + 1_000, "x")
+    assert later.run == replace(run, is_held=True, retry_s=NOON + 1_010)
+    paused = met(a_schedule(extension=QUEUE, state=ScheduleState.PAUSED), run, (EXECUTION,), NOON + 1, "x")
+    assert (paused.run, paused.over) == (None, run)
+
+
+def test_given_a_run_that_is_held_when_times_fall_due_then_they_are_left_out() -> None:
+    held = a_run(is_held=True, retry_s=NOON + 301)
+    assert fall_due(a_schedule(extension=QUEUE), held, NOON + 300, "x").schedule.waiting_s is None
+    again_held = again(a_schedule(extension=QUEUE, executions=(EXECUTION,)), held, NOON + 301)
+    assert (again_held.schedule.last_attempt_s, again_held.run) == (None, replace(held, retry_s=None))
+
+
+def test_given_answers_that_name_executions_when_they_are_noted_then_so_many_are_kept() -> None:
+    schedule = cleared(a_schedule(extension=FORBID, executions=("old",)), NOON)
+    assert (schedule.executions, schedule.last_attempt_s) == ((), NOON)
+    for number in [*range(25), 24]:
+        outcome = Outcome(code=Code.OK, execution=f"e{number}")
+        schedule = answer(schedule, a_run(is_forced=True), outcome, NOON, "x").schedule
+    assert schedule.executions == tuple(f"e{number}" for number in range(5, 25))
+    free = answer(replace(schedule, extension=Extension()), a_run(), replace(OK, execution="e"), NOON, "x").schedule
+    assert free.executions == ("e",)
+    assert answer(free, a_run(), OK, NOON, "x").schedule.executions == ("e",)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from hakobune.cli.containers import flags as shared
+from hakobune.cli.containers.changes import LOCAL_IMAGE
 from hakobune.cli.document import Document, text_at
 from hakobune.cli.errors import CommandError, UsageError
 from hakobune.cli.flags import Arguments, Command, Positional
 from hakobune.cli.jobs import deploy_flags as flags
 from hakobune.cli.jobs import view
-from hakobune.cli.jobs.changes import LOCAL_IMAGE, apply_flags, image_of, new_job
+from hakobune.cli.jobs.changes import apply_flags, image_of, new_job
 from hakobune.cli.jobs.following import ExecutionFailedError, follow, hints, stages
 from hakobune.cli.progress import Tracker
 from hakobune.cli.run_api import RunApi
@@ -122,10 +124,10 @@ def put_and_follow(
 
 def _put(api: RunApi, wanted: Document, held: Document | None, verb: Verb) -> Document:
     if held is not None:
-        return api.replace(wanted)
+        return api.replace("jobs", wanted)
     if not verb.may_create:
         raise CommandError(f"Job [{view.name_of(wanted)}] could not be found.")
-    return api.create(wanted)
+    return api.create("jobs", wanted)
 
 
 def _until_ready(api: RunApi, job: Document, tracker: Tracker) -> Document:
@@ -185,7 +187,7 @@ DEPLOY = Command(
     _deploy,
     "Create a job, or update it where there is one of that name. Settings that no flag names stay as they are.",
     positionals=[_JOB],
-    flags=[*flags.CONTAINER_FLAGS, *flags.JOB_FLAGS, flags.SOURCE, flags.LABELS, flags.REMOVE_CONTAINERS],
+    flags=[*flags.CONTAINER_FLAGS, *flags.JOB_FLAGS, shared.SOURCE, flags.LABELS, shared.REMOVE_CONTAINERS],
     exclusive=flags.EXCLUSIVE,
     examples=_EXAMPLES,
 )
@@ -194,7 +196,7 @@ CREATE = Command(
     _create,
     "Create a job; there must be none of that name.",
     positionals=[_JOB],
-    flags=[*flags.CONTAINER_FLAGS, *flags.JOB_FLAGS, flags.SOURCE, flags.LABELS],
+    flags=[*flags.CONTAINER_FLAGS, *flags.JOB_FLAGS, shared.SOURCE, flags.LABELS],
     exclusive=flags.EXCLUSIVE,
     examples=[(text, line.replace("deploy", "create")) for text, line in _EXAMPLES[:2]],
 )
@@ -206,10 +208,10 @@ UPDATE = Command(
     flags=[
         *flags.CONTAINER_FLAGS,
         *flags.JOB_FLAGS,
-        flags.SOURCE,
+        shared.SOURCE,
         flags.LABELS,
-        flags.REMOVE_CONTAINERS,
-        *flags.UPDATE_ONLY,
+        shared.REMOVE_CONTAINERS,
+        *shared.UPDATE_ONLY,
     ],
     exclusive=flags.EXCLUSIVE,
     examples=[("More retries:", "hakobune run jobs update thumbs --max-retries 5 --retry-backoff 2")],

@@ -2,41 +2,9 @@
 
 from __future__ import annotations
 
+from hakobune.cli.containers import flags as shared
+from hakobune.cli.containers.flags import TEMPLATE_FLAGS
 from hakobune.cli.flags import Flag
-
-_NOT_ISOLATED = "tasks use the network of this machine"
-_PROBE_KEYS = (
-    "initialDelaySeconds, timeoutSeconds, periodSeconds, failureThreshold, httpGet.port, httpGet.path, grpc.port,"
-    " grpc.service, tcpSocket.port"
-)
-
-CONTAINER_FLAGS = (
-    Flag(
-        "--image", "text", "The container image; `local` runs --command and --args as a process of this machine.",
-        scoped=True,
-    ),
-    Flag("--command", "list", "What to start instead of the image's entry point; empty clears.", scoped=True),
-    Flag("--args", "list", "Arguments of the command; empty clears.", metavar="ARG", scoped=True),
-    Flag("--workdir", "text", "Directory to start in.", metavar="DIR", scoped=True),
-    Flag("--cpu", "text", "CPUs: 1, 0.5, 2000m.", scoped=True),
-    Flag("--memory", "text", "Memory: 512Mi, 4Gi.", scoped=True),
-    Flag("--gpu", "text", "GPUs: 0 or 1.", scoped=True, note="processes see the GPUs of this machine"),
-    Flag("--set-env-vars", "map", "Replace all variables by these.", scoped=True),
-    Flag("--update-env-vars", "map", "Add or change these variables.", scoped=True),
-    Flag("--remove-env-vars", "list", "Remove these variables.", metavar="KEY", scoped=True),
-    Flag("--clear-env-vars", "switch", "Remove all variables.", scoped=True),
-    Flag("--env-vars-file", "text", "Replace all variables by those of a YAML map or of KEY=VALUE lines.",
-         metavar="FILE", scoped=True),
-    Flag("--set-secrets", "map", "Replace all secrets: NAME=SECRET:VERSION or /path/file=SECRET:VERSION.", scoped=True),
-    Flag("--update-secrets", "map", "Add or change these secrets.", scoped=True),
-    Flag("--remove-secrets", "list", "Remove these secrets.", metavar="KEY", scoped=True),
-    Flag("--clear-secrets", "switch", "Remove all secrets.", scoped=True),
-    Flag("--add-volume-mount", "fields", "Mount a volume: volume=NAME,mount-path=/PATH. May repeat.", scoped=True),
-    Flag("--remove-volume-mount", "list", "Remove the mounts at these paths.", metavar="PATH", scoped=True),
-    Flag("--clear-volume-mounts", "switch", "Remove all mounts.", scoped=True),
-    Flag("--startup-probe", "fields", f"The startup probe; keys: {_PROBE_KEYS}.", scoped=True),
-    Flag("--depends-on", "list", "Containers that start before this one.", metavar="NAME", scoped=True),
-)  # fmt: skip
 
 JOB_FLAGS = (
     Flag("--tasks", "number", "Number of tasks, 1 to 10000. Default 1.", at_least=1),
@@ -44,21 +12,7 @@ JOB_FLAGS = (
     Flag("--max-retries", "number", "How often a failed task is tried again, 0 to 10. Default 3.", at_least=0),
     Flag("--task-timeout", "duration", "Deadline of each attempt: 605, 10m5s, 1h. Default 10m.", at_least=1,
          metavar="DURATION"),
-    Flag("--service-account", "text", "The account that tasks run as.", metavar="EMAIL"),
-    Flag("--add-volume", "fields", "Add a volume: name=N,type=in-memory|ephemeral-disk|cloud-storage|nfs|secret|"
-         "cloudsql and its settings. May repeat."),
-    Flag("--remove-volume", "list", "Remove these volumes.", metavar="NAME"),
-    Flag("--clear-volumes", "switch", "Remove all volumes."),
-    Flag("--set-cloudsql-instances", "list", "Cloud SQL instances.", metavar="INSTANCE", note=_NOT_ISOLATED),
-    Flag("--vpc-connector", "text", "VPC connector.", note=_NOT_ISOLATED),
-    Flag("--vpc-egress", "choice", "What goes through the VPC.", choices=("all", "all-traffic", "private-ranges-only"),
-         note=_NOT_ISOLATED),
-    Flag("--network", "text", "VPC network.", note=_NOT_ISOLATED),
-    Flag("--subnet", "text", "VPC subnetwork.", note=_NOT_ISOLATED),
-    Flag("--network-tags", "list", "Network tags.", metavar="TAG", note=_NOT_ISOLATED),
-    Flag("--clear-network", "switch", "Remove the network settings."),
-    Flag("--clear-network-tags", "switch", "Remove the network tags."),
-    Flag("--gpu-type", "text", "Kind of GPU.", note="processes see the GPUs of this machine"),
+    *TEMPLATE_FLAGS,
     Flag("--gpu-zonal-redundancy", "switch", "", hidden=True, note="there is one machine"),
     Flag("--execution-environment", "choice", "", hidden=True, choices=("gen1", "gen2"), note="tasks are processes"),
     Flag("--key", "text", "Encryption key.", refusal="nothing is encrypted with a key here"),
@@ -80,38 +34,7 @@ JOB_FLAGS = (
          metavar="MODULE"),
 )  # fmt: skip
 
-SOURCE = Flag(
-    "--source",
-    "text",
-    "Run the program in this directory (a snapshot of it) instead of an image; with --command, that command there."
-    " A later --image takes it away.",
-    metavar="DIR",
-)
 LABELS = Flag("--labels", "map", "Labels of the job and of its executions: added or changed.")
-REMOVE_CONTAINERS = Flag("--remove-containers", "list", "Remove these containers.", metavar="NAME")
-UPDATE_ONLY = (
-    Flag("--update-labels", "map", "Add or change these labels."),
-    Flag("--remove-labels", "list", "Remove these labels.", metavar="KEY"),
-    Flag("--clear-labels", "switch", "Remove all labels."),
-    Flag("--add-cloudsql-instances", "list", "Add Cloud SQL instances.", metavar="INSTANCE", note=_NOT_ISOLATED),
-    Flag("--remove-cloudsql-instances", "list", "Remove Cloud SQL instances.", metavar="INSTANCE"),
-    Flag("--clear-cloudsql-instances", "switch", "Remove all Cloud SQL instances."),
-    Flag("--clear-vpc-connector", "switch", "Remove the VPC connector."),
-    Flag("--clear-key", "switch", "", hidden=True),
-    Flag("--clear-binary-authorization", "switch", "", hidden=True),
-)
 
-EXCLUSIVE = (
-    ("--async", "--execute-now+--wait"),
-    ("--clear-env-vars", "--env-vars-file", "--set-env-vars", "--remove-env-vars+--update-env-vars"),
-    ("--clear-secrets", "--set-secrets", "--remove-secrets+--update-secrets"),
-    ("--clear-labels", "--labels", "--remove-labels+--update-labels"),
-    (
-        "--clear-cloudsql-instances",
-        "--set-cloudsql-instances",
-        "--add-cloudsql-instances+--remove-cloudsql-instances",
-    ),
-    ("--clear-network", "--network+--subnet"),
-    ("--clear-volumes", "--remove-volume"),
-    ("--clear-volume-mounts", "--remove-volume-mount"),
-)
+CONTAINER_FLAGS = shared.CONTAINER_FLAGS
+EXCLUSIVE = (("--async", "--execute-now+--wait"), *shared.EXCLUSIVE)

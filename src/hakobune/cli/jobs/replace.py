@@ -33,7 +33,7 @@ def _replace(session: Session, arguments: Arguments) -> object:
         f" [{bold(session.project)}] region [{bold(api.region)}]"
     )
     if arguments.switch("async"):
-        job = api.create(wanted) if held is None else api.replace(wanted)
+        job = api.create("jobs", wanted) if held is None else api.replace("jobs", wanted)
         session.console.say(f"Job [{bold(name)}] is being replaced asynchronously.")
         return job
     return put_and_follow(session, arguments, api, wanted, held, verb)

@@ -102,6 +102,7 @@ class StorageApi:
         *,
         is_flat: bool = True,
         with_versions: bool = False,
+        is_soft_deleted: bool = False,
         page_size: int = PAGE,
     ) -> Iterator[Page]:
         """The objects whose names begin with `prefix`; not flat: without what lies in its folders. Raises HttpError."""
@@ -109,6 +110,7 @@ class StorageApi:
         query |= {"prefix": prefix} if prefix else {}
         query |= {} if is_flat else {"delimiter": "/"}
         query |= {"versions": "true"} if with_versions else {}
+        query |= {"softDeleted": "true"} if is_soft_deleted else {}
         for page in self._pages(f"/b/{quoted(bucket)}/o", query):
             objects = [as_dict(item) for item in list_at(page, "items")]
             yield Page(objects, [str(item) for item in list_at(page, "prefixes")])
@@ -145,6 +147,10 @@ class StorageApi:
                     raise
 
         self.transport.patiently(once)
+
+    def restore_object(self, url: CloudUrl, query: Query) -> Document:
+        """Bring a deleted generation back under a new one. Raises HttpError."""
+        return self._call("POST", f"{_object_path(url)}/restore", {**_generation(url), **query})
 
     def rewrite(self, source: CloudUrl, to: CloudUrl, metadata: Document | None, query: Query) -> Document:
         """Copy in the store; answers the new object. Raises HttpError."""

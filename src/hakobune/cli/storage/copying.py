@@ -49,7 +49,7 @@ class Copying:
             self._query["ifGenerationMatch"] = "0"
         self._with_versions = arguments.switch("all-versions")
         self._may_collide = False
-        self._written: set[int] = set()  # hashes of paths, where two sources may have the same name
+        self._written: set[int] = set()  # hashes of destinations, where two sources may have the same name
 
     def run(self) -> None:
         """Copy all. Raises CommandError, after the others were copied, for what failed or was not there."""
@@ -84,17 +84,21 @@ class Copying:
                 raise CommandError(f"Local copies not supported. Received copy from {item.content.url} to {to}")
             if _plain(item.content.url) == str(to):
                 raise CommandError(f"Destination URL {to} already exists.")
-            if isinstance(to, FileUrl) and self._may_collide and not to.is_stream:
-                if hash(to.path) in self._written:
-                    self._progress.say(f"Skipping {item.content.url}: another source of this command goes to {to}.")
+            if self._may_collide and not (isinstance(to, FileUrl) and to.is_stream):
+                if hash(str(to)) in self._written:
+                    self._progress.say(f"Copying {self._told(item.content)} to {to}")
+                    self._progress.say(
+                        f"Skipping {_task(item.content, to)} for {to}. This can occur if a cp command results in"
+                        " multiple writes to the same resource."
+                    )
                     continue
-                self._written.add(hash(to.path))
+                self._written.add(hash(str(to)))
             self._progress.expect(item.content.size_bytes)
             yield partial(self._copy, item, to)
 
     def _copy(self, item: Item, to: Url) -> None:
         content = item.content
-        source = str(content.url) if isinstance(content, FileEntry) or self._with_versions else _plain(content.url)
+        source = self._told(content)
         self._progress.say(f"Copying {source} to {to}")
         try:
             if not self._copy_one(content, to):
@@ -112,6 +116,10 @@ class Copying:
             if isinstance(content, ObjectEntry):
                 self._progress.say(f"Removing {source}...")
             self._remove_source(content, to)
+
+    def _told(self, content: ObjectEntry | FileEntry) -> str:
+        """What a source is called."""
+        return str(content.url) if isinstance(content, FileEntry) or self._with_versions else _plain(content.url)
 
     def _copy_one(self, content: ObjectEntry | FileEntry, to: Url) -> bool:
         """Whether it was copied; False: it was left alone."""
@@ -172,6 +180,13 @@ class Copying:
         elif isinstance(to, FileUrl) or metadata.has_changes(self._arguments):
             live = CloudUrl(content.url.bucket, content.url.name)
             self._api.delete_object(live, {"ifGenerationMatch": content.url.generation})
+
+
+def _task(content: ObjectEntry | FileEntry, to: Url) -> str:
+    """What gcloud calls such a copy."""
+    if isinstance(to, FileUrl):
+        return "FileDownloadTask"
+    return "FileUploadTask" if isinstance(content, FileEntry) else "IntraCloudCopyTask"
 
 
 def _plain(url: Url) -> str:

@@ -20,11 +20,12 @@ NO_MATCH = "One or more URLs matched no objects."
 
 
 class Expansion:
-    """Answers for one command, on live objects or on all versions of them."""
+    """Answers for one command, on live objects, on all versions of them, or on those that were deleted and are kept."""
 
-    def __init__(self, api: StorageApi, *, with_versions: bool = False) -> None:
+    def __init__(self, api: StorageApi, *, with_versions: bool = False, is_soft_deleted: bool = False) -> None:
         self._api = api
         self._with_versions = with_versions
+        self._is_soft_deleted = is_soft_deleted
 
     def entries(self, url: CloudUrl, *, with_metadata: bool = False) -> Iterator[CloudEntry]:
         """What the URL names; `with_metadata`: that of buckets is wanted. Raises CommandError for a bucket that is not
@@ -67,11 +68,12 @@ class Expansion:
 
     def _exactly(self, url: CloudUrl) -> Iterator[CloudEntry]:
         """The object of that name, and the folder of that name."""
-        if self._with_versions and not url.generation:
+        if self._is_soft_deleted or (self._with_versions and not url.generation):
             for entry in self._flat(url.bucket, url.name):
                 if entry.url.name != url.name:
                     break  # the order is that of names
-                yield entry
+                if url.generation in ("", entry.url.generation):
+                    yield entry
         else:
             try:
                 found = self._api.find_object(url)
@@ -116,7 +118,12 @@ class Expansion:
     def _pages(self, bucket: str, prefix: str, *, is_flat: bool, page_size: int = PAGE) -> Iterator[Page]:
         try:
             yield from self._api.pages(
-                bucket, prefix, is_flat=is_flat, with_versions=self._with_versions, page_size=page_size
+                bucket,
+                prefix,
+                is_flat=is_flat,
+                with_versions=self._with_versions,
+                is_soft_deleted=self._is_soft_deleted,
+                page_size=page_size,
             )
         except HttpError as error:
             raise missing(error, bucket) from error

@@ -29,7 +29,7 @@ class _Shown:
         self.is_json = arguments.switch("json") or arguments.text("format") == "json"
         self.is_long = arguments.switch("long") and not self._is_full
         self._with_etag = arguments.switch("etag")
-        self._with_generation = arguments.switch("all-versions")
+        self._with_generation = arguments.switch("all-versions") or arguments.switch("soft-deleted")
         self._is_readable = arguments.switch("readable-sizes")
         self._is_first = True
         self.count = 0
@@ -87,7 +87,9 @@ class _Shown:
 
 def _ls(session: Session, arguments: Arguments) -> None:
     api = StorageApi(session)
-    expansion = Expansion(api, with_versions=arguments.switch("all-versions"))
+    expansion = Expansion(
+        api, with_versions=arguments.switch("all-versions"), is_soft_deleted=arguments.switch("soft-deleted")
+    )
     shown = _Shown(session, arguments)
     for text in arguments.positionals.get("path", ["gs://"]):
         url = cloud_only(text, "ls")
@@ -232,6 +234,7 @@ LS = Command(
         Flag("--long", "switch", "Size and time of creation beside each object, and a total.", short="-l"),
         Flag("--full", "switch", "All that is known of each object or bucket.", short="-L"),
         Flag("--json", "switch", "All that is known, as a JSON list.", short="-j"),
+        Flag("--soft-deleted", "switch", "What was deleted and can be restored, instead of what is there."),
         Flag("--format", "choice", "json: the same as --json.", choices=("json",)),
         Flag("--fetch-encrypted-object-hashes", "switch", "", hidden=True, note="hashes are never hidden here"),
         Flag("--read-paths-from-stdin", "switch", "", hidden=True, refusal="write the URLs on the command line"),

@@ -33,7 +33,7 @@ def variables(arguments: Arguments, workflow: Document) -> dict[str, object] | N
         return None
     wanted: dict[str, object] = {}
     if arguments.given("env-vars-file"):
-        from hakobune.cli.jobs.environment import read_file
+        from hakobune.cli.containers.environment import read_file
 
         wanted = {**read_file(arguments.text("env-vars-file"))}
     elif arguments.given("set-env-vars"):

@@ -11,7 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
-_READ_RUN = ("run.jobs.get", "run.jobs.list", "run.executions.get", "run.executions.list", "run.tasks.*")
+_READ_RUN = (
+    "run.jobs.get",
+    "run.jobs.list",
+    "run.executions.get",
+    "run.executions.list",
+    "run.tasks.*",
+    "run.services.get",
+    "run.services.list",
+    "run.revisions.get",
+    "run.revisions.list",
+    "run.workerPools.get",
+    "run.workerPools.list",
+)
 _READ_WORKFLOWS = (
     "workflows.workflows.get",
     "workflows.workflows.list",
@@ -45,7 +57,14 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "roles/editor": ("*",),
     "roles/viewer": _READ_ALL,
     "roles/run.admin": ("run.*",),
-    "roles/run.developer": ("run.jobs.*", "run.executions.*", "run.tasks.*"),
+    "roles/run.developer": (
+        "run.jobs.*",
+        "run.executions.*",
+        "run.tasks.*",
+        "run.services.*",
+        "run.revisions.*",
+        "run.workerPools.*",
+    ),
     "roles/run.invoker": ("run.jobs.run", "run.routes.invoke"),
     "roles/run.jobsExecutor": ("run.jobs.run",),
     "roles/run.jobsExecutorWithOverrides": ("run.jobs.run", "run.jobs.runWithOverrides"),

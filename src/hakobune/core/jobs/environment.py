@@ -6,10 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hakobune.core.containers import Container
+from hakobune.core.containers import DEFAULT_PATH, Container
 from hakobune.core.jobs.model import Execution
-
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # Index and attempt differ from task to task: the engine adds these two.
 INDEX_VARIABLE = "CLOUD_RUN_TASK_INDEX"

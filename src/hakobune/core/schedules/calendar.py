@@ -6,9 +6,9 @@ Wall-clock time is a number here: seconds since 1970-01-01T00:00 as the clock on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from typing import NamedTuple
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _DAY_S = 86_400
@@ -20,9 +20,8 @@ ALL_WEEKDAYS = (1 << 7) - 1
 _WEEKS = sum(1 << 7 * week for week in range(5))  # the first day of each week of a month
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calendar:
-    """Times of the day on certain days.
+class Calendar(NamedTuple):
+    """Times of the day on certain days. (A tuple: it is made faster than a dataclass.)
 
     `times`: bit m is minute m of the day. `months`: bits 1 to 12. `days`: bit 0 is the first of the month. `weekdays`:
     bit 0 is Sunday. `days_in`: days that weekdays may fall on, as `days`. A day counts if it is in `days` and a weekday
@@ -72,11 +71,13 @@ class Calendar:
 
 def times_of_day(hours: int, minutes: int) -> int:
     """The minutes of the day at which these hours (bits 0 to 23) meet these minutes (bits 0 to 59)."""
-    times = 0
-    for hour in range(_HOURS):
-        if hours >> hour & 1:
-            times |= minutes << 60 * hour
-    return times
+    return minutes * _beginnings(hours)
+
+
+@lru_cache(maxsize=1_024)
+def _beginnings(hours: int) -> int:
+    """The minutes of the day at which these hours begin."""
+    return sum(1 << 60 * hour for hour in range(_HOURS) if hours >> hour & 1)
 
 
 @lru_cache(maxsize=4_096)

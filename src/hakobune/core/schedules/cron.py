@@ -7,6 +7,7 @@ lower case, ranges that run backwards, a step without a range, `*/n` beside a re
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -35,6 +36,7 @@ FIELDS = (
     Field(name="month", least=1, most=12, names=_MONTHS, first_named=1),
     Field(name="day of week", least=0, most=7, names=_WEEKDAYS),
 )
+_PLACES = range(len(FIELDS))
 _FOREIGN = {
     "L": "the last day of a month cannot be named: give the days, such as 28-31, and let the target decide",
     "W": "the nearest weekday cannot be named",
@@ -47,14 +49,13 @@ class BadSchedule(ValueError):
     """What is wrong with a schedule, and where."""
 
 
-def parse_cron(text: str) -> Calendar:
+def parse_cron(texts: Sequence[str]) -> Calendar:
     """The calendar of five fields. Raises BadSchedule."""
-    texts = text.split()
     if len(texts) != len(FIELDS):
         raise BadSchedule(_count_text(texts))
-    minutes, hours, days, months, weekdays = (_field(place, part) for place, part in enumerate(texts))
+    minutes, hours, days, months, weekdays = map(_field, _PLACES, texts)
     return Calendar(
-        times=_times(hours, minutes),
+        times=times_of_day(hours, minutes),
         months=months,
         days=days >> 1,
         weekdays=(weekdays | weekdays >> 7) & ALL_WEEKDAYS,
@@ -62,10 +63,7 @@ def parse_cron(text: str) -> Calendar:
     )
 
 
-_times = lru_cache(maxsize=1_024)(times_of_day)
-
-
-def _count_text(texts: list[str]) -> str:
+def _count_text(texts: Sequence[str]) -> str:
     names = ", ".join(field.name for field in FIELDS)
     more = " There is no field for seconds." if len(texts) == len(FIELDS) + 1 else ""
     return f"a cron schedule has five fields ({names}), this one has {len(texts)}.{more}"

@@ -1,7 +1,8 @@
 """What happens to a schedule: it falls due, it is run by force, an attempt ends, it is paused or changed.
 
 Two runs of a schedule never overlap, but for forced ones: what falls due meanwhile waits, and of several the earliest
-does. Source: https://cloud.google.com/scheduler/docs/overview, and decision 0028 where that is silent.
+does; besides it the latest of those that were missed while the runtime was down.
+Source: https://cloud.google.com/scheduler/docs/overview, and decision 0028 where that is silent.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ class Step:
 def planned(schedule: Schedule, now_s: float) -> Schedule:
     """As created, changed or resumed at this instant: the first due time after it is next, and nothing waits."""
     if schedule.state is not ScheduleState.ENABLED:
-        return replace(schedule, next_s=None, waiting_s=None)
-    return replace(schedule, next_s=next_s(schedule.schedule, schedule.time_zone, now_s), waiting_s=None)
+        return replace(schedule, next_s=None, waiting_s=None, missed_s=None)
+    following_s = next_s(schedule.schedule, schedule.time_zone, now_s)
+    return replace(schedule, next_s=following_s, waiting_s=None, missed_s=None)
 
 
 def wake_s(schedule: Schedule) -> float | None:
@@ -57,9 +59,11 @@ def fall_due(schedule: Schedule, open_run: Run | None, now_s: float, run_uid: st
         return Step(schedule=schedule if following_s is not None else planned(schedule, now_s))
     if open_run is None:
         return _begin(schedule, due_s, now_s, run_uid)
-    if schedule.waiting_s is not None or open_run.is_held:
+    if open_run.is_held:
         return Step(schedule=schedule)
-    return Step(schedule=replace(schedule, waiting_s=due_s))
+    if _late_s(schedule, due_s, now_s) > _LATE_S:
+        return Step(schedule=replace(schedule, missed_s=due_s))
+    return Step(schedule=replace(schedule, waiting_s=due_s) if schedule.waiting_s is None else schedule)
 
 
 def force(schedule: Schedule, now_s: float, run_uid: str) -> Step:
@@ -85,8 +89,11 @@ def answer(schedule: Schedule, run: Run, outcome: Outcome, now_s: float, run_uid
 
 def next_of(schedule: Schedule, now_s: float, run_uid: str) -> Step:
     """A run of a due time is over: begin the one that waits, or plan the next one of an interval."""
-    if schedule.waiting_s is not None:
-        return _begin(replace(schedule, waiting_s=None), schedule.waiting_s, now_s, run_uid)
+    waiting_s, missed_s = schedule.waiting_s, schedule.missed_s
+    if waiting_s is not None and (missed_s is None or waiting_s < missed_s):
+        return _begin(replace(schedule, waiting_s=None), waiting_s, now_s, run_uid)
+    if missed_s is not None:
+        return _begin(replace(schedule, missed_s=None), missed_s, now_s, run_uid)
     if schedule.next_s is None and _is_interval(schedule):
         return Step(schedule=planned(schedule, now_s))
     return Step(schedule=schedule)
@@ -137,11 +144,15 @@ def _executions(schedule: Schedule, execution: str) -> tuple[str, ...]:
 
 
 def _is_dropped(schedule: Schedule, due_s: float, now_s: float) -> bool:
-    late_s = now_s - due_s - schedule.extension.jitter_s
+    late_s = _late_s(schedule, due_s, now_s)
     if schedule.extension.catch_up is CatchUp.NONE:
         return late_s > _LATE_S
     window_s = schedule.extension.catch_up_window_s
     return window_s is not None and late_s > max(window_s, _LATE_S)
+
+
+def _late_s(schedule: Schedule, due_s: float, now_s: float) -> float:
+    return now_s - due_s - schedule.extension.jitter_s
 
 
 def _is_interval(schedule: Schedule) -> bool:

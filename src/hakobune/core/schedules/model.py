@@ -101,6 +101,11 @@ class HttpTarget:
     oauth: OAuthToken | None = None
     oidc: OidcToken | None = None  # only one of the two
 
+    @property
+    def size_bytes(self) -> int:
+        """Of body and headers."""
+        return len(self.body) + _size_bytes(self.headers)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PubsubTarget:
@@ -109,6 +114,15 @@ class PubsubTarget:
     topic: str
     data: bytes = b""
     attributes: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def size_bytes(self) -> int:
+        """Of data and attributes."""
+        return len(self.data) + _size_bytes(self.attributes)
+
+
+def _size_bytes(texts: Mapping[str, str]) -> int:
+    return sum(len(part.encode("utf-8", "surrogatepass")) for pair in texts.items() for part in pair)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +174,8 @@ class Outcome:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """A schedule. `next_s`: its next due time, None if there is none. `waiting_s`: one that has passed, and waits for
-    the run before it to end. `executions`: what its runs started and may still be under way, oldest first."""
+    the run before it to end. `missed_s`: so does the latest that passed while the runtime was down. `executions`: what
+    its runs started and may still be under way, oldest first."""
 
     name: ScheduleName
     uid: str
@@ -178,7 +193,13 @@ class Schedule:
     outcome: Outcome | None = None
     next_s: float | None = None
     waiting_s: float | None = None
+    missed_s: float | None = None
     executions: tuple[str, ...] = ()
+
+    @property
+    def size_bytes(self) -> int:
+        """Of what it sends: the rest has narrow bounds."""
+        return sum(target.size_bytes for target in (self.http, self.pubsub) if target is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

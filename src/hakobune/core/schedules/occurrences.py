@@ -7,22 +7,20 @@ time in each hour of the day takes both, so that its rhythm holds.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from hakobune.core.schedules.calendar import Calendar
 from hakobune.core.schedules.cron import FIELDS, BadSchedule, parse_cron
 from hakobune.core.schedules.limits import SCHEDULE_CHARACTERS, SEARCH_YEARS
 from hakobune.core.schedules.phrases import ORDINALS, Interval, parse_phrase
-from hakobune.core.schedules.zones import check_zone, spans
+from hakobune.core.schedules.zones import spans
 
-_CRON_START = re.compile(r"[0-9*,/-]", re.ASCII)
+_CRON_CHARACTERS = "0123456789*,/-"  # of its minutes and hours
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Occurrence:
+class Occurrence(NamedTuple):
     """A due time: `instant_s` since the epoch, and what is special about it where clocks change."""
 
     instant_s: int
@@ -40,17 +38,14 @@ def parse_schedule(text: str) -> Calendar | Interval:
         raise BadSchedule("it is empty: write five cron fields, such as '0 9 * * MON-FRI', or 'every 5 minutes'.")
     if words[0].startswith("@"):
         raise BadSchedule(f"'{words[0][:40]}' is not supported: write the five cron fields, such as '0 0 * * *'.")
+    has_numbers_first = not words[0].strip(_CRON_CHARACTERS)
+    if has_numbers_first and len(words) == len(FIELDS) and not words[1].strip(_CRON_CHARACTERS):
+        return parse_cron(words)
     lower = [word.lower() for word in words]
     is_english = lower[0] == "every" or "of" in lower or lower[0].split(",")[0] in ORDINALS
-    if not is_english and (len(words) == len(FIELDS) or _CRON_START.match(words[0])):
-        return parse_cron(text)
+    if not is_english and (len(words) == len(FIELDS) or words[0][0] in _CRON_CHARACTERS):
+        return parse_cron(words)
     return parse_phrase(text)
-
-
-def check_schedule(text: str, zone: str) -> None:
-    """Raises BadSchedule, ValueError (of the zone)."""
-    parse_schedule(text)
-    check_zone(zone)
 
 
 def next_s(text: str, zone: str, after_s: float) -> float | None:
@@ -59,7 +54,7 @@ def next_s(text: str, zone: str, after_s: float) -> float | None:
     parsed = parse_schedule(text)
     if isinstance(parsed, Interval):
         return after_s + parsed.interval_s
-    found = next(occurrences(parsed, zone, after_s), None)
+    found = _next(parsed, zone, int(after_s // 1))
     return None if found is None else float(found.instant_s)
 
 
@@ -85,26 +80,21 @@ def latest_s(text: str, zone: str, after_s: float, until_s: float) -> float | No
 
 def occurrences(calendar: Calendar, zone: str, after_s: float) -> Iterator[Occurrence]:
     """All due times after an instant, for eight years from each to the next."""
-    is_cadence = calendar.is_cadence
     while True:
-        found = _next(calendar, zone, int(after_s // 1), is_cadence)
+        found = _next(calendar, zone, int(after_s // 1))
         if found is None:
             return
         yield found
         after_s = found.instant_s
 
 
-def _next(calendar: Calendar, zone: str, after_s: int, is_cadence: bool) -> Occurrence | None:
+def _next(calendar: Calendar, zone: str, after_s: int) -> Occurrence | None:
     for span in spans(zone, after_s + 1, SEARCH_YEARS):
-        start_s = max(span.start_s, after_s + 1)
-        from_s = start_s + span.offset_s
-        if not is_cadence:
-            from_s = max(from_s, span.start_s + span.offset_before_s)
+        from_s = max(span.start_s, after_s + 1) + span.offset_s
+        shown_before_s = span.start_s + span.offset_before_s  # until here, clocks showed these times already
+        if from_s < shown_before_s and not calendar.is_cadence:
+            from_s = shown_before_s
         wall_s = calendar.first(from_s, span.end_s + span.offset_s)
         if wall_s is not None:
-            return Occurrence(
-                instant_s=wall_s - span.offset_s,
-                offset_s=span.offset_s,
-                is_repeated=wall_s < span.start_s + span.offset_before_s,
-            )
+            return Occurrence(wall_s - span.offset_s, span.offset_s, wall_s < shown_before_s)
     return None

@@ -56,6 +56,11 @@ def spans(zone: str, from_s: int, years: int) -> Iterator[Span]:
                 yield span
 
 
+def offset_at(zone: str, instant_s: int) -> int:
+    """What is added to UTC at an instant, in seconds. Raises ValueError: there is no such zone."""
+    return _offset(ZoneInfo(zone), instant_s)
+
+
 @lru_cache(maxsize=4_096)
 def _year(zone: str, year: int) -> tuple[Span, ...]:
     info = ZoneInfo(zone)

@@ -15,6 +15,7 @@ IDLE_MAX_S = 900.0  # an idle instance is kept at most so long
 PORT_DEFAULT = 8_080
 QUEUE_MIN_S = 10.0  # a request waits for an instance so long, or 3.5 × the average start if that is longer
 QUEUE_STARTS = 3.5
+QUEUE_MIN_REQUESTS = 100  # ours: so many may wait at least, or as many as all instances may have at once
 DESCRIPTION_MAX_CHARS = 512
 REVISIONS_KEPT = 1_000  # per resident; the oldest that serve nothing go first
 
@@ -22,3 +23,4 @@ REVISIONS_KEPT = 1_000  # per resident; the oldest that serve nothing go first
 RESTART_FIRST_S = 1.0
 RESTART_MAX_S = 60.0
 RESTART_FORGIVEN_S = 60.0
+INSTANCES_AT_ONCE_MAX = 10_000  # of a revision, however many are asked for

@@ -164,6 +164,7 @@ class Resident:
     template: Template
     shares: tuple[Share, ...] = ()  # as declared; empty: all to the latest ready revision
     scaling: Scaling = Scaling()
+    auto_count: int | None = None  # workers that its autoscaler asks for (an extension of pools); None: it has none
     port: int = 0
     revisions_made: int = 0
     latest_created: str = ""  # revision ids
@@ -171,6 +172,7 @@ class Resident:
     is_reconciling: bool = True
     ready_reason: str = ""  # why it is not ready; "" and not reconciling: it is
     ready_message: str = ""
+    settle_time_s: float | None = None  # when it last became ready, or failed to
     operation: str = ""  # id of the operation that is done when this settles
     other: Mapping[str, object] = field(default_factory=_no_json)
 
@@ -202,15 +204,23 @@ class InstanceState(StrEnum):
     STARTING = "starting"  # until its startup probe (or its port) answers
     READY = "ready"
     DRAINING = "draining"  # gets nothing new; is stopped when nothing is in flight
+    STOPPING = "stopping"  # was told to end
+    RESTING = "resting"  # it ended by itself; the next one of its place begins at `restart_s`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """One running copy of a revision. Its uid is that of its attempt with the engine."""
+    """One running copy of a revision, and its place among the others. Its uid is that of its attempt with the engine:
+    each start in a place has another one. `failures` counts ends of the place in a row, `detail` tells of the last."""
 
     uid: str
+    resident_uid: str
     revision_uid: str
+    index: int  # of the place
     port: int = 0  # where it listens; 0: it does not
     state: InstanceState = InstanceState.STARTING
     create_time_s: float
     ready_time_s: float | None = None
+    failures: int = 0
+    restart_s: float | None = None
+    detail: str = ""

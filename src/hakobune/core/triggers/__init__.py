@@ -1,1 +1,1 @@
-"""Triggers: what starts work when something happens. Pure."""
+"""Triggers: who is told of which events, and what becomes of each delivery."""

@@ -35,6 +35,7 @@ class Lane:
         "held",
         "index_variable",
         "is_queued",
+        "is_resident",
         "log",
         "memory_limit_bytes",
         "program",
@@ -69,6 +70,7 @@ class Lane:
         self.timeout_s: float = definition["timeout_s"]
         self.grace_s: float = definition["grace_s"]
         self.memory_limit_bytes: int | None = definition["memory_limit_bytes"]
+        self.is_resident: bool = definition["is_resident"]
         self.warm_modules: tuple[str, ...] = tuple(definition["warm_modules"])
         self.warm_plan: Any = None  # made with the first attempt
         self.log = LaneLog(f"{logs_folder}/{self.uid}", tail_limit_bytes=definition["log_limit_bytes"])

@@ -272,7 +272,7 @@ class Endings:
         if attempt.directory is not None:
             self._workdirs.give_back(attempt.lane.uid, attempt.directory)
             attempt.directory = None
-        self._roster.running.pop(attempt.uid, None)
+        self._roster.leave(attempt)
 
     def _report_end(self, attempt: Attempt, kind: str) -> None:
         del self._roster.attempts[attempt.uid]

@@ -361,6 +361,7 @@ def _definition(lane: Lane) -> dict[str, object]:
         "grace_s": lane.grace_s,
         "memory_limit_bytes": lane.memory_limit_bytes,
         "log_limit_bytes": lane.log_limit_bytes,
+        "is_resident": lane.is_resident,
         "warm_modules": lane.warm_modules,
         "index_variable": INDEX_VARIABLE,
         "attempt_variable": ATTEMPT_VARIABLE,

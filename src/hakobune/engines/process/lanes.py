@@ -16,6 +16,7 @@ class Lanes:
     def __init__(self) -> None:
         self._by_uid: dict[str, Lane] = {}
         self._round: deque[Lane] = deque()
+        self._resident_round: deque[Lane] = deque()
 
     def get(self, uid: str) -> Lane | None:
         """The lane, or None if it is not known (any more)."""
@@ -40,10 +41,10 @@ class Lanes:
         lane.waiting_count += 1
         self._queue(lane)
 
-    def next(self) -> Attempt | None:
-        """Whose turn it is; its lane's `running` counts it from now on."""
-        while self._round:
-            lane = self._round.popleft()
+    def next(self, *, residents_only: bool) -> Attempt | None:
+        """Whose turn it is; its lane's `running` counts it from now on. Residents go first."""
+        while self._resident_round or (self._round and not residents_only):
+            lane = (self._resident_round or self._round).popleft()
             lane.is_queued = False
             if not lane.can_start:
                 continue
@@ -76,4 +77,4 @@ class Lanes:
     def _queue(self, lane: Lane) -> None:
         if not lane.is_queued and lane.can_start:
             lane.is_queued = True
-            self._round.append(lane)
+            (self._resident_round if lane.is_resident else self._round).append(lane)

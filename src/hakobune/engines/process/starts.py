@@ -62,18 +62,18 @@ class Starts:
         self._reports = reports
 
     def fill(self, now_s: float, capacity: int) -> None:
-        """Start what may start while fewer than `capacity` attempts run, but not too many at once."""
+        """Start what may start while fewer than `capacity` attempts run (residents are not counted), but not too many
+        at once."""
         self._may_have_more = False
         if self._copying or self._settling:
             self._drop_ended()
             self._copy(now_s)
             self._settle(now_s)
         for _ in range(_STARTS_PER_TURN):
-            if len(self._roster.running) >= capacity:
-                return
             if now_s < self._paused_until_s:
                 break
-            attempt = self._lanes.next()
+            is_full = len(self._roster.running) - self._roster.residents >= capacity
+            attempt = self._lanes.next(residents_only=is_full)
             if attempt is None:
                 return
             self._start(attempt, now_s)
@@ -100,7 +100,7 @@ class Starts:
     def _start(self, attempt: Attempt, now_s: float) -> None:
         lane = attempt.lane
         attempt.state = STARTING
-        self._roster.running[attempt.uid] = attempt
+        self._roster.enter(attempt)
         attempt.deadline_s = now_s + lane.timeout_s
         self._roster.expect(attempt.deadline_s)
         if lane.working_dir is not None or lane.source is None:
@@ -217,8 +217,9 @@ def _environment(attempt: Attempt, slot_env: Mapping[bytes, bytes] | None) -> di
             env.update((name, slot_env[name]) for name in lane.slot_variables if name in slot_env)
         if attempt.extra_env:
             env.update(attempt.extra_env)
-    env[lane.index_variable] = b"%d" % attempt.index
-    env[lane.attempt_variable] = b"%d" % attempt.number
+    if not lane.is_resident:
+        env[lane.index_variable] = b"%d" % attempt.index
+        env[lane.attempt_variable] = b"%d" % attempt.number
     env[_MARK] = attempt.uid.encode()
     return env
 

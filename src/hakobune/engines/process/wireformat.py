@@ -17,7 +17,7 @@ import json
 import struct
 from typing import Any
 
-VERSION = 2
+VERSION = 3
 MESSAGE_BYTES_MAX = 64 * 1024 * 1024  # a lane (2 MiB of arguments and environment at most) and 10,000 attempts fit
 
 # Operations, with their arguments and results.

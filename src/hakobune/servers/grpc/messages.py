@@ -1,9 +1,10 @@
 """The protobuf messages that gRPC clients of ours speak: names, numbers and types of their fields.
 
-A field is written `number name type`: `8 labels map` (text to text), `11 version_aliases map int64` (text to numbers),
-`1 workflows repeated Workflow`, `2 data_crc32c optional int64` (zero is told from nothing), `2 value oneof values
-string` (so it is there, too, and one at most of all fields of the oneof `values` is set). A type is a scalar, a message
-or enum of the same package (nested ones by their dotted name), or a full name with `google.` in front.
+A field is written `number name type`: `8 labels map` (text to text), `11 version_aliases map int64` (text to numbers, or
+to a message of the same package), `1 workflows repeated Workflow`, `2 data_crc32c optional int64` (zero is told from
+nothing), `2 value oneof values string` (so it is there, too, and one at most of all fields of the oneof `values` is
+set). A type is a scalar, a message or enum of the same package (nested ones by their dotted name), or a full name with
+`google.` in front.
 What the package googleapis-common-protos has (operations, locations, statuses) is taken from there.
 
 Source: the protobuf definitions of the services at https://github.com/googleapis/googleapis; a test compares these
@@ -12,10 +13,12 @@ tables with Google's own client libraries.
 
 from __future__ import annotations
 
+from hakobune.servers.grpc.eventarc_messages import CLOUD_EVENTS, EVENTARC, PUBLISHING
 from hakobune.servers.grpc.iam_admin_messages import IAM_ADMIN
 from hakobune.servers.grpc.package import Package
 from hakobune.servers.grpc.pubsub_messages import PUBSUB
 from hakobune.servers.grpc.run_messages import RUN
+from hakobune.servers.grpc.scheduler_messages import SCHEDULER
 
 _TIMESTAMP = "google.protobuf.Timestamp"
 _CALL_LOG_LEVELS = ("CALL_LOG_LEVEL_UNSPECIFIED", "LOG_ALL_CALLS", "LOG_ERRORS_ONLY", "LOG_NONE")
@@ -293,5 +296,9 @@ PACKAGES: tuple[Package, ...] = (
     _IAM_CREDENTIALS,
     IAM_ADMIN,
     PUBSUB,
+    CLOUD_EVENTS,
+    EVENTARC,
+    PUBLISHING,
     RUN,
+    SCHEDULER,
 )

@@ -82,6 +82,33 @@ def _run() -> Iterator[tuple[str, Method]]:
         method = Method(request=f"{package}.{name}Request", response=response, verb=verb, path=f"/v2/{path}", body=body)
         yield f"/{package}.{service}/{name}", method
     yield from _policies(f"/{package}.Jobs", job)
+    yield from _residents(package, "Service", "services", "service")
+    yield from _residents(package, "WorkerPool", "workerPools", "worker_pool")
+    revision = f"{_LOCATION}/*/*/revisions/*"
+    table = [
+        ("GetRevision", f"{package}.Revision", "GET", f"{{name={revision}}}"),
+        ("ListRevisions", f"{package}.ListRevisionsResponse", "GET", f"{{parent={_LOCATION}/*/*}}/revisions"),
+        ("DeleteRevision", _OPERATION, "DELETE", f"{{name={revision}}}"),
+    ]
+    for name, response, verb, path in table:
+        method = Method(request=f"{package}.{name}Request", response=response, verb=verb, path=f"/v2/{path}")
+        yield f"/{package}.Revisions/{name}", method
+
+
+def _residents(package: str, noun: str, collection: str, field: str) -> Iterator[tuple[str, Method]]:
+    """Services or worker pools."""
+    one = f"{_LOCATION}/{collection}/*"
+    table = [
+        (f"Create{noun}", _OPERATION, "POST", f"{{parent={_LOCATION}}}/{collection}", field),
+        (f"Get{noun}", f"{package}.{noun}", "GET", f"{{name={one}}}", ""),
+        (f"List{noun}s", f"{package}.List{noun}sResponse", "GET", f"{{parent={_LOCATION}}}/{collection}", ""),
+        (f"Update{noun}", _OPERATION, "PATCH", f"{{{field}.name={one}}}", field),
+        (f"Delete{noun}", _OPERATION, "DELETE", f"{{name={one}}}", ""),
+    ]
+    for name, response, verb, path, body in table:
+        method = Method(request=f"{package}.{name}Request", response=response, verb=verb, path=f"/v2/{path}", body=body)
+        yield f"/{package}.{noun}s/{name}", method
+    yield from _policies(f"/{package}.{noun}s", one)
 
 
 def _executions(version: str) -> Iterator[tuple[str, Method]]:
@@ -273,6 +300,65 @@ def _pubsub() -> Iterator[tuple[str, Method]]:
         yield f"/{package}.{service}/{name}", method
 
 
+def _scheduler() -> Iterator[tuple[str, Method]]:
+    package = "google.cloud.scheduler.v1"
+    job = f"{_LOCATION}/jobs/*"
+    table = [
+        ("ListJobs", "ListJobsResponse", "GET", f"{{parent={_LOCATION}}}/jobs", ""),
+        ("GetJob", "Job", "GET", f"{{name={job}}}", ""),
+        ("CreateJob", "Job", "POST", f"{{parent={_LOCATION}}}/jobs", "job"),
+        ("UpdateJob", "Job", "PATCH", f"{{job.name={job}}}", "job"),
+        ("DeleteJob", "", "DELETE", f"{{name={job}}}", ""),
+        ("PauseJob", "Job", "POST", f"{{name={job}}}:pause", "*"),
+        ("ResumeJob", "Job", "POST", f"{{name={job}}}:resume", "*"),
+        ("RunJob", "Job", "POST", f"{{name={job}}}:run", "*"),
+    ]
+    for name, response, verb, path, body in table:
+        method = Method(
+            request=f"{package}.{name}Request",
+            response=f"{package}.{response}" if response else _EMPTY,
+            verb=verb,
+            path=f"/v1/{path}",
+            body=body,
+        )
+        yield f"/{package}.CloudScheduler/{name}", method
+
+
+def _eventarc() -> Iterator[tuple[str, Method]]:
+    package = "google.cloud.eventarc.v1"
+    for noun, collection in (("Trigger", "triggers"), ("Channel", "channels")):
+        one, field = f"{_LOCATION}/{collection}/*", noun.lower()
+        table = [
+            (f"Get{noun}", f"{package}.{noun}", "GET", f"{{name={one}}}", ""),
+            (f"List{noun}s", f"{package}.List{noun}sResponse", "GET", f"{{parent={_LOCATION}}}/{collection}", ""),
+            (f"Create{noun}", _OPERATION, "POST", f"{{parent={_LOCATION}}}/{collection}", field),
+            (f"Update{noun}", _OPERATION, "PATCH", f"{{{field}.name={one}}}", field),
+            (f"Delete{noun}", _OPERATION, "DELETE", f"{{name={one}}}", ""),
+        ]
+        for name, response, verb, path, body in table:
+            request = f"{package}.{name}Request"
+            method = Method(request=request, response=response, verb=verb, path=f"/v1/{path}", body=body)
+            yield f"/{package}.Eventarc/{name}", method
+    for name, response, path in (
+        ("GetProvider", "Provider", f"{{name={_LOCATION}/providers/*}}"),
+        ("ListProviders", "ListProvidersResponse", f"{{parent={_LOCATION}}}/providers"),
+    ):
+        request = f"{package}.{name}Request"
+        method = Method(request=request, response=f"{package}.{response}", verb="GET", path=f"/v1/{path}")
+        yield f"/{package}.Eventarc/{name}", method
+    publishing = "google.cloud.eventarc.publishing.v1"
+    yield (
+        f"/{publishing}.Publisher/PublishEvents",
+        Method(
+            request=f"{publishing}.PublishEventsRequest",
+            response=f"{publishing}.PublishEventsResponse",
+            verb="POST",
+            path=f"/v1/{{channel={_LOCATION}/channels/*}}:publishEvents",
+            body="*",
+        ),
+    )
+
+
 def _policies(service: str = "/google.iam.v1.IAMPolicy", resource: str = "projects/**") -> Iterator[tuple[str, Method]]:
     """The three methods of policies, of one kind of resource or of all: REST has them under the resource's name."""
     package = "google.iam.v1"
@@ -306,5 +392,7 @@ METHODS: Mapping[str, Method] = dict(
         *_iam_credentials(),
         *_iam_admin(),
         *_pubsub(),
+        *_eventarc(),
+        *_scheduler(),
     ]
 )

@@ -27,11 +27,12 @@ _LIBRARY = (
     "google.protobuf.field_mask_pb2",
     "google.protobuf.struct_pb2",
     "google.protobuf.timestamp_pb2",
+    "google.rpc.code_pb2",
     "google.rpc.error_details_pb2",
     "google.rpc.status_pb2",
     "google.type.expr_pb2",
 )
-_LIBRARY_ENUMS = frozenset({"google.api.LaunchStage"})
+_LIBRARY_ENUMS = frozenset({"google.api.LaunchStage", "google.rpc.Code"})
 _Field = descriptor_pb2.FieldDescriptorProto
 _SCALARS = {
     "string": _Field.TYPE_STRING,
@@ -122,13 +123,15 @@ def _add_field(message: descriptor_pb2.DescriptorProto, owner: str, text: str, p
         place = [declared.name for declared in message.oneof_decl].index(oneof)
         field.MergeFrom(_Field(oneof_index=place, proto3_optional=rest[0] == "optional"))
     if rest[0] == "map":
-        value = _Field.TYPE_STRING if kind == "map" else _SCALARS[kind]
+        value = _Field.TYPE_STRING if kind == "map" else _SCALARS.get(kind, _Field.TYPE_MESSAGE)
         entry = message.nested_type.add(
             name="".join(part.capitalize() for part in name.split("_")) + "Entry",
             options=descriptor_pb2.MessageOptions(map_entry=True),
         )
         for place, (part, scalar) in enumerate((("key", _Field.TYPE_STRING), ("value", value)), 1):
             entry.field.add(name=part, number=place, label=_Field.LABEL_OPTIONAL, type=scalar)
+        if value == _Field.TYPE_MESSAGE:
+            entry.field[1].type_name = f".{package.name}.{kind}"
         field.type, field.type_name = _Field.TYPE_MESSAGE, f"{owner}.{entry.name}"
     elif kind in _SCALARS:
         field.type = _SCALARS[kind]

@@ -103,7 +103,7 @@ class GrpcServer:
         # Taken for an instant by a socket of our own: gRPC has no patience, and writes its refusals to stderr itself.
         (await listening(host, port, backlog=1)).close()
         try:
-            server.add_insecure_port(f"{host}:{port}")
+            server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
         except RuntimeError as error:
             raise OSError(errno.EADDRINUSE, f"port {port} of {host}: gRPC cannot listen on it") from error
         await server.start()

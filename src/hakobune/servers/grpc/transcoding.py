@@ -44,7 +44,7 @@ def request_of(method: Method, content: bytes, metadata: Mapping[str, str], peer
             tree.pop(_camel(found[1]), None)
         body, tree = tree, {}
     elif method.body:
-        body = tree.pop(method.body, {})
+        body = tree.pop(_camel(method.body), {})
     query = _query({name: value for name, value in tree.items() if f"{{{name}=" not in method.path})
     return Request(
         method=method.verb,

@@ -24,8 +24,25 @@ class Source(Protocol):
         ...
 
 
+class Sink(Protocol):
+    """Where a body is poured. It holds the body up when it cannot take more: `StreamBody.hold`."""
+
+    def take(self, data: bytes) -> None:
+        """Some bytes."""
+        ...
+
+    def end(self) -> None:
+        """That was all."""
+        ...
+
+    def lose(self) -> None:
+        """The rest will never come: the sender is gone, or broke the rules."""
+        ...
+
+
 class StreamBody:
-    """Filled by the connection, emptied by the handler. `length` is None if only its end will tell."""
+    """Filled by the connection, emptied by the handler, or poured into a sink. `length` is None if only its end will
+    tell."""
 
     def __init__(self, source: Source, *, length: int | None, expects_continue: bool) -> None:
         self.length = length
@@ -38,11 +55,15 @@ class StreamBody:
         self._is_full = False
         self._is_lost = False
         self._is_discarded = False
+        self._sink: Sink | None = None
 
     def feed(self, data: bytes) -> None:
         """Bytes from the socket."""
         self.is_untold = False
         if self._is_discarded:
+            return
+        if self._sink is not None:
+            self._sink.take(data)
             return
         self._chunks.append(data)
         self._size += len(data)
@@ -55,19 +76,46 @@ class StreamBody:
         """The last byte has come."""
         self.is_complete = not self._is_lost
         self._wake.set()
+        if self._sink is not None and self.is_complete:
+            self._sink.end()
 
     def lose(self) -> None:
         """The sender is gone, or broke the rules."""
         self._is_lost = not self.is_complete
         self._wake.set()
+        if self._sink is not None and self._is_lost:
+            self._sink.lose()
 
     def discard(self) -> None:
         """Nobody will read it."""
         self._is_discarded = True
+        self._sink = None
         self._chunks.clear()
         self._size = 0
         self._is_full = False
         self._source.steer_reading()
+
+    def pour(self, sink: Sink) -> None:
+        """Give all to a sink, what is here and what comes, with no task in between."""
+        self._greet()
+        self._sink = sink
+        waiting = b"".join(self._chunks)
+        self._chunks.clear()
+        self._size = 0
+        self._is_full = False
+        if waiting:
+            sink.take(waiting)
+        if self.is_complete:
+            sink.end()
+        elif self._is_lost:
+            sink.lose()
+        self._source.steer_reading()
+
+    def hold(self, *, is_held: bool) -> None:
+        """The sink takes no more for now, or takes more again."""
+        if self._sink is not None and is_held is not self._is_full:
+            self._is_full = is_held
+            self._source.steer_reading()
 
     @property
     def is_full(self) -> bool:
@@ -77,13 +125,11 @@ class StreamBody:
     @property
     def is_waited_for(self) -> bool:
         """The handler can go on only with more bytes."""
-        return not self._chunks and not self.is_complete
+        return not self._chunks and not self.is_complete and not self._is_full
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The bytes as they arrive. Raises BodyCut."""
-        if self.is_untold and not self.is_complete:
-            self.is_untold = False
-            self._source.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._greet()
         while True:
             while self._chunks:
                 chunk = self._chunks.popleft()
@@ -97,6 +143,11 @@ class StreamBody:
             if self.is_complete:
                 return
             await self._more()
+
+    def _greet(self) -> None:
+        if self.is_untold and not self.is_complete:
+            self.is_untold = False
+            self._source.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     async def ended(self) -> None:
         """Return when the last byte has come or the sender is gone."""

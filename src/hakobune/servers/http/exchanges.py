@@ -10,7 +10,7 @@ from typing import Protocol
 import anyio
 
 from hakobune.servers.http.bodies import StreamBody
-from hakobune.servers.http.messages import Request, Response
+from hakobune.servers.http.messages import Request, Response, Tunnel
 
 
 class Connected(Protocol):
@@ -34,6 +34,7 @@ class Serving(Protocol):
     """What a connection needs of its server."""
 
     slot: int | None
+    service: str  # full name of the service whose port it is; "" for all others
 
     @property
     def is_stopping(self) -> bool: ...
@@ -62,7 +63,7 @@ class Serving(Protocol):
 class Exchange:
     """A request and what its answer must respect. One with an `answer` was refused and has no handler."""
 
-    __slots__ = ("answer", "body", "is_http10", "keeps_alive", "request", "scope", "tls")
+    __slots__ = ("answer", "body", "is_http10", "keeps_alive", "request", "scope", "tls", "tunnel")
 
     def __init__(
         self, request: Request, body: StreamBody, *, keeps_alive: bool, is_http10: bool, answer: Response | None = None
@@ -74,3 +75,4 @@ class Exchange:
         self.answer = answer
         self.scope = anyio.CancelScope()
         self.tls: ssl.SSLContext | None = None  # what follows the answer
+        self.tunnel: Tunnel | None = None  # the same

@@ -62,7 +62,7 @@ class RequestHead:
         if key in self.headers:
             if key == "host":
                 raise Refusal(400, "A request has one Host header.")
-            text = f"{self.headers[key]}, {text}"
+            text = f"{self.headers[key]}{'; ' if key == 'cookie' else ', '}{text}"  # RFC 9113, section 8.2.3
         self.headers[key] = text
 
     def _grow(self, size: int) -> None:
@@ -134,6 +134,9 @@ def response_head(response: Response, *, keeps_alive: bool, is_chunked: bool) ->
         names.add(name.lower())
         lines.append(f"{name}: {value.translate(_NO_BREAKS)}")
     lines.append(f"Date: {_http_date(int(time.time()))}")
+    if response.tunnel is not None:  # its headers name the protocol
+        lines.append("Connection: Upgrade")
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
     if is_chunked:
         lines.append("Transfer-Encoding: chunked")
     elif response.stream is None and "content-length" not in names and response.status not in NO_CONTENT:

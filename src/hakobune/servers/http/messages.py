@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import ssl
@@ -27,6 +28,10 @@ class HttpError(HakobuneError):
     code = Code.INVALID_ARGUMENT
     reason = "INVALID_ARGUMENT"
     status = 400
+
+
+class AnswerCut(HakobuneError):
+    """What an answer comes from has broken off in the middle, by no fault of ours."""
 
 
 class BodyTooLarge(HttpError):
@@ -93,6 +98,7 @@ class Request:
     peer: str = ""  # the address it came from; "" from inside the house
     is_tls: bool = False  # it came over TLS
     is_xml: bool = False  # it is one of Cloud Storage's XML API, and so are its errors
+    service: str = ""  # full name of the service to whose own port it came
 
     def query_fields(self) -> dict[str, str]:
         """The query's fields; the last of a repeated name wins. Raises InvalidArgument."""
@@ -177,6 +183,18 @@ class FileRegion:
         return FileRegion(file=self.file, offset=self.offset + sent_bytes, size_bytes=self.size_bytes - sent_bytes)
 
 
+class Tunnel(Protocol):
+    """What a connection becomes when its peer and we have agreed on another protocol."""
+
+    async def run(self, transport: asyncio.Transport) -> None:
+        """Own the connection until it ends."""
+        ...
+
+    def close(self) -> None:
+        """There is no connection any more."""
+        ...
+
+
 @dataclass(slots=True, kw_only=True)
 class Response:
     """One answer: `content`, or a `stream` of chunks, or a region of a `file`. Whoever sends it, or
@@ -190,6 +208,8 @@ class Response:
     file: FileRegion | None = None
     held: Held | None = None  # what `content`, `stream` or `file` come from
     closes: bool = False  # the connection ends after it
+    is_duplex: bool = False  # `stream` and the rest of the request's body go on side by side
+    tunnel: Tunnel | None = None  # with status 101: what the connection becomes
     tls: ssl.SSLContext | None = None  # the answer to CONNECT: what follows on this connection is TLS, and ends here
 
     def close(self) -> None:

@@ -8,9 +8,10 @@ import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from hakobune.core.errors import HakobuneError
 from hakobune.servers.http.exchanges import Exchange
 from hakobune.servers.http.files import FileCopier, pieces, unsent_bytes
-from hakobune.servers.http.messages import FileRegion, Response
+from hakobune.servers.http.messages import AnswerCut, FileRegion, Response
 
 STALL_TIMEOUT_S = 60.0  # ours: without a byte of the body that we wait for, or of the answer that the peer should take
 _FILE_INLINE_BYTES = 32 * 1024  # a smaller region goes with the head
@@ -69,6 +70,14 @@ class Outflow:
                     if chunk:
                         self.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if is_chunked else chunk)
                         await self.drained.wait()
+            except AnswerCut as error:
+                _log.info("%s %s: %s", exchange.request.method, exchange.request.target[:200], error.message)
+                self.abort()
+                return
+            except HakobuneError as error:
+                _log.error("%s %s is cut: %s", exchange.request.method, exchange.request.target[:200], error.message)
+                self.abort()
+                return
             except Exception:  # noqa: BLE001 - the head is sent: only a cut connection can still say that it went wrong
                 _log.exception("%s %s failed in the middle", exchange.request.method, exchange.request.target[:200])
                 self.abort()

@@ -1,5 +1,6 @@
-"""Which protocol a peer of a slot's listener speaks, by its first bytes: an attempt has one port for all of our APIs,
-so that clients of both kinds, led by its environment, are known as that attempt's."""
+"""Which protocol a peer speaks, by its first bytes, where both are taken on one port: that of a slot, since an attempt
+has one for all of our APIs, so that clients of both kinds, led by its environment, are known as that attempt's; and
+that of a service, whose instances may speak HTTP/2."""
 
 from __future__ import annotations
 
@@ -43,7 +44,7 @@ class Undecided(asyncio.Protocol):
         transport = self._http.release()
         if transport is None:
             return
-        near = self._server.relays.lead(self._server.slot, self._server.start)
+        near = self._server.lead()
         if near is None:
             transport.abort()
             return

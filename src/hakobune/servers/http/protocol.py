@@ -20,7 +20,7 @@ from hakobune.core.errors import Unavailable
 from hakobune.servers.http.bodies import StreamBody
 from hakobune.servers.http.exchanges import Exchange, Serving
 from hakobune.servers.http.heads import HEAD_MAX_BYTES, NO_CONTENT, Refusal, RequestHead, response_head
-from hakobune.servers.http.messages import Request, Response, refusal_response
+from hakobune.servers.http.messages import Request, Response, Tunnel, refusal_response
 from hakobune.servers.http.outflow import STALL_TIMEOUT_S, Outflow
 
 # Bounds of ours. No client library that we serve pipelines or is silent for so long.
@@ -180,6 +180,7 @@ class HttpConnection(asyncio.Protocol):
             headers=head.headers,
             body=body,
             slot=self._server.slot,
+            service=self._server.service,
             peer=self._peer,
             is_tls=self._out.is_tls,
         )
@@ -236,9 +237,14 @@ class HttpConnection(asyncio.Protocol):
         self._active = None
         self._heard_s = self._loop.time()
         if exchange.scope.cancel_called:
+            if exchange.tunnel is not None:
+                exchange.tunnel.close()
             self.abort()
         elif exchange.tls is not None:
             await self._secure(exchange.tls)
+            return
+        elif exchange.tunnel is not None:
+            await self._pass_on(exchange.tunnel)
             return
         elif not exchange.keeps_alive or (self._has_ended and not self._pending):
             self._hang_up(exchange)
@@ -272,6 +278,17 @@ class HttpConnection(asyncio.Protocol):
         except (OSError, EOFError) as error:  # ssl.SSLError is one: the peer does not trust us, or is no TLS client
             _log.debug("no TLS with %s: %s", self._peer, error)
 
+    async def _pass_on(self, tunnel: Tunnel) -> None:
+        """The peer speaks another protocol from now on, with somebody else."""
+        is_early = self._head is not None or bool(self._pending)  # it did not wait for our consent
+        transport = self.release()
+        if transport is None or is_early:
+            tunnel.close()
+            if transport is not None:
+                transport.abort()
+            return
+        await tunnel.run(transport)
+
     async def _answer(self, exchange: Exchange) -> None:
         response = exchange.answer or await self._server.handle(exchange.request)
         try:
@@ -285,7 +302,15 @@ class HttpConnection(asyncio.Protocol):
             self._out.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             await self._out.drained.wait()
             return
-        await self._drain_body(exchange.body)
+        if response.tunnel is not None:
+            exchange.tunnel = response.tunnel
+            if self._transport is not None:
+                self._transport.pause_reading()  # what follows is for somebody else
+            self._out.write(response_head(response, keeps_alive=True, is_chunked=False))
+            await self._out.drained.wait()
+            return
+        if not response.is_duplex:
+            await self._drain_body(exchange.body)
         if response.closes or self._server.is_stopping or not exchange.body.is_complete:
             exchange.keeps_alive = False
         is_unknown = response.stream is not None and response.stream_bytes is None
@@ -295,6 +320,8 @@ class HttpConnection(asyncio.Protocol):
         has_content = exchange.request.method != "HEAD" and response.status not in NO_CONTENT
         head = response_head(response, keeps_alive=exchange.keeps_alive, is_chunked=is_chunked)
         await self._out.send(exchange, response, head, is_chunked=is_chunked, has_content=has_content)
+        if response.is_duplex and not exchange.body.is_complete:
+            exchange.body.discard()
 
     async def _drain_body(self, body: StreamBody) -> None:
         """The handler is done. If little is left of the body, take it, so that the connection can go on."""

@@ -50,16 +50,16 @@ class Relays:
         address = self.address
         if address is None:
             return None
-        near = _End()
+        near = End()
         try:
             start(lambda: self._join(near, address, slot))
         except Unavailable:
             return None
         return near
 
-    async def _join(self, near: _End, address: tuple[str, int], slot: int | None) -> None:
+    async def _join(self, near: End, address: tuple[str, int], slot: int | None) -> None:
         """Open the way on, and let bytes pass until one end is gone."""
-        far = _End()
+        far = End()
         near.other = far  # when the peer leaves meanwhile, the way on is given up, too
         far.join(near)
         try:
@@ -75,7 +75,7 @@ class Relays:
             raise
         near.join(far)
 
-    async def _open(self, near: _End, far: _End, address: tuple[str, int], slot: int) -> None:
+    async def _open(self, near: End, far: End, address: tuple[str, int], slot: int) -> None:
         """A way whose calls are known as those of a slot. Raises OSError."""
         # Asked before the first byte goes on: an attempt may be over when its call is looked at.
         uid = None if self._holder is None else await self._holder(slot)
@@ -123,7 +123,7 @@ class _Way:
 
     __slots__ = ("attempt_uid", "near", "port", "slot")
 
-    def __init__(self, slot: int, attempt_uid: str | None, near: _End, port: socket.socket) -> None:
+    def __init__(self, slot: int, attempt_uid: str | None, near: End, port: socket.socket) -> None:
         self.slot = slot
         self.attempt_uid = attempt_uid
         self.near = near
@@ -135,11 +135,11 @@ class _Way:
             self.port.shutdown(socket.SHUT_RDWR)
 
 
-class _End(asyncio.Protocol):
+class End(asyncio.Protocol):
     """One end of a way. What comes here is written there, no faster than it is taken."""
 
     def __init__(self) -> None:
-        self.other: _End | None = None
+        self.other: End | None = None
         self.gone: Callable[[], None] | None = None  # is told of the end of this one
         self._transport: asyncio.Transport | None = None
         self._waiting = bytearray()
@@ -164,7 +164,7 @@ class _End(asyncio.Protocol):
         if len(self._waiting) > _WAITING_MAX_BYTES and self.transport is not None:
             self.transport.pause_reading()
 
-    def join(self, other: _End) -> None:
+    def join(self, other: End) -> None:
         """The other end is open: what waited goes first."""
         self.other, self._is_joined = other, True
         waiting, self._waiting = bytes(self._waiting), bytearray()

@@ -8,14 +8,14 @@ from typing import Protocol, cast
 
 from hakobune.servers.http.exchanges import Serving
 from hakobune.servers.http.protocol import HttpConnection
-from hakobune.servers.http.relays import Relays
 
 
 class LeadingServing(Serving, Protocol):
-    """A server that knows the ways to where gRPC is spoken."""
+    """A server that knows the ways to where HTTP/2 is spoken."""
 
-    @property
-    def relays(self) -> Relays: ...
+    def lead(self) -> asyncio.Protocol | None:
+        """The protocol of a peer that speaks HTTP/2; None: nobody here does."""
+        ...
 
 
 class Secured(asyncio.Protocol):
@@ -44,5 +44,5 @@ class Secured(asyncio.Protocol):
         connection = cast("ssl.SSLObject | None", transport.get_extra_info("ssl_object"))
         near: asyncio.Protocol | None = None
         if connection is not None and connection.selected_alpn_protocol() == "h2":
-            near = self._server.relays.lead(self._server.slot, self._server.start)
+            near = self._server.lead()
         return near or HttpConnection(self._server)

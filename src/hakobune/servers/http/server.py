@@ -18,7 +18,7 @@ from hakobune.servers.http.exchanges import Connected
 from hakobune.servers.http.messages import Request, Response
 from hakobune.servers.http.prefaces import Undecided
 from hakobune.servers.http.protocol import HttpConnection
-from hakobune.servers.http.relays import Relays
+from hakobune.servers.http.relays import Relays, Start
 from hakobune.servers.http.secured import Secured
 from hakobune.servers.ports import PATIENT_TRIES, listening
 
@@ -27,18 +27,24 @@ _BACKLOG = 4096
 _HANDSHAKE_S = 10.0  # ours: for a TLS handshake
 _SWEEP_S = 2.0
 _CONNECTIONS_MAX = 16_384  # ours: an idle one costs about 4 KB
+_SERVICE_TRIES = 10  # ours: half a second; then the service gets another port, and the others do not wait for it
 _FILES_KEPT = 512  # descriptors that the rest of the house needs
 _CROWDED_SHARE = 16  # when there are too many connections, one in so many goes: those that were idle the longest
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-class _Listener:
-    """One listening socket's view of the server: it knows the slot of its attempts."""
+# Opens a way to where a service speaks HTTP/2; None: it does not.
+Lead = Callable[[str, Start], asyncio.Protocol | None]
 
-    def __init__(self, server: HttpServer, slot: int | None) -> None:
+
+class _Listener:
+    """One listening socket's view of the server: it knows the slot of its attempts, or the service it belongs to."""
+
+    def __init__(self, server: HttpServer, slot: int | None, service: str) -> None:
         self._server = server
         self.slot = slot
+        self.service = service
 
     @property
     def is_stopping(self) -> bool:
@@ -59,9 +65,8 @@ class _Listener:
     def farewell(self) -> Response:
         return self._server.farewell()
 
-    @property
-    def relays(self) -> Relays:
-        return self._server.relays
+    def lead(self) -> asyncio.Protocol | None:
+        return self._server.lead(self.slot, self.service)
 
     async def secure(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
         protocol = Secured(self)
@@ -81,10 +86,11 @@ class HttpServer:
         self, handler: Handler, failed: Callable[[HakobuneError], Response], relays: Relays | None = None
     ) -> None:
         self._handler = handler
-        self.relays = relays or Relays()
+        self._relays = relays or Relays()
+        self.lead_to_service: Lead | None = None
         self._failed = failed
         self._group: TaskGroup | None = None
-        self._servers: list[asyncio.Server] = []
+        self._servers: dict[int, asyncio.Server] = {}  # by port
         self.ending = "The runtime is stopping."  # what the last requests are told
         self.is_stopping = False  # answers end their connections
         self._busy = 0
@@ -123,21 +129,36 @@ class HttpServer:
         """A peer is gone."""
         self._connections.discard(connection)
 
-    async def listen(self, host: str, port: int, *, slot: int | None = None, tls: ssl.SSLContext | None = None) -> int:
-        """Listen on `host:port` (0: a free one); returns the port. Raises OSError if it is taken."""
-        listener = _Listener(self, slot)
+    async def listen(
+        self, host: str, port: int, *, slot: int | None = None, service: str = "", tls: ssl.SSLContext | None = None
+    ) -> int:
+        """Listen on `host:port` (0: a free one), for all, for the attempts of a slot or for a service; returns the
+        port. Raises OSError if it is taken."""
+        listener = _Listener(self, slot, service)
         loop = asyncio.get_running_loop()
-        tries = 1 if slot is not None else PATIENT_TRIES
+        tries = 1 if slot is not None else _SERVICE_TRIES if service else PATIENT_TRIES
         opened = await listening(host, port, backlog=_BACKLOG, tries=tries)
-        plain = HttpConnection if slot is None else Undecided
+        plain = HttpConnection if slot is None and not service else Undecided
         make = partial(plain if tls is None else Secured, listener)
         handshake_s = None if tls is None else _HANDSHAKE_S
         server = await loop.create_server(
             make, sock=opened, backlog=_BACKLOG, ssl=tls, ssl_handshake_timeout=handshake_s
         )
-        self._servers.append(server)
         bound: int = opened.getsockname()[1]
+        self._servers[bound] = server
         return bound
+
+    def leave(self, port: int) -> None:
+        """Listen on a port no longer. Connections go on."""
+        server = self._servers.pop(port, None)
+        if server is not None:
+            server.close()
+
+    def lead(self, slot: int | None, service: str) -> asyncio.Protocol | None:
+        """The protocol of a peer that speaks HTTP/2; None: nobody here does."""
+        if not service:
+            return self._relays.lead(slot, self.start)
+        return None if self.lead_to_service is None else self.lead_to_service(service, self.start)
 
     def start(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run a request's work in the task group."""
@@ -176,7 +197,7 @@ class HttpServer:
         answers; hang up."""
         self.is_stopping = True
         await anyio.lowlevel.checkpoint()  # those who have just come are let in
-        for server in self._servers:
+        for server in self._servers.values():
             server.close()
         await anyio.sleep(grace_s)
         for connection in tuple(self._connections):
@@ -185,7 +206,7 @@ class HttpServer:
     async def stop(self, grace_s: float) -> None:
         """Stop listening, let requests in work end within the grace, hang up."""
         self.is_stopping = True
-        for server in self._servers:
+        for server in self._servers.values():
             server.close()
         for connection in tuple(self._connections):
             if connection.idle_since_s is not None:

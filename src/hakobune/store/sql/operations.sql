@@ -19,6 +19,13 @@ ORDER BY seq DESC, operation DESC LIMIT :limit
 -- The target goes: its last picture stays with its operations for ever.
 UPDATE operations SET target_kind = :target_kind, doc = :doc WHERE target_uid = :target_uid AND doc IS NULL
 
+-- Those about a service or a worker pool that are not done.
+-- name: open_of
+SELECT * FROM operations WHERE target_uid = :target_uid AND target_kind = :target_kind
+
+-- name: settle
+UPDATE operations SET target_kind = :target_kind, doc = :doc WHERE operation = :operation
+
 -- name: delete
 DELETE FROM operations WHERE operation = :operation
 

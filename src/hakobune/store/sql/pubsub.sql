@@ -252,6 +252,16 @@ UPDATE pubsub_deliveries SET due_s = :now_s WHERE lane = :lane AND message_id IN
 INSERT INTO pubsub_snapshot_messages (snapshot_id, message_id)
 SELECT :snapshot_id, message_id FROM pubsub_deliveries WHERE lane = :lane
 
+-- name: backlog
+-- Rows of the lane, whole blocks behind the frontier, and the rest of the block in which it stands.
+SELECT (SELECT count(*) FROM pubsub_deliveries WHERE lane = :lane) AS passed,
+(SELECT sum(messages) FROM pubsub_blocks WHERE topic_id = :topic_id AND id >= :frontier) AS coming,
+(SELECT max(0, min(messages, last_id - :frontier + 1)) FROM pubsub_blocks
+    WHERE topic_id = :topic_id AND id < :frontier ORDER BY id DESC LIMIT 1) AS part,
+(SELECT publish_s FROM pubsub_blocks WHERE topic_id = :topic_id
+    AND id <= (SELECT min(message_id) FROM pubsub_deliveries WHERE lane = :lane) ORDER BY id DESC LIMIT 1) AS passed_s,
+(SELECT min(publish_s) FROM pubsub_blocks WHERE topic_id = :topic_id AND last_id >= :frontier) AS coming_s
+
 -- name: oldest_unacked
 SELECT min(message_id) FROM pubsub_deliveries WHERE lane = ?
 

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
 from hakobune.core.errors import AlreadyExists, CorruptStore
 from hakobune.core.jobs.model import Execution, Job
 from hakobune.core.jobs.states import FINAL_EXECUTION_STATES
 from hakobune.core.jobs.texts import operation_error
 from hakobune.core.names import OperationName
-from hakobune.core.operations import AnyOperation, Operation, OperationKind, WorkflowOperation
+from hakobune.core.operations import (
+    AnyOperation,
+    EventarcOperation,
+    Operation,
+    OperationKind,
+    ResidentOperation,
+    WorkflowOperation,
+)
+from hakobune.core.services.model import Resident
 from hakobune.store.api import Page
 from hakobune.store.documents import from_document, to_document
 from hakobune.store.queries import queries
+from hakobune.store.sqlite import resident_operations
 from hakobune.store.sqlite.jobs import Declarations, SqliteJobsRead
+from hakobune.store.sqlite.services import SqliteServicesRead
 
 _NEWEST = 1 << 62  # above every commit number
 _WORKFLOW = "workflow"
+_EVENTARC = "eventarc"
 _RUNS = (OperationKind.RUN_JOB, OperationKind.CANCEL_EXECUTION, OperationKind.DELETE_EXECUTION)
 
 
@@ -27,6 +39,7 @@ class SqliteOperationsRead:
         self._connection = connection
         self._sql = queries("operations")
         self._jobs = SqliteJobsRead(connection, declarations)
+        self._services = SqliteServicesRead(connection)
 
     def find_operation(self, name: OperationName) -> AnyOperation | None:
         row = self._connection.execute(
@@ -59,6 +72,10 @@ class SqliteOperationsRead:
     def _from_row(self, row: sqlite3.Row) -> AnyOperation:
         if row["target_kind"] == _WORKFLOW:
             return from_document(WorkflowOperation, row["doc"])
+        if row["target_kind"] == _EVENTARC:
+            return from_document(EventarcOperation, row["doc"])
+        if row["target_kind"] in (resident_operations.OPEN, resident_operations.DONE):
+            return self._resident_operation(row)
         kind = OperationKind(row["kind"])
         resource = self._resource(row)
         done, error = True, None
@@ -78,6 +95,13 @@ class SqliteOperationsRead:
             resource=resource,
             error=error,
         )
+
+    def _resident_operation(self, row: sqlite3.Row) -> ResidentOperation:
+        done = row["target_kind"] == resident_operations.DONE
+        name = OperationName(project=row["project"], location=row["location"], operation=row["operation"])
+        operation = resident_operations.operation_from_document(name, row["doc"], done=done)
+        newest = None if done else self._services.resident_by_uid(row["target_uid"])
+        return operation if newest is None else replace(operation, resource=newest)
 
     def _resource(self, row: sqlite3.Row) -> Job | Execution:
         if row["doc"] is not None:
@@ -143,6 +167,55 @@ class SqliteOperationsWrite(SqliteOperationsRead):
                 "seq": self._seq,
             },
         )
+
+    def add_eventarc_operation(self, operation: EventarcOperation) -> None:
+        name = operation.name
+        self._connection.execute(
+            self._sql["insert"],
+            {
+                "operation": name.operation,
+                "project": name.project,
+                "location": name.location,
+                "kind": operation.verb.value,
+                "target_uid": "",
+                "create_s": operation.create_time_s,
+                "target_kind": _EVENTARC,
+                "doc": to_document(operation),
+                "seq": self._seq,
+            },
+        )
+
+    def add_resident_operation(self, operation: ResidentOperation, target_uid: str) -> None:
+        name = operation.name
+        self._connection.execute(
+            self._sql["insert"],
+            {
+                "operation": name.operation,
+                "project": name.project,
+                "location": name.location,
+                "kind": operation.verb.value,
+                "target_uid": target_uid,
+                "create_s": operation.create_time_s,
+                "target_kind": resident_operations.DONE if operation.done else resident_operations.OPEN,
+                "doc": resident_operations.operation_document(operation),
+                "seq": self._seq,
+            },
+        )
+
+    def settle_resident_operations(self, resident: Resident, error: tuple[int, str] | None) -> None:
+        rows = self._connection.execute(
+            self._sql["open_of"], {"target_uid": resident.uid, "target_kind": resident_operations.OPEN}
+        ).fetchall()
+        for row in rows:
+            operation = replace(self._resident_operation(row), done=True, resource=resident, error=error)
+            self._connection.execute(
+                self._sql["settle"],
+                {
+                    "operation": operation.name.operation,
+                    "target_kind": resident_operations.DONE,
+                    "doc": resident_operations.operation_document(operation),
+                },
+            )
 
     def keep_picture(self, resource: Job | Execution) -> None:
         """The target goes: give its last picture to the operations about it."""

@@ -12,6 +12,7 @@ from hakobune.core.pubsub.model import Schema, Snapshot, Subscription, Topic
 from hakobune.core.pubsub.names import SchemaName, SnapshotName, SubscriptionName, TopicName
 from hakobune.store.api import Page
 from hakobune.store.documents import from_document, to_document
+from hakobune.store.pubsub_api import Backlog
 from hakobune.store.queries import queries
 from hakobune.store.sqlite import feed
 from hakobune.store.sqlite.pubsub_counters import next_lane, next_message
@@ -103,6 +104,15 @@ class SqlitePubsubRead:
     def find_subscription(self, name: SubscriptionName) -> Subscription | None:
         row = self._subscription_row(name)
         return None if row is None else subscription_from_row(row)
+
+    def backlog(self, name: SubscriptionName) -> Backlog | None:
+        row = self._subscription_row(name)
+        if row is None:
+            return None
+        found = self._all("backlog", lane=row["lane"], topic_id=row["topic_id"], frontier=row["frontier"])[0]
+        count = found["passed"] + (found["coming"] or 0) + (found["part"] or 0)
+        instants = [at_s for at_s in (found["passed_s"], found["coming_s"]) if at_s is not None]
+        return Backlog(count=count, oldest_s=min(instants, default=None) if count else None)
 
     def list_subscriptions(self, project: str, page: Page) -> list[Subscription]:
         found = self._all("list_subscriptions", project=project, after=page.after, limit=page.limit)

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from hakobune.core.errors import Aborted, NotFound
+from hakobune.core.errors import Aborted, FailedPrecondition, NotFound
 from hakobune.core.pubsub.ack_ids import AckId, parse_ack_ids
 from hakobune.core.pubsub.deliveries import backoff_s
 from hakobune.core.pubsub.limits import PULL_MESSAGES
@@ -48,6 +48,8 @@ class SqliteMessages(SqliteSeeks, SqlitePubsubCleaning):
         row, subscription = lanes.attached(name)
         if wish.known is not None and wish.known != subscription:
             raise Aborted(f"The subscription {name} was changed.")
+        if wish.known is None and subscription.push is not None:
+            raise FailedPrecondition(f"This method is not supported for push subscriptions: {name} is one.")
         return Pull(lanes, row, subscription, wish, now_s).run()
 
     def acknowledge(self, name: SubscriptionName, ack_ids: Sequence[str], now_s: float) -> Settled:

@@ -17,6 +17,8 @@ from hakobune.store.sqlite.outbox import SqliteEffects, SqliteOutbox, SqliteTime
 from hakobune.store.sqlite.pubsub import SqlitePubsubRead, SqlitePubsubWrite
 from hakobune.store.sqlite.pubsub_messages import SqliteMessages
 from hakobune.store.sqlite.schedules import SqliteSchedulesRead, SqliteSchedulesWrite
+from hakobune.store.sqlite.services import SqliteServicesRead, SqliteServicesWrite
+from hakobune.store.sqlite.triggers import SqliteTriggersRead, SqliteTriggersWrite
 from hakobune.store.sqlite.workflows import SqliteWorkflowsRead, SqliteWorkflowsWrite
 
 
@@ -53,6 +55,8 @@ class SqliteReadTx(_Facts):
         self.pubsub = SqlitePubsubRead(connection)
         self.identity = SqliteIdentityRead(connection)
         self.schedules = SqliteSchedulesRead(connection)
+        self.services = SqliteServicesRead(connection)
+        self.triggers = SqliteTriggersRead(connection)
         self.operations = SqliteOperationsRead(connection, declarations)
 
     @property
@@ -90,6 +94,8 @@ class SqliteWriteTx(_Facts):
         self.messages = SqliteMessages(connection)
         self.identity = SqliteIdentityWrite(connection)
         self.schedules = SqliteSchedulesWrite(connection)
+        self.services = SqliteServicesWrite(connection)
+        self.triggers = SqliteTriggersWrite(connection)
         self.operations = SqliteOperationsWrite(connection, declarations, seq)
         self.outbox = SqliteOutbox(connection, seq)
         self.timers = SqliteTimers(connection)

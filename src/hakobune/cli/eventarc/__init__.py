@@ -1,0 +1,1 @@
+"""`eventarc …`: who is told of which events."""

@@ -1,0 +1,1 @@
+"""`hakobune scheduler …`: Cloud Scheduler's jobs, in gcloud's words."""

@@ -1,0 +1,1 @@
+"""The commands of worker pools: `run worker-pools …`."""

@@ -1,0 +1,114 @@
+"""Writes what is told of requests to services: many entries at once, and nobody waits for them. What a crash cuts off
+is lost: the answers were given."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import count
+from typing import Protocol
+
+import anyio
+
+from hakobune.core.errors import HakobuneError
+from hakobune.core.logs.entries import LogEntry
+from hakobune.core.logs.requests import Served, request_entry
+from hakobune.core.services.names import ResidentName
+from hakobune.runtime.clock import Clock
+from hakobune.runtime.logs import Shelf
+
+_WAITING_MAX = 20_000  # entries that wait to be written; what comes beyond them is dropped
+_GATHER_S = 0.25  # so long entries are gathered for one write
+
+_log = logging.getLogger("hakobune.services")
+
+
+class Entries(Protocol):
+    """Where entries are kept."""
+
+    async def write_entries(
+        self, entries: Iterable[LogEntry], *, shelf: Shelf = Shelf.USER, since_s: float | None = None
+    ) -> None:
+        """Keep entries. Raises HakobuneError."""
+        ...
+
+
+class RequestLog:
+    """Entries of requests, on their way to the log."""
+
+    def __init__(self, entries: Entries, clock: Clock, *, is_on: bool) -> None:
+        self._entries = entries
+        self._clock = clock
+        self._is_on = is_on
+        self._numbers = count()
+        self._waiting: list[Callable[[], LogEntry]] = []
+        self._has_some = anyio.Event()
+        self._is_dropping = False
+
+    def begin(
+        self, name: ResidentName, revision: str, trace: str, *, method: str, url: str, agent: str, referer: str, ip: str
+    ) -> ServedRequest | None:
+        """A request has come; None: nothing is written of it."""
+        if not self._is_on:
+            return None
+        first = partial(
+            Served,
+            project=name.project,
+            location=name.location,
+            service=name.id,
+            revision=revision,
+            number=next(self._numbers),
+            method=method,
+            url=url,
+            user_agent=agent,
+            referer=referer,
+            remote_ip=ip,
+            trace=trace,
+        )
+        return ServedRequest(self, first, self._clock.now_s())
+
+    def take(self, make: Callable[..., Served], started_s: float) -> None:
+        """A request is over."""
+        if len(self._waiting) < _WAITING_MAX:
+            latency_s = self._clock.now_s() - started_s
+            self._waiting.append(lambda: request_entry(make(started_s=started_s, latency_s=latency_s)))
+            self._has_some.set()
+        elif not self._is_dropping:
+            self._is_dropping = True
+            _log.warning("entries of requests are lost: the log is written more slowly than they come")
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._has_some.wait()
+            await anyio.sleep(_GATHER_S)
+            makes, self._waiting = self._waiting, []
+            self._has_some = anyio.Event()
+            self._is_dropping = False
+            try:
+                await self._entries.write_entries((make() for make in makes), shelf=Shelf.CALLS)
+            except HakobuneError as error:
+                _log.warning("entries of %d requests are lost: %s", len(makes), error.message)
+
+
+class ServedRequest:
+    """A request that is being served."""
+
+    __slots__ = ("_is_over", "_log", "_make", "_started_s", "instance")
+
+    def __init__(self, log: RequestLog, make: Callable[..., Served], started_s: float) -> None:
+        self.instance = ""  # the one that has it
+        self._log = log
+        self._make = make
+        self._started_s = started_s
+        self._is_over = False
+
+    def end(self, status: int, size_bytes: int) -> None:
+        """It is over. A second call does nothing."""
+        if not self._is_over:
+            self._is_over = True
+            self._log.take(self._finished(status, size_bytes), self._started_s)
+
+    def _finished(self, status: int, size_bytes: int) -> Callable[..., Served]:
+        return partial(self._make, instance=self.instance, status=status, size_bytes=size_bytes)

@@ -1,0 +1,167 @@
+"""Services, worker pools, their revisions and instances in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TypeVar
+
+from hakobune.core.errors import AlreadyExists
+from hakobune.core.services.model import Instance, Resident, Revision
+from hakobune.core.services.names import Kind, ResidentName
+from hakobune.store.api import Page
+from hakobune.store.documents import from_document, to_document
+from hakobune.store.queries import queries
+
+T = TypeVar("T")
+
+_NEWEST = 1 << 62  # above every number
+
+
+class SqliteServicesRead:
+    """Questions about residents."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._sql = queries("services")
+
+    def _one(self, noun: type[T], query: str, /, **parameters: object) -> T | None:
+        row = self._connection.execute(self._sql[query], parameters).fetchone()
+        return None if row is None else from_document(noun, row[0])
+
+    def _all(self, noun: type[T], query: str, /, **parameters: object) -> list[T]:
+        rows = self._connection.execute(self._sql[query], parameters).fetchall()
+        return [from_document(noun, row[0]) for row in rows]
+
+    def find_resident(self, name: ResidentName) -> Resident | None:
+        return self._one(
+            Resident, "find", kind=name.kind.value, project=name.project, location=name.location, id=name.id
+        )
+
+    def resident_by_uid(self, uid: str) -> Resident | None:
+        return self._one(Resident, "by_uid", uid=uid)
+
+    def list_residents(self, kind: Kind, project: str, location: str | None, page: Page) -> list[Resident]:
+        last, _, after_location = page.after.partition("/")
+        if location is not None:
+            return self._all(
+                Resident, "list", kind=kind.value, project=project, location=location, after=last, limit=page.limit
+            )
+        return self._all(
+            Resident,
+            "list_everywhere",
+            kind=kind.value,
+            project=project,
+            id=last,
+            location=after_location,
+            limit=page.limit,
+        )
+
+    def resident_uids(self) -> list[str]:
+        return [row[0] for row in self._connection.execute(self._sql["uids"]).fetchall()]
+
+    def find_revision(self, resident_uid: str, revision: str) -> Revision | None:
+        return self._one(Revision, "find_revision", resident_uid=resident_uid, id=revision)
+
+    def revision_by_uid(self, uid: str) -> Revision | None:
+        return self._one(Revision, "revision_by_uid", uid=uid)
+
+    def _position(self, uid: str, column: str) -> int:
+        row = self._connection.execute(self._sql["revision_position"], {"uid": uid}).fetchone()
+        return _NEWEST if row is None else int(row[column])
+
+    def revisions_of(self, resident_uid: str, page: Page) -> list[Revision]:
+        return self._all(
+            Revision,
+            "list_revisions",
+            resident_uid=resident_uid,
+            before=self._position(page.after, "number"),
+            limit=page.limit,
+        )
+
+    def revisions_in(self, kind: Kind, project: str, location: str, page: Page) -> list[Revision]:
+        return self._all(
+            Revision,
+            "list_revisions_everywhere",
+            kind=kind.value,
+            project=project,
+            location=location,
+            before=self._position(page.after, "position"),
+            limit=page.limit,
+        )
+
+    def revisions_of_all(self, project: str) -> list[Revision]:
+        return self._all(Revision, "revisions_of_project", project=project)
+
+    def find_instance(self, uid: str) -> Instance | None:
+        return self._one(Instance, "find_instance", uid=uid)
+
+    def instances(self) -> list[Instance]:
+        return self._all(Instance, "instances")
+
+    def instances_of(self, resident_uid: str) -> list[Instance]:
+        return self._all(Instance, "instances_of", resident_uid=resident_uid)
+
+
+class SqliteServicesWrite(SqliteServicesRead):
+    """Changes of residents."""
+
+    def _do(self, query: str, **parameters: object) -> None:
+        self._connection.execute(self._sql[query], parameters)
+
+    def add_resident(self, resident: Resident) -> None:
+        name = resident.name
+        if self.find_resident(name) is not None:
+            raise AlreadyExists(f"Resource '{name.id}' already exists.")
+        self._do(
+            "add",
+            uid=resident.uid,
+            kind=name.kind.value,
+            project=name.project,
+            location=name.location,
+            id=name.id,
+            doc=to_document(resident),
+        )
+
+    def save_resident(self, resident: Resident) -> None:
+        self._do("save", uid=resident.uid, doc=to_document(resident))
+
+    def remove_resident(self, uid: str) -> None:
+        self._do("delete", uid=uid)
+
+    def add_revision(self, revision: Revision) -> None:
+        name = revision.name
+        if self.find_revision(revision.resident_uid, name.revision) is not None:
+            raise AlreadyExists(f"Revision named '{name.revision}' with different configuration already exists.")
+        self._do(
+            "add_revision",
+            uid=revision.uid,
+            resident_uid=revision.resident_uid,
+            kind=name.resident.kind.value,
+            project=name.resident.project,
+            location=name.resident.location,
+            id=name.revision,
+            number=revision.number,
+            doc=to_document(revision),
+        )
+
+    def save_revision(self, revision: Revision) -> None:
+        self._do("save_revision", uid=revision.uid, doc=to_document(revision))
+
+    def remove_revision(self, uid: str) -> None:
+        self._do("delete_revision", uid=uid)
+
+    def count_start(self, revision_uid: str) -> int:
+        row = self._connection.execute(self._sql["count_start"], {"uid": revision_uid}).fetchone()
+        return int(row[0])
+
+    def save_instance(self, instance: Instance) -> None:
+        self._do(
+            "save_instance",
+            uid=instance.uid,
+            resident_uid=instance.resident_uid,
+            revision_uid=instance.revision_uid,
+            doc=to_document(instance),
+        )
+
+    def remove_instance(self, uid: str) -> None:
+        self._do("delete_instance", uid=uid)

@@ -1,0 +1,26 @@
+"""Where services are found: the addresses that Google would give them, which are ours too, and the one of this
+machine.
+
+Source of the form: https://cloud.google.com/run/docs/triggering/https-request#deterministic.
+"""
+
+from __future__ import annotations
+
+from hakobune.core.names import project_number
+from hakobune.core.services.model import Resident
+from hakobune.core.services.names import ResidentName
+
+
+def service_uri(name: ResidentName, tag: str = "") -> str:
+    """`https://NAME-NUMBER.REGION.run.app`, of a tag `https://TAG---NAME-…`. Hosts of this form lead to the service
+    from workflows, schedules, triggers, subscriptions, and by the front door."""
+    label = f"{tag}---{name.id}" if tag else name.id
+    return f"https://{label}-{project_number(name.project)}.{name.location}.run.app"
+
+
+def service_urls(service: Resident) -> list[str]:
+    """All addresses of a service, the one for programs of this machine last."""
+    urls = [] if service.default_uri_disabled else [service_uri(service.name)]
+    if service.port:
+        urls.append(f"http://127.0.0.1:{service.port}")
+    return urls
