@@ -13,6 +13,7 @@ from bench.report import RESULTS
 QUESTIONS = ("fan_out", "warm_start", "first_task", "start", "command_line", "waits", "store", "spawn")
 QUESTIONS += ("workflows_steps", "workflows_durable", "workflows_posts", "workflows_sleeping", "workflows_sources")
 QUESTIONS += ("objects_upload", "objects_http", "pubsub_store", "pubsub_grpc", "cron", "triggers", "services_proxy")
+QUESTIONS += ("services_cold",)
 
 
 def main() -> None:

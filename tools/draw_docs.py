@@ -20,6 +20,8 @@ from hakobune.core.jobs.states import (
     ExecutionState,
     TaskState,
 )
+from hakobune.core.services.model import InstanceState, RevisionState
+from hakobune.core.services.states import INSTANCE_TRANSITIONS, REVISION_TRANSITIONS
 from hakobune.core.triggers.states import DELIVERY_TRANSITIONS, DeliveryState
 from hakobune.core.workflows.model import FINAL_STATES
 from hakobune.core.workflows.model import ExecutionState as WorkflowState
@@ -63,6 +65,17 @@ def _delivery_states() -> str:
     return _machine(DeliveryState.PENDING.value, table, [])
 
 
+def _revision_states() -> str:
+    table = [(state.value, signal.value.lower(), to.value) for (state, signal), to in REVISION_TRANSITIONS.items()]
+    return _machine(RevisionState.DEPLOYING.value, table, [RevisionState.FAILED.value])
+
+
+def _instance_states() -> str:
+    table = [(state.value, signal.value.lower(), to.value) for (state, signal), to in INSTANCE_TRANSITIONS.items()]
+    final = (InstanceState.DRAINING, InstanceState.STOPPING, InstanceState.RESTING)
+    return _machine(InstanceState.STARTING.value, table, [state.value for state in final])
+
+
 def _of_tests(folder: str, module: str) -> Any:
     """A module that draws tables from a folder of tests."""
     path = str(ROOT / "tests" / folder)
@@ -86,6 +99,8 @@ DRAWINGS = {
     "execution-states": _execution_states,
     "workflow-execution-states": _workflow_states,
     "delivery-states": _delivery_states,
+    "revision-states": _revision_states,
+    "instance-states": _instance_states,
     "language-chapters": lambda: _language("chapters_table"),
     "language-decisions": lambda: _language("decisions_list"),
     **{name: partial(_clients, name) for name in CLIENT_TABLES},

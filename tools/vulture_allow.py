@@ -13,13 +13,16 @@ from hakobune.cli.scheduler import create as scheduler_create
 from hakobune.cli.scheduler import preview as scheduler_preview
 from hakobune.cli.scheduler import update as scheduler_update
 from hakobune.cli.secrets import secrets, versions
+from hakobune.cli.services import traffic as service_traffic
 from hakobune.cli.storage import buckets, copying, listing, reading, removal, rsync, signing
 from hakobune.cli.storage import objects as storage_objects
+from hakobune.cli.worker_pools import worker_pools
 from hakobune.cli.workflows import executions as workflow_executions
 from hakobune.cli.workflows import history, workflows
 from hakobune.core.objects.globs import _Options as _GlobOptions
 from hakobune.core.pubsub.model import Encoding
 from hakobune.core.schedules.model import HttpMethod, Overlap
+from hakobune.core.services.model import ScalingMode
 from hakobune.core.workflows.history import fold_history
 from hakobune.core.workflows.stdlib.regular_expressions import _Options
 from hakobune.engines.process.engine import ProcessEngine, _Connection
@@ -55,6 +58,8 @@ scheduler_create.CREATE_HTTP, scheduler_create.CREATE_PUBSUB, scheduler_preview.
 scheduler_update.UPDATE_HTTP, scheduler_update.UPDATE_PUBSUB
 messages.ACK, messages.MODIFY_DEADLINE, subscriptions.MODIFY_PUSH, topics.LIST_SUBSCRIPTIONS, topics.LIST_SNAPSHOTS
 schemas.COMMIT, schemas.ROLLBACK, schemas.DELETE_REVISION
+logs.READ_SERVICE, logs.TAIL_SERVICE, logs.READ_POOL, logs.TAIL_POOL
+service_traffic.UPDATE_TRAFFIC, worker_pools.UPDATE_INSTANCE_SPLIT, worker_pools.LIST_REVISIONS
 logs.LOGS, logs.READ_JOB, logs.READ_EXECUTION, logs.TAIL_JOB, logs.TAIL_EXECUTION, logs.READ, logs.TAIL
 
 # Called by asyncio, httptools and PyYAML.
@@ -89,7 +94,7 @@ pytest_plugin.hakobune_workflow, pytest_plugin.CaseItem.runtest, pytest_plugin.C
 Outcome.flow_ends, fold_history
 
 # Enums that are made from texts of users.
-Encoding.BINARY, HttpMethod.OPTIONS, Overlap.QUEUE
+Encoding.BINARY, HttpMethod.OPTIONS, Overlap.QUEUE, ScalingMode.AUTOMATIC
 
 # Tests and benchmarks do at once what the loop does bit by bit.
 PubsubCleaning.clean

@@ -21,7 +21,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from hakobune.sdk import Ledger, log, shutdown, worker
 
-BATCH = 100
+BATCH = int(os.environ.get("BATCH", "100"))
 WORK_S = float(os.environ.get("WORK_S", "0"))  # stands for what your own work takes
 POLL_MS = 250
 SESSION_MS = int(os.environ.get("SESSION_MS", "10000"))  # so long after a kill its partitions wait for another member

@@ -14,15 +14,15 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 
-from google.api_core.exceptions import DeadlineExceeded, ServiceUnavailable
+from google.api_core.exceptions import Aborted, DeadlineExceeded, ServiceUnavailable, Unknown
 from google.cloud import pubsub_v1
 from google.cloud.pubsub_v1.types import ReceivedMessage
 
 from hakobune.sdk import Ledger, log, shutdown, worker
 
-BATCH = 50
+BATCH = int(os.environ.get("BATCH", "50"))  # done within the acknowledgement deadline of the subscription
 WORK_S = float(os.environ.get("WORK_S", "0"))  # stands for what your own work takes
-PULL_S = 10.0
+CALL_S = 5.0  # an idle instance ends so long after SIGTERM at the latest: 10 s after it comes SIGKILL
 PAUSE_S = 1.0  # after the service was not there
 
 
@@ -38,6 +38,17 @@ def handle(effects: sqlite3.Connection, received: Sequence[ReceivedMessage]) -> 
                     effects.execute("INSERT INTO effects VALUES (?, ?)", (message.message_id, message.data.decode()))
 
 
+def take_batch(subscriber: pubsub_v1.SubscriberClient, subscription: str, effects: sqlite3.Connection) -> None:
+    """Pull, handle, acknowledge. The loop tries again; the library's own retries would not end on SIGTERM."""
+    answer = subscriber.pull(subscription=subscription, max_messages=BATCH, timeout=CALL_S, retry=None)
+    if not answer.received_messages:
+        return
+    with worker.busy():
+        handle(effects, answer.received_messages)
+        ack_ids = [one.ack_id for one in answer.received_messages]
+        subscriber.acknowledge(subscription=subscription, ack_ids=ack_ids, timeout=CALL_S, retry=None)
+
+
 def main() -> None:
     subscription = os.environ["SUBSCRIPTION"]
     shutdown.install()  # SIGTERM ends the loop after the batch in hand
@@ -50,18 +61,12 @@ def main() -> None:
         log.info("ready", subscription=subscription)
         while not worker.stopping():
             try:
-                answer = subscriber.pull(subscription=subscription, max_messages=BATCH, timeout=PULL_S)
+                take_batch(subscriber, subscription, effects)
             except DeadlineExceeded:  # nothing came
                 continue
-            except ServiceUnavailable as error:
+            except (Aborted, ServiceUnavailable, Unknown) as error:  # what was not acknowledged comes again
                 log.warning("the service is not there", error=error)
                 shutdown.wait(PAUSE_S)
-                continue
-            if answer.received_messages:
-                with worker.busy():
-                    handle(effects, answer.received_messages)
-                    ack_ids = [one.ack_id for one in answer.received_messages]
-                    subscriber.acknowledge(subscription=subscription, ack_ids=ack_ids)
 
 
 if __name__ == "__main__":

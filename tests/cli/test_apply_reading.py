@@ -127,6 +127,14 @@ def test_given_a_folder_of_all_kinds_when_it_is_read_then_each_is_a_definition(t
          "1:1: apiVersion: must be run.googleapis.com/v1, not 'batch/v1'"),
         ("kind: Topic\nname: orders\nname: others\n", "3:1: the key 'name' stands here twice"),
         ("kind: Topic\nname: orders\nlabels: {1: a}\n", "3:10: the key 1 is no text"),
+        ("kind: Topic\nname: orders\nlabels: {a: !!binary aGk=}\n",
+         "3:13: the tag 'binary' makes something that JSON has not"),
+        ("kind: Topic\nname: orders\nlabels: {a: !!timestamp x}\n",
+         "3:13: the tag 'timestamp' makes something that JSON has not"),
+        ("kind: Topic\nname: !!python/object:os.system x\n",
+         "2:7: the tag 'python/object:os.system' makes something that JSON has not"),
+        ("kind: Topic\nname: =\n", "2:7: the tag 'value' makes something that JSON has not"),
+        ("kind: Topic\nname: a\0b\n", "2:1: this is no YAML: it has the character "),
         ("kind: Topic\nname: [\n", "3:1: this is no YAML: expected the node content, but found '<stream end>'"),
     ],
 )  # fmt: skip
@@ -134,7 +142,7 @@ def test_given_a_mistake_when_it_is_read_then_its_place_and_field_are_told(
     tmp_path: Path, text: str, problem: str
 ) -> None:
     line = only(tmp_path, text)
-    assert line == problem or (problem.endswith(": ") and line.startswith(problem)), line
+    assert line == problem or (problem.endswith(" ") and line.startswith(problem)), line
 
 
 def test_given_many_mistakes_when_they_are_read_then_all_are_told_in_their_order(tmp_path: Path) -> None:

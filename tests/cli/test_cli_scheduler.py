@@ -222,8 +222,10 @@ def test_given_a_schedule_when_it_is_previewed_then_its_times_and_changes_of_clo
     assert jobs(*words, "--count=2").lines == [
         "TIME                       UTC                   TIME_ZONE      NOTE",
         "2026-03-28T02:30:00+01:00  2026-03-28T01:30:00Z  Europe/Berlin",
-        ("2026-03-30T02:30:00+02:00  2026-03-30T00:30:00Z  Europe/Berlin  2026-03-29 02:30 does not exist"
-        " (clocks go forward) and is left out"),
+        (
+            "2026-03-30T02:30:00+02:00  2026-03-30T00:30:00Z  Europe/Berlin  2026-03-29 02:30 does not exist"
+            " (clocks go forward) and is left out"
+        ),
     ]
     found = json.loads(jobs(*words, "--format=json").out)
     assert len(found) == 10

@@ -66,6 +66,7 @@ def test_a_trigger_is_created_described_changed_listed_and_deleted(environ: dict
     shown = told(environ, "triggers", "describe", name, WHERE)
     assert shown["destination"] == {"cloudRun": {"region": LOCATION, "service": "svc"}}
     assert shown["labels"] == {"a": "b"}
+    assert shown["conditions"]["DESTINATION_NOT_FOUND"]["code"] == "NOT_FOUND"
     done(environ, "triggers", "update", name, WHERE, "--destination-run-path=/x", "--update-labels=c=d")
     shown = told(environ, "triggers", "describe", name, WHERE)
     assert shown["destination"]["cloudRun"]["path"] == "/x"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ import pytest
 from house import JOBS, declared
 from schedules_world import ACCOUNT, SCHEDULES, TARGET, answered, schedules
 
+from hakobune.core.schedules.model import ScheduleName
 from hakobune.core.workflows.effects import HttpRequest, HttpResponse, NoResponse, Trouble
 from hakobune.runtime.settings import Settings
+from hakobune.store.api import WriteTx
 from hakobune.testing.engine import Fate
 
 pytestmark = pytest.mark.anyio
@@ -535,6 +538,24 @@ async def test_given_attempts_when_they_are_made_then_the_log_has_them_as_the_se
             },
         )
         assert started.insert_id != finished.insert_id
+
+
+async def test_given_a_schedule_that_cannot_be_read_any_more_when_others_are_due_then_they_are_sent(
+    tmp_path: Path,
+) -> None:
+    async with schedules(tmp_path) as world:
+        for number in range(3):
+            await world.create(f"j{number}")
+
+        def spoil(tx: WriteTx) -> None:
+            found = tx.schedules.find_schedule(ScheduleName.make("p", "us-central1", "j1"))
+            assert found is not None
+            tx.schedules.save_schedule(replace(found, schedule="of an older version"))
+
+        await world.house.runtime.store.write(spoil)
+        await world.sleep_until(130)
+        names = sorted(headers["x-cloudscheduler-jobname"] for headers in world.target.headers)
+        assert names == ["j0", "j0", "j2", "j2"]
 
 
 async def test_given_many_schedules_when_they_are_due_together_then_each_is_sent_once(tmp_path: Path) -> None:

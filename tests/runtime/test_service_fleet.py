@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from service_world import POOL, SERVICE, service
+from resident_world import POOL, SERVICE, service
 
 from hakobune.core.services.model import Instance, InstanceState, Resident, Revision, RevisionState
 from hakobune.core.services.names import ResidentName

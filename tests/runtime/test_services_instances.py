@@ -7,8 +7,11 @@ import signal
 from pathlib import Path
 
 import pytest
-from service_world import POOL, SERVER, SERVICE, WORKER, a_service_house, pool, service
+from resident_world import POOL, SERVER, SERVICE, WORKER, ServiceHouse, a_service_house, pool, service
 
+from hakobune.core.logs.entries import LogEntry
+from hakobune.core.logs.listing import ListEntries
+from hakobune.core.logs.query import parse
 from hakobune.core.pubsub.messages import new_message
 from hakobune.core.pubsub.model import Subscription, Topic
 from hakobune.core.pubsub.names import SubscriptionName, TopicName
@@ -87,9 +90,16 @@ async def test_given_an_instance_that_dies_when_it_is_wanted_then_the_next_one_c
         assert (resting.failures, resting.detail) == (1, "Container terminated on signal 9.")
         assert resting.restart_s is not None
         (second,) = await house.count(1, "ready")
+        request = ListEntries(projects=("p",), query=parse('log_id("run.googleapis.com/varlog/system")'))
+        (entry,) = await house.until(lambda: _entries(house, request))
+        assert (entry.text_payload, entry.resource.type) == (resting.detail, "cloud_run_revision")
         assert second.index == first.index
         assert second.uid != first.uid
         assert second.create_time_s >= resting.restart_s
+
+
+async def _entries(house: ServiceHouse, request: ListEntries) -> list[LogEntry]:
+    return (await house.runtime.logs.list_entries(request))[0]
 
 
 async def test_given_a_startup_probe_that_fails_when_deployed_then_its_text_is_the_error(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from service_world import CALLER, POOL, SERVER, SERVICE, ServiceHouse, a_service_house, pool, program, service
+from resident_world import CALLER, POOL, SERVER, SERVICE, ServiceHouse, a_service_house, pool, program, service
 
 from hakobune.core.containers import Container, EnvVar, SecretRef
 from hakobune.core.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound
@@ -19,6 +19,7 @@ from hakobune.core.logs.listing import ListEntries
 from hakobune.core.logs.query import parse
 from hakobune.core.operations import ResidentVerb
 from hakobune.core.services.model import RevisionState, Share
+from hakobune.core.services.shares import resolved
 from hakobune.runtime.service_fleet import Backend
 from hakobune.store.api import Page
 
@@ -174,7 +175,7 @@ async def test_given_traffic_when_split_by_revision_and_tag_then_requests_go_by_
         assert [fleet.route(SERVICE, "", seed) for seed in (0.0, 0.74, 0.76)] == [second.uid, second.uid, first.uid]
         assert fleet.route(SERVICE, "old", 0.0) == first.uid
         assert fleet.route(SERVICE, "none", 0.0) is None
-        statuses = await house.runtime.services.statuses(await house.resident(SERVICE))
+        statuses = resolved(await house.resident(SERVICE))
         assert [(one.revision, one.percent) for one in statuses] == [
             (second.name.revision, 75),
             (first.name.revision, 25),

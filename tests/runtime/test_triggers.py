@@ -150,7 +150,9 @@ async def test_given_a_service_that_is_not_there_then_the_trigger_says_so_and_ev
     tmp_path: Path,
 ) -> None:
     async with triggers(tmp_path) as world:
-        await world.create(destination={"cloudRun": {"service": "svc"}})
+        made = await world.create(destination={"cloudRun": {"service": "svc"}})
+        gone = made["conditions"]["DESTINATION_NOT_FOUND"]["message"]
+        assert gone.startswith(f"Service {LOCATION}/services/svc does not exist: deploy it.")
         await world.upload()
         await world.settled()
         condition = (await world.get())["conditions"]["DELIVERY_FAILED"]

@@ -331,3 +331,16 @@ async def test_given_the_users_token_when_a_google_host_is_not_served_then_it_re
     await house.ask("https://bigquery.googleapis.com/x", token=Token(kind=TokenKind.OAUTH2))
     await house.ask("https://bigquery.googleapis.com/x")
     assert [headers(request).get("Authorization") for request in outside.requests] == ["Bearer token-1", None]
+
+
+async def test_given_a_service_that_is_deployed_here_then_the_front_door_answers_and_the_setting_is_for_others(
+    tmp_path: Path,
+) -> None:
+    outside, inside = Sent(), Sent()
+    house = House(tmp_path, outside, inside, service_urls={"x": "http://127.0.0.1:9000"})
+    deployed = ["https://y-1.us-central1.run.app/a", "https://x-1.run.app/a", "http://127.0.0.1:4711/a"]
+    house.calls.serves = deployed.__contains__
+    for url in [*deployed, "https://x-2.run.app/b", "http://127.0.0.1:4712/c"]:
+        await house.ask(url)
+    assert inside.urls == deployed
+    assert outside.urls == ["http://127.0.0.1:9000/b", "http://127.0.0.1:4712/c"]

@@ -267,11 +267,13 @@ class ServiceWorld:
     port: int = 0
     _instances: list[asyncio.Server] = field(default_factory=list)
     _clients: list[Client] = field(default_factory=list)
+    _writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     async def instance(self, script: Script) -> int:
         """An instance that runs the script for each connection; its port."""
 
         async def run(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self._writers.append(writer)
             try:
                 await script(Told(reader, writer))
             except (asyncio.IncompleteReadError, ConnectionError):
@@ -315,6 +317,8 @@ class ServiceWorld:
     def close(self) -> None:
         for client in self._clients:
             client.close()
+        for writer in self._writers:
+            writer.transport.abort()
         for server in self._instances:
             server.close()
 
@@ -365,4 +369,5 @@ async def service_world(
             world.close()
             proxy.pool.close()
             await server.stop(0.2)
+            await anyio.sleep(0.01)  # the loop hangs up, and scripts of instances end
             group.cancel_scope.cancel()

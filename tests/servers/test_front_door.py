@@ -88,7 +88,7 @@ MISSING = [
     ("GET", f"/v2/{LOCATION}/queues", "Cloud Tasks"),
     ("GET", f"/v2/{LOCATION}/jobs/j/executions/e/o:exportStatus", "exportStatus"),
     ("GET", f"/v1/{LOCATION}/cmekConfig", "Cloud Scheduler CMEK settings"),
-    ("GET", f"/v1/{LOCATION}/triggers/t", "Eventarc"),
+    ("GET", f"/v1/{LOCATION}/pipelines/t", "Eventarc"),
     ("GET", f"/v1/{LOCATION}/secrets", "Secret Manager (regional)"),
     ("POST", f"/v1/projects/{PROJECT}/serviceAccounts/a@b.iam.gserviceaccount.com:undelete", "undelete"),
     ("POST", "/v2/entries:tail", "entries.tail"),

@@ -13,10 +13,8 @@ from runtime_process import RuntimeProcess
 grpc = pytest.importorskip("grpc")
 
 UNARY = (
-    "google.cloud.run.v2.Builds/SubmitBuild",
     "google.cloud.run.v2.Instances/CreateInstance",
-    "google.cloud.run.v2.WorkerPools/ListWorkerPools",
-    "google.cloud.run.v2.Revisions/GetRevision",
+    "google.cloud.run.v2.Instances/ListInstances",
     "google.cloud.run.v2.Instances/GetInstance",
     "google.cloud.run.v2.Builds/SubmitBuild",
     "google.cloud.run.v2.Jobs/GetJobs",

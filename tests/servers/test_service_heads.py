@@ -113,8 +113,8 @@ async def test_given_headers_of_one_hop_then_they_end_here_and_so_do_those_that_
 )
 def test_a_trace_goes_on_or_a_new_one_begins(headers: dict[str, str], trace: str | None) -> None:
     found = trace_of(headers, SEEDS)
-    assert found == Trace(id=trace or f"{8:016x}{7:016x}", span=7)
-    assert found.headers[0] == f"traceparent: 00-{found.id}-0000000000000007-01"
+    assert found == Trace(id=trace or f"{7:016x}{8:016x}", span=15)
+    assert found.headers[0] == f"traceparent: 00-{found.id}-000000000000000f-01"
 
 
 def test_answers_lose_what_is_for_one_hop() -> None:

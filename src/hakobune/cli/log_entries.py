@@ -7,7 +7,7 @@ import sys
 import time
 
 from hakobune.cli import console
-from hakobune.cli.document import Document, as_dict, at, is_dict, list_at, text_at
+from hakobune.cli.document import Document, as_dict, at, dict_at, is_dict, list_at, text_at
 from hakobune.cli.format.transforms_of_quantities import instant
 
 TYPE_CHECKING = False
@@ -111,4 +111,7 @@ def message(entry: Document) -> str:
         said = text_at(payload, "message")
         rest = {key: value for key, value in as_dict(payload).items() if key != "message"}
         return said or json.dumps(rest, ensure_ascii=False, sort_keys=True)
+    request = dict_at(entry, "httpRequest")
+    if request:  # of a service
+        return " ".join(text_at(request, field) for field in ("requestMethod", "status", "requestUrl"))
     return text_at(entry, "protoPayload", "status", "message")

@@ -37,6 +37,7 @@ from hakobune.runtime.settings import (
     DEFAULT_PROJECT,
     JOURNAL_BYTES_MAX_DEFAULT,
     MAX_RUNNING_DEFAULT,
+    SERVICE_IDLE_DEFAULT_S,
     Auth,
     ImageSource,
     Settings,
@@ -102,10 +103,16 @@ def settings_of(arguments: Arguments, environ: Mapping[str, str]) -> Settings:
         workflow_executions_max=workflows.executions_max,
         workflow_backlog_max=workflows.backlog_max,
         workflow_journal_bytes_max=_journal_bytes_max(arguments, environ, file),
+        service_idle_s=_service_idle_s(arguments),
         service_urls=workflows.service_urls,
         http_allowed_hosts=workflows.allowed_hosts,
         google_token_command=workflows.google_token_command,
     )
+
+
+def _service_idle_s(arguments: Arguments) -> float:
+    given = arguments.number("service-idle")
+    return SERVICE_IDLE_DEFAULT_S if given is None else float(given)
 
 
 def workflow_settings_of(arguments: Arguments) -> WorkflowSettings:

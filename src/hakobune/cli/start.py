@@ -77,6 +77,13 @@ UP = Command(
         Flag("--config", "text", "Settings file. Default ./hakobune.yaml where it exists.", metavar="FILE"),
         Flag("--max-running-tasks", "number", "Attempts that may run at once. Default 128.", at_least=1, metavar="N"),
         Flag(
+            "--service-idle",
+            "number",
+            "Seconds after which an instance of a service that has no requests ends, at most 900. Default 60.",
+            at_least=0,
+            metavar="SECONDS",
+        ),
+        Flag(
             "--limits",
             "choice",
             "The limits of workflows: kept as the service does (strict, the default), only warned of, or none.",

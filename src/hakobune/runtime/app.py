@@ -40,6 +40,7 @@ from hakobune.runtime.service_commands import ResidentAttempts, ServiceCommands
 from hakobune.runtime.service_control import ServiceControl
 from hakobune.runtime.service_fleet import Fleet
 from hakobune.runtime.service_instances import InstanceWatches
+from hakobune.runtime.service_logs import InstanceLog
 from hakobune.runtime.service_programs import ServicePrograms
 from hakobune.runtime.service_requests import RequestLog
 from hakobune.runtime.services import ServicesRoom
@@ -133,6 +134,8 @@ class Runtime:
         )
         commands = JobCommands(self.wheel, self.attempts, self.programs, self.slots, runs, self.secrets)
         self.wheel.add_room(executions.ROOM, commands, commands.give_up)
+        self._instance_log = InstanceLog(self.logs, self.fleet.revision)
+        observers.insert(0, self._instance_log)  # before the fleet forgets the revision of an instance
         self.transport = outside.transport or AiohttpTransport(allowed_hosts=settings.http_allowed_hosts)
         self._workflow_log = WorkflowLog(self.logs, outside.clock, warns=settings.limits is Strictness.WARN)
         self._calls = WorkflowCalls(settings, outside.clock, self.credentials, self._workflow_log, self.transport)
@@ -162,7 +165,7 @@ class Runtime:
         self.wheel.add_room(schedules.ROOM, self.schedules, self.schedules.give_up)
         book = TriggerBook()
         events = triggers_events.TriggerEvents(self.wheel, book, TriggerAttempts(exits), self.publisher)
-        self.triggers = TriggersRoom(self.wheel, outside.identifiers, self.pubsub, events, book, settings.project)
+        self.triggers = TriggersRoom(self.wheel, outside.identifiers, self.pubsub, events, book, settings)
         self.wheel.add_room(triggers_events.ROOM, events, events.give_up)
 
     def connect(self, front_door: FrontDoorCall, serves: Serves | None = None) -> None:
@@ -201,6 +204,7 @@ class Runtime:
             group.start_soon(self.request_log.run)
             group.start_soon(self._control.run)
             group.start_soon(self._autoscaler.run)
+            group.start_soon(self._instance_log.run)
             group.start_soon(self.attempts.run)
             group.start_soon(self.workflows.run)
             group.start_soon(self.objects.run)

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from hakobune.core.errors import ResourceExhausted, Unavailable
+from hakobune.runtime.attempts import lane_of
+from hakobune.runtime.service_lanes import revision_of_lane
 from hakobune.runtime.wheel import Origin, Wheel, origin
 from hakobune.store.api import EffectPhase
 
@@ -29,8 +31,8 @@ class Effects:
         """What `work` answers: a call by which an attempt changes something. `target` is its method and path in REST,
         `key` what makes it safe to repeat. Raises what the work raises, and Unavailable or ResourceExhausted: it cannot
         be recorded, and was not begun."""
-        if not self._is_on:
-            return await work()
+        if not self._is_on or revision_of_lane(lane_of(attempt_uid)) is not None:
+            return await work()  # instances of services and workers live on: there is no end to what they do
         mark = Origin(
             attempt_uid=attempt_uid, call=self._wheel.new_call(), target=target[:_TARGET_CHARS], key=key[:_KEY_CHARS]
         )

@@ -246,9 +246,7 @@ class _Listing:
 
     def may_have_resident(self, span: ResidentSpan) -> bool:
         """Whether a revision can have matching entries."""
-        return self.bounds.location in {None, span.name.resident.location} and (
-            _times(span)[0] <= self.window.before_s
-        )
+        return self.bounds.location in {None, span.name.resident.location} and (_times(span)[0] <= self.window.before_s)
 
     def sources(self) -> list[Source]:
         """Executions, revisions and projects."""

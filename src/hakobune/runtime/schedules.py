@@ -131,17 +131,22 @@ class SchedulesRoom:
         if subject in self._fired:
             self._fired.remove(subject)
             return
-
         now_s = self._wheel.clock.now_s()
         timers = await self._wheel.store.read(lambda tx: tx.timers_due(now_s, _TOGETHER))
         others = [timer.subject for timer in timers if timer.room == ROOM and timer.subject != subject]
+        try:
+            await self._fire_all(subject, *others)
+        except (ValueError, KeyError):  # what cannot be planned any more: a schedule or a zone of an older version
+            await self._fire_all(subject)
+        else:
+            self._fired.update(others)
 
+    async def _fire_all(self, *subjects: str) -> None:
         def unit(turn: Turn) -> None:
-            for one in (subject, *others):
-                self._fire(turn, one)
+            for subject in subjects:
+                self._fire(turn, subject)
 
         await self._wheel.turn(unit)
-        self._fired.update(others)
 
     def _fire(self, turn: Turn, subject: str) -> None:
         if subject.startswith(_RUN):
@@ -168,9 +173,9 @@ class SchedulesRoom:
         """Whether none of the executions that the schedule started is under way, as its policy wants it. Else what
         becomes of the run is settled."""
         try:
-            under_way = await self._attempts.under_way(schedule)
-            if under_way and schedule.extension.overlap is Overlap.REPLACE:
-                await self._attempts.cancel(schedule, under_way)
+            look = decide.Look(executions=schedule.executions, under_way=await self._attempts.under_way(schedule))
+            if look.under_way and schedule.extension.overlap is Overlap.REPLACE:
+                await self._attempts.cancel(schedule, look.under_way)
         except Unknown as unknown:
             await self._settle(command, unknown.outcome)
             return False
@@ -178,13 +183,13 @@ class SchedulesRoom:
 
         def unit(turn: Turn) -> None:
             found = _run_of(turn.tx, command)
-            if found is not None and under_way:
-                _follow(turn, decide.met(*found, under_way, turn.now_s, uid))
+            if found is not None and look.under_way:
+                _follow(turn, decide.met(*found, look, turn.now_s, uid))
             elif found is not None:
-                turn.tx.schedules.save_schedule(decide.cleared(found[0], turn.now_s))
+                turn.tx.schedules.save_schedule(decide.cleared(found[0], look, turn.now_s))
 
         await self._wheel.persist(unit)
-        return not under_way
+        return not look.under_way
 
     async def give_up(self, command: OutboxCommand, reason: str) -> bool:
         """An attempt that cannot be made has failed."""

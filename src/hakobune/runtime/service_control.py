@@ -21,8 +21,8 @@ from hakobune.runtime import service_turns as turns
 from hakobune.runtime.attempts import Observer
 from hakobune.runtime.service_fleet import Fleet, Picture
 from hakobune.runtime.service_instances import InstanceWatches
-from hakobune.runtime.service_ports import FreePorts
 from hakobune.runtime.service_lanes import revision_of_lane
+from hakobune.runtime.service_ports import FreePorts
 from hakobune.runtime.service_programs import ServicePrograms, resident_source_key
 from hakobune.runtime.service_work import is_busy
 from hakobune.runtime.wheel import Turn, Wheel
@@ -54,15 +54,21 @@ class ServiceControl(Observer):
         self._watches = watches
         self._idle_s = min(idle_s, limits.IDLE_MAX_S)
         self._ports = FreePorts()
-        self._touched: set[str] = set()
+        self._touched: set[str] = set()  # to be read again
+        self._woken: set[str] = set()  # what is known of them is enough
         self._has_touched = anyio.Event()
         self._due_s: dict[str, float] = {}  # when a resident is to be looked at again, by its uid
         self._opened = anyio.Event()
-        fleet.on_wake = self.touch
+        fleet.on_wake = self.wake
 
     def touch(self, resident_uid: str) -> None:
         """Something about a resident has changed: look at it."""
         self._touched.add(resident_uid)
+        self._has_touched.set()
+
+    def wake(self, resident_uid: str) -> None:
+        """The demand for a resident has risen: look at it."""
+        self._woken.add(resident_uid)
         self._has_touched.set()
 
     async def changed(self, resident_uid: str) -> None:
@@ -108,7 +114,7 @@ class ServiceControl(Observer):
             self._touched |= set(await self._wheel.store.read(lambda tx: tx.services.resident_uids()))
             while True:
                 await self._look_at_due(group)
-                if not self._touched:
+                if not self._touched and not self._woken:
                     self._has_touched = anyio.Event()
                     with anyio.move_on_after(self._wait_s()):
                         await self._has_touched.wait()
@@ -119,12 +125,13 @@ class ServiceControl(Observer):
 
     async def _look_at_due(self, group: TaskGroup) -> None:
         now_s = self._wheel.clock.now_s()
-        uids = self._touched | {uid for uid, due_s in self._due_s.items() if due_s <= now_s}
-        self._touched = set()
-        for uid in sorted(uids):
+        touched, woken = self._touched, self._woken
+        woken |= {uid for uid, due_s in self._due_s.items() if due_s <= now_s}
+        self._touched, self._woken = set(), set()
+        for uid in sorted(touched | woken):
             self._due_s.pop(uid, None)
             try:
-                await self._look(uid, group)
+                await self._look(uid, group, is_known=uid not in touched)
             except (Unavailable, ResourceExhausted) as refusal:
                 _log.warning("a service or a worker pool is looked at again: %s", refusal.message)
                 self._due_s[uid] = now_s + _REFUSED_PAUSE_S
@@ -156,8 +163,8 @@ class ServiceControl(Observer):
             resident=resident, revisions=shown, instances=tuple(instances), unprepared=unprepared, seq=tx.seq
         )
 
-    async def _look(self, uid: str, group: TaskGroup) -> None:
-        picture = await self.show(uid)
+    async def _look(self, uid: str, group: TaskGroup, *, is_known: bool) -> None:
+        picture = self._fleet.picture(uid) if is_known else await self.show(uid)
         if picture is None:
             self._watches.keep_only(uid, ())
             return

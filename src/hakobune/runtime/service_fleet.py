@@ -97,6 +97,7 @@ class Fleet:
         self._served: dict[str, _Served] = {}
         self._uids: dict[ResidentName, str] = {}
         self._by_id: dict[str, set[ResidentName]] = {}  # services alone
+        self._answered: set[str] = set()  # instances that are ready, and whose commit is on its way
 
     # -- what the front door asks -----------------------------------------------------------------------------------
 
@@ -148,6 +149,16 @@ class Fleet:
         served = self._served.get(revision_uid)
         return "" if served is None else served.failure
 
+    # -- what watches of instances tell -------------------------------------------------------------------------------
+
+    def answered(self, one: Instance) -> None:
+        """An instance of a revision that serves has answered: requests need not wait until that is committed."""
+        served = self._served.get(one.revision_uid)
+        picture = None if served is None else self._pictures.get(served.resident_uid)
+        if served is not None and picture is not None and served.revision.state is RevisionState.READY:
+            self._answered.add(one.uid)
+            self.show(picture)
+
     # -- the picture ------------------------------------------------------------------------------------------------
 
     def resident(self, name: ResidentName) -> Resident | None:
@@ -187,14 +198,16 @@ class Fleet:
         most = {key: bounds.most for key, bounds in scaling.bounds(picture.resident, picture.revisions).items()}
         for revision in picture.revisions:
             self._serve(picture, revision, most[revision.uid])
-        gone = {one.uid for one in before.revisions} if before is not None else set[str]()
-        self._forget(gone - {one.uid for one in picture.revisions})
+        if before is not None:
+            self._answered -= {one.uid for one in before.instances} - {one.uid for one in picture.instances}
+            self._forget({one.uid for one in before.revisions} - {one.uid for one in picture.revisions})
 
     def forget(self, resident_uid: str) -> None:
         """It was deleted."""
         picture = self._pictures.pop(resident_uid, None)
         if picture is None:
             return
+        self._answered -= {one.uid for one in picture.instances}
         name = picture.resident.name
         if self._uids.get(name) == resident_uid:
             del self._uids[name]
@@ -211,9 +224,7 @@ class Fleet:
         served = _Served(
             revision=revision,
             resident_uid=picture.resident.uid,
-            backends=tuple(
-                Backend(uid=one.uid, port=one.port, is_h2c=is_h2c) for one in own if one.state is InstanceState.READY
-            ),
+            backends=tuple(Backend(uid=one.uid, port=one.port, is_h2c=is_h2c) for one in own if self._is_ready(one)),
             failure=_failure(revision, own),
             concurrency=scaling.concurrency(revision.template),
             max_instances=max(1, most),
@@ -224,6 +235,12 @@ class Fleet:
         self._served[revision.uid] = served
         if before is None or (before.backends, before.failure) != (served.backends, served.failure):
             self.watch(revision.uid)
+
+    def _is_ready(self, one: Instance) -> bool:
+        if one.state is InstanceState.STARTING:
+            return one.uid in self._answered
+        self._answered.discard(one.uid)
+        return one.state is InstanceState.READY
 
     def _forget(self, revision_uids: set[str]) -> None:
         for uid in revision_uids:

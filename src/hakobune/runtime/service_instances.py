@@ -65,8 +65,12 @@ class InstanceWatches:
             await self._wheel.persist(unit)
             await changed(one.resident_uid)
 
+        async def answered(uid: str) -> None:
+            self._fleet.answered(one)
+            await tell(lambda turn: turns.answer_instance(turn, uid))
+
         signs = Signs(
-            answered=lambda uid: tell(lambda turn: turns.answer_instance(turn, uid)),
+            answered=answered,
             refused=lambda uid, why: tell(lambda turn: turns.refuse_instance(turn, uid, why)),
             kill=self._signal,
             now_s=self._wheel.clock.now_s,

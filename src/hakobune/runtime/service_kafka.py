@@ -11,7 +11,6 @@ from hakobune.core.errors import FailedPrecondition, Unavailable
 from hakobune.core.services.autoscaling import KafkaSource, Measure
 
 _WITHIN_S = 10.0
-_TOO_OLD = -1  # the offset of a partition of which the group has committed none
 
 
 async def measure(source: KafkaSource) -> Measure:
@@ -19,46 +18,38 @@ async def measure(source: KafkaSource) -> Measure:
     not installed), Unavailable (the cluster does not answer)."""
     try:
         kafka: Any = importlib.import_module("aiokafka")
-        admin: Any = importlib.import_module("aiokafka.admin")
     except ImportError as error:
-        raise FailedPrecondition("Scaling on the lag of Kafka needs aiokafka: pip install 'hakobune[kafka]'.") from error
+        raise FailedPrecondition(
+            "Scaling on the lag of Kafka needs aiokafka: pip install 'hakobune[kafka]'."
+        ) from error
     try:
         with anyio.fail_after(_WITHIN_S):
-            return await _measure(source, kafka, admin)
+            return await _measure(source, kafka)
     except (kafka.errors.KafkaError, OSError, TimeoutError) as error:
         raise Unavailable(f"Kafka at {','.join(source.servers)} does not answer: {error!r}.") from error
 
 
-async def _measure(source: KafkaSource, kafka: Any, admin: Any) -> Measure:
-    servers = list(source.servers)
-    client = admin.AIOKafkaAdminClient(bootstrap_servers=servers)
-    await client.start()
+async def _measure(source: KafkaSource, kafka: Any) -> Measure:
+    """Asks as a member of the group could, and never joins it."""
+    consumer = kafka.AIOKafkaConsumer(
+        bootstrap_servers=list(source.servers), group_id=source.group, enable_auto_commit=False
+    )
     try:
-        committed = await client.list_consumer_group_offsets(source.group)
-    finally:
-        await client.close()
-    consumer = kafka.AIOKafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        partitions = await _partitions(source, kafka, consumer, {found.topic for found in committed})
-        ends = await consumer.end_offsets(partitions) if partitions else {}
-        begins = await consumer.beginning_offsets(partitions) if partitions else {}
+        await consumer.start()
+        known = await consumer.topics()  # brings their metadata
+        by_topic = {
+            topic: [kafka.TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+            for topic in source.topics
+            if topic in known
+        }
+        partitions = [partition for found in by_topic.values() for partition in found]
+        consumer.assign(partitions)
+        ends: dict[Any, int] = await consumer.end_offsets(partitions) if partitions else {}
+        begins: dict[Any, int] = await consumer.beginning_offsets(partitions) if partitions else {}
+        lag = 0
+        for partition in partitions:
+            committed: int | None = await consumer.committed(partition)
+            lag += max(0, ends[partition] - max(committed or 0, begins[partition]))
     finally:
         await consumer.stop()
-    lag, by_topic = 0, dict[str, int]()
-    for partition in partitions:
-        by_topic[partition.topic] = by_topic.get(partition.topic, 0) + 1
-        offset = committed[partition].offset if partition in committed else _TOO_OLD
-        lag += max(0, ends[partition] - max(offset, begins[partition]))
-    return Measure(backlog=lag, target=source.target, most=max(by_topic.values(), default=None))
-
-
-async def _partitions(source: KafkaSource, kafka: Any, consumer: Any, used: set[str]) -> list[Any]:
-    """Those of the declared topics, else of the topics that the group uses."""
-    topics = source.topics or tuple(sorted(used))
-    known = await consumer.topics()  # brings their metadata
-    found: list[Any] = []
-    for topic in topics:
-        if topic in known:
-            found += [kafka.TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
-    return found
+    return Measure(backlog=lag, target=source.target, most=max(map(len, by_topic.values()), default=None))

@@ -15,9 +15,9 @@ from hakobune.core.names import WILDCARD, OperationName
 from hakobune.core.operations import ResidentOperation, ResidentVerb
 from hakobune.core.services import decide, limits, texts
 from hakobune.core.services.decide import Declared, Fresh
-from hakobune.core.services.model import Resident, ResidentDraft, Revision, RevisionState, Share
+from hakobune.core.services.model import Resident, ResidentDraft, Revision, RevisionState
 from hakobune.core.services.names import Kind, ResidentName, RevisionName
-from hakobune.core.services.shares import resolved, serving
+from hakobune.core.services.shares import serving
 from hakobune.runtime import service_turns as turns
 from hakobune.runtime.clock import Identifiers
 from hakobune.runtime.runs import Caller
@@ -219,10 +219,6 @@ class ServicesRoom:
             if self.doors is not None and name.kind is Kind.SERVICE:
                 await self.doors.close(name)
         return operation
-
-    async def statuses(self, resident: Resident) -> tuple[Share, ...]:
-        """The traffic or the instance split as it is now: each share names a revision."""
-        return resolved(resident)
 
     # -- revisions ------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 
 import anyio
@@ -13,6 +13,7 @@ from hakobune.core.names import JobName, OperationName, WorkflowName
 from hakobune.core.operations import EventarcOperation, Verb
 from hakobune.core.pubsub.model import RetryPolicy, Subscription, Topic
 from hakobune.core.pubsub.names import SubscriptionName, TopicName
+from hakobune.core.services.names import Kind, ResidentName
 from hakobune.core.triggers import limits
 from hakobune.core.triggers.audit import AuditedCall, audit_event, bucket_of, project_of
 from hakobune.core.triggers.deliveries import Delivery, redelivered
@@ -20,6 +21,7 @@ from hakobune.core.triggers.events import CloudEvent
 from hakobune.core.triggers.model import Channel, ChannelName, Condition, DestinationKind, Trigger, TriggerName
 from hakobune.runtime.clock import Identifiers
 from hakobune.runtime.pubsub import PubsubRoom
+from hakobune.runtime.settings import Settings
 from hakobune.runtime.triggers_book import TriggerBook
 from hakobune.runtime.triggers_events import TriggerEvents, drop, follow
 from hakobune.runtime.triggers_intake import TriggerIntake
@@ -44,13 +46,13 @@ class TriggersRoom:
         pubsub: PubsubRoom,
         events: TriggerEvents,
         book: TriggerBook,
-        project: str,
+        settings: Settings,
     ) -> None:
         self._wheel = wheel
         self._identifiers = identifiers
         self._pubsub = pubsub
         self._book = book
-        self._project = project  # of what names none
+        self._settings = settings
         self.events = events
         self.intake = TriggerIntake(wheel, pubsub, events)
 
@@ -71,7 +73,7 @@ class TriggersRoom:
 
         def unit(tx: ReadTx) -> tuple[Trigger, Sequence[Condition]]:
             trigger = _found(tx, name)
-            return trigger, conditions_of(tx, trigger)
+            return trigger, conditions_of(tx, trigger, self._settings.service_urls)
 
         return await self._wheel.store.read(unit)
 
@@ -81,7 +83,8 @@ class TriggersRoom:
         """By id, each as `get` gives it."""
 
         def unit(tx: ReadTx) -> list[tuple[Trigger, Sequence[Condition]]]:
-            return [(one, conditions_of(tx, one)) for one in tx.triggers.list_triggers(project, location, page)]
+            found = tx.triggers.list_triggers(project, location, page)
+            return [(one, conditions_of(tx, one, self._settings.service_urls)) for one in found]
 
         return await self._wheel.store.read(unit)
 
@@ -222,7 +225,7 @@ class TriggersRoom:
             project = project_of(call)
             if not project and (bucket := turn.tx.objects.find_bucket(bucket_of(call))) is not None:
                 project = bucket.project
-            self.events.happened(turn, audit_event(call, project or self._project, uid, turn.now_s))
+            self.events.happened(turn, audit_event(call, project or self._settings.project, uid, turn.now_s))
 
         await self._wheel.persist(unit)
 
@@ -380,10 +383,11 @@ def _check_etag(trigger: Trigger, etag: str) -> None:
         raise Aborted("The trigger was changed since it was read (its etag differs): read it again.")
 
 
-def conditions_of(tx: ReadTx, trigger: Trigger) -> list[Condition]:
-    """Why a trigger does not do what it should: what it names is not there, or does not take its events."""
+def conditions_of(tx: ReadTx, trigger: Trigger, static_services: Container[str]) -> list[Condition]:
+    """Why a trigger does not do what it should: what it names is not there, or does not take its events.
+    `static_services`: ids of services that run elsewhere."""
     found: list[Condition] = []
-    gone = _gone(tx, trigger)
+    gone = _gone(tx, trigger, static_services)
     if gone:
         found.append(Condition(reason="DESTINATION_NOT_FOUND", code=Code.NOT_FOUND, message=gone))
     if tx.pubsub.find_subscription(SubscriptionName.parse(trigger.subscription)) is None:
@@ -396,8 +400,17 @@ def conditions_of(tx: ReadTx, trigger: Trigger) -> list[Condition]:
     return found
 
 
-def _gone(tx: ReadTx, trigger: Trigger) -> str:
+def _gone(tx: ReadTx, trigger: Trigger, static_services: Container[str]) -> str:
     destination = trigger.destination
+    if destination.service is not None and destination.service.service not in static_services:
+        service = ResidentName(
+            kind=Kind.SERVICE,
+            project=trigger.name.project,
+            location=destination.service.region,
+            id=destination.service.service,
+        )
+        if tx.services.find_resident(service) is None:
+            return f"Service {service} does not exist: deploy it. Events wait for it for a day."
     if destination.kind is DestinationKind.WORKFLOW:
         parts = destination.workflow.split("/")
         name = WorkflowName(project=parts[1], location=parts[3], workflow=parts[5])

@@ -121,8 +121,6 @@ class FrontDoor:
         except OSError as error:
             _log.warning("%s %s: %s", request.method, request.target[:200], error)
             response = _refused(request, refused_by_the_machine(error))
-        if self.runtime.triggers.wants_audit:
-            await self._audit(request, response)
         self.runtime.telemetry.request(response.status)
         return response
 
@@ -154,7 +152,10 @@ class FrontDoor:
             await self._rules.check(request, place.bucket if place.is_xml else None)
         if request.slot is not None:
             request.attempt_uid = await self.runtime.slots.holder(request.slot)
-        return await self._route(request, place)
+        response = await self._route(request, place)
+        if self.runtime.triggers.wants_audit:
+            await self._audit(request, response)
+        return response
 
     async def _service_answer(self, request: Request, place: Place) -> Response | None:
         """The answer of a service, if host or path are those of one. Who may call it, the service decides."""

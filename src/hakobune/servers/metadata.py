@@ -68,9 +68,7 @@ def _workload_of(tx: ReadTx, lane: str) -> _Workload | None:
         if revision is None:
             return None
         owner, account = revision.name.resident, revision.template.service_account
-        return _Workload(
-            project=owner.project, location=owner.location, account=account, name=revision.name.revision
-        )
+        return _Workload(project=owner.project, location=owner.location, account=account, name=revision.name.revision)
     execution = tx.jobs.execution_by_uid(lane)
     if execution is None:
         return None

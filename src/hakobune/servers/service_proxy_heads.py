@@ -68,6 +68,7 @@ _TARGET = re.compile(r"/[!-~]*\Z")
 _VALUE = re.compile(r"[^\0\r\n]*\Z")
 # Source: W3C, Trace Context, section 3.2. Version ff and ids of zeros are none.
 _PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
+_SPANS = 1 << 64
 _GIVEN_TRACE = re.compile(r"(?!0{32})([0-9a-f]{32})(?:/[0-9]{1,20})?(?:;o=[0-3])?\Z", re.IGNORECASE)
 
 
@@ -89,14 +90,15 @@ class Trace:
 
 def trace_of(headers: Mapping[str, str], seeds: tuple[int, int]) -> Trace:
     """The client's trace, or a new one; always a span of its own. `seeds`: 64 random bits each."""
-    span = seeds[0] or 1
+    first, second = seeds
+    span = (first + second) % _SPANS or 1
     parent = _PARENT.match(headers.get("traceparent", ""))
     if parent is not None:
         return Trace(id=parent.group(1), span=span)
     given = _GIVEN_TRACE.match(headers.get("x-cloud-trace-context", ""))
     if given is not None:
         return Trace(id=given.group(1).lower(), span=span)
-    return Trace(id=f"{seeds[1] or 1:016x}{span:016x}", span=span)
+    return Trace(id=f"{first or 1:016x}{second:016x}", span=span)
 
 
 @dataclass(slots=True, kw_only=True)  # not frozen: one is made for each request, and that takes twice as long

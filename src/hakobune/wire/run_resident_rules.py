@@ -8,7 +8,6 @@ requests" (https://cloud.google.com/run/docs).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from hakobune.core.instants import duration_from_text
 from hakobune.core.jobs.policy import SOURCE
@@ -121,11 +120,11 @@ def _check_template(kind: Kind, template: Json, resident: str, found: Violations
     if len(containers) > 1:
         text = "sidecars are not supported by this version of hakobune: there is one container, the one that is asked"
         found.add("template.containers", text)
-    check: Callable[[Json, str, Violations], None] = _check_ingress if kind is Kind.SERVICE else _check_worker
     for number, container in enumerate(containers):
         where = f"template.containers[{number}]"
         _check_program(container, template, where, found)
-        check(container, where, found)
+        if kind is Kind.POOL:
+            _check_worker(container, where, found)
         _check_startup(container.get("startupProbe", {}), f"{where}.startupProbe", found)
 
 
@@ -142,13 +141,6 @@ def _check_program(container: Json, template: Json, where: str, found: Violation
     is_of_source = bool(template.get("annotations", {}).get(SOURCE))
     if container.get("image") == LOCAL_IMAGE and not container.get("command") and not is_of_source:
         found.add(f"{where}.command", "is required: the image `local` is a process, started by its command")
-
-
-def _check_ingress(container: Json, where: str, found: Violations) -> None:
-    """A service: one port, and it may be any but none at all."""
-    for number, port in enumerate(container.get("ports", [])):
-        if port.get("containerPort", limits.PORT_DEFAULT) < 1:
-            found.add(f"{where}.ports[{number}].containerPort", "must be from 1 to 65535")
 
 
 def _check_worker(container: Json, where: str, found: Violations) -> None:

@@ -239,10 +239,10 @@ def authors_to_v1(creator: str, last_modifier: str = "") -> dict[str, str]:
 
 def _share_to_v1(resident: Resident, share: Share, *, is_latest: bool) -> Json:
     tree: Json = {
-        "revisionName": share.revision,
-        "percent": share.percent,
-        "tag": share.tag,
         "latestRevision": is_latest,
+        "percent": share.percent,
+        "revisionName": share.revision,
+        "tag": share.tag,
         "url": service_uri(resident.name, share.tag) if share.tag and share.revision else "",
     }
     return pruned(tree)

@@ -23,6 +23,7 @@ Json = dict[str, Any]
 
 _DIGITS = re.compile(r"-?[0-9]{1,20}\Z")
 _DURATION_MAX_S = 315_576_000_000.0  # google.protobuf.Duration: about 10,000 years
+_FLOAT_MAX = 3.4e38  # of 32 bits
 _SHOWN_MAX_CHARS = 120
 
 
@@ -199,7 +200,7 @@ class Reader:
             case Scalar.INT32 | Scalar.INT64:
                 return self._integer(kind, value, path)
             case Scalar.FLOAT:
-                if isinstance(value, int | float) and not isinstance(value, bool):
+                if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _FLOAT_MAX:
                     return value
             case Scalar.DURATION:
                 return self._duration(value, path)

@@ -9,6 +9,7 @@ import pytest
 
 from hakobune.core.errors import Code, FailedPrecondition
 from hakobune.core.schedules.decide import (
+    Look,
     again,
     answer,
     cleared,
@@ -309,6 +310,7 @@ def test_given_an_answer_when_it_is_read_then_its_status_says_how_the_attempt_en
 
 FORBID, QUEUE = Extension(overlap=Overlap.FORBID), Extension(overlap=Overlap.QUEUE)
 EXECUTION = "projects/p/locations/l/jobs/j/executions/e"
+LOOK = Look(executions=(EXECUTION, "ended"), under_way=(EXECUTION,))
 
 
 @pytest.mark.parametrize(
@@ -329,14 +331,14 @@ def test_given_a_policy_when_an_attempt_is_to_be_made_then_executions_of_before_
 
 def test_given_an_execution_under_way_when_it_is_met_then_forbid_leaves_out_and_queue_holds() -> None:
     run = a_run()
-    left_out = met(a_schedule(extension=FORBID), run, (EXECUTION,), NOON + 1, "x")
-    assert (left_out.run, left_out.over, left_out.schedule.executions) == (None, run, (EXECUTION,))
-    held = met(a_schedule(extension=QUEUE), run, (EXECUTION,), NOON + 1, "x")
+    left_out = met(a_schedule(extension=FORBID, executions=(EXECUTION, "ended", "new")), run, LOOK, NOON + 1, "x")
+    assert (left_out.run, left_out.over, left_out.schedule.executions) == (None, run, (EXECUTION, "new"))
+    held = met(a_schedule(extension=QUEUE), run, LOOK, NOON + 1, "x")
     assert held.run == replace(run, is_held=True, retry_s=NOON + 1.5)
     assert held.run is not None
-    later = met(a_schedule(extension=QUEUE), held.run, (EXECUTION,), NOON + 1_000, "x")
+    later = met(a_schedule(extension=QUEUE), held.run, LOOK, NOON + 1_000, "x")
     assert later.run == replace(run, is_held=True, retry_s=NOON + 1_010)
-    paused = met(a_schedule(extension=QUEUE, state=ScheduleState.PAUSED), run, (EXECUTION,), NOON + 1, "x")
+    paused = met(a_schedule(extension=QUEUE, state=ScheduleState.PAUSED), run, LOOK, NOON + 1, "x")
     assert (paused.run, paused.over) == (None, run)
 
 
@@ -348,8 +350,8 @@ def test_given_a_run_that_is_held_when_times_fall_due_then_they_are_left_out() -
 
 
 def test_given_answers_that_name_executions_when_they_are_noted_then_so_many_are_kept() -> None:
-    schedule = cleared(a_schedule(extension=FORBID, executions=("old",)), NOON)
-    assert (schedule.executions, schedule.last_attempt_s) == ((), NOON)
+    schedule = cleared(a_schedule(extension=FORBID, executions=("old", "new")), Look(executions=("old",)), NOON)
+    assert (schedule.executions, schedule.last_attempt_s) == (("new",), NOON)
     for number in [*range(25), 24]:
         outcome = Outcome(code=Code.OK, execution=f"e{number}")
         schedule = answer(schedule, a_run(is_forced=True), outcome, NOON, "x").schedule

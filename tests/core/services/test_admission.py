@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hakobune.core.services.admission import NO_WISH, Line, LineFull, Wish, wait_s, waiting_max
+from hakobune.core.services.admission import NO_WISH, Line, LineFull, Wish, trial_s, wait_s, waiting_max
 
 TWO = (2, 3)  # concurrency, and how many may wait
 ANY = NO_WISH
@@ -15,6 +15,7 @@ ANY = NO_WISH
 def test_bounds_follow_the_revision_and_are_never_small() -> None:
     assert [waiting_max(80, 100), waiting_max(1, 1)] == [8_000, 100]
     assert [wait_s(1.0), wait_s(20.0)] == [10.0, 70.0]
+    assert trial_s(2.0) == 8.0
 
 
 def test_given_several_instances_then_the_least_busy_one_takes_the_request() -> None:

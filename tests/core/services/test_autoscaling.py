@@ -120,7 +120,7 @@ def test_given_annotations_of_kafka_then_they_are_the_policy() -> None:
         ({"pubsub-subscription": "s", "pubsub-target": "none"}, "must be a number from 0.001 to 1e+12, not 'none'"),
         ({"pubsub-subscription": "s", "min": "3", "max": "2"}, "3 is more than hakobune.dev/scaling-max, 2"),
         ({"pubsub-subscription": "s", "max": "nan"}, "must be a number from 1 to 1000"),
-        ({"kafka-group": "g"}, "is missing: Kafka needs both servers and a group"),
+        ({"kafka-group": "g"}, "is missing: Kafka needs servers, a group and topics"),
     ],
 )
 def test_given_annotations_that_make_no_sense_then_the_error_names_the_one(

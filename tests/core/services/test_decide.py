@@ -60,7 +60,7 @@ def test_given_shares_of_revisions_that_cannot_serve_then_the_error_names_them()
     with pytest.raises(FailedPrecondition, match="'web-9' of 'web' does not exist"):
         decide.check_shares(service, {})
     broken = a_revision("web-9", state=RevisionState.FAILED, message="It broke.")
-    with pytest.raises(FailedPrecondition, match="'web-9' is not ready and cannot serve traffic. It broke."):
+    with pytest.raises(FailedPrecondition, match=r"'web-9' is not ready and cannot serve traffic\. It broke\."):
         decide.check_shares(service, {"web-9": broken})
     decide.check_shares(service, {"web-9": a_revision("web-9")})
 

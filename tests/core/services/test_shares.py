@@ -19,7 +19,12 @@ def test_given_no_shares_then_all_goes_to_the_latest_ready_revision() -> None:
 
 
 def test_given_shares_then_a_revision_with_a_tag_alone_serves_as_well() -> None:
-    shares = (Share(percent=90), Share(revision="web-1", percent=10), Share(revision="web-0", tag="old"), Share(revision="x"))
+    shares = (
+        Share(percent=90),
+        Share(revision="web-1", percent=10),
+        Share(revision="web-0", tag="old"),
+        Share(revision="x"),
+    )
     service = a_service(latest_ready="web-2", shares=shares)
     assert percents(service) == {"web-2": 90, "web-1": 10, "web-0": 0, "x": 0}
     assert serving(service) == {"web-2", "web-1", "web-0"}

@@ -17,8 +17,10 @@ _DEPTH_MAX = 100  # as definitions of workflows: the runtime takes no deeper JSO
 _NODES_MAX = 200_000  # with what aliases stand for: a few lines of them can mean millions
 _DOCUMENTS_MAX = 1_000
 _PART = re.compile(r"\[(\d+)\]|\['([^']*)'\]|([^.\[\]]+)")
-_MERGE = "tag:yaml.org,2002:merge"
-_TIMESTAMP = "tag:yaml.org,2002:timestamp"
+_TAG = "tag:yaml.org,2002:"
+_MERGE = f"{_TAG}merge"
+_OF_JSON = frozenset(f"{_TAG}{name}" for name in ("bool", "float", "int", "map", "merge", "null", "seq", "str"))
+_TIMESTAMP = f"{_TAG}timestamp"
 
 Place = tuple[int, int]
 
@@ -60,9 +62,14 @@ def read_documents(text: str, file: str) -> tuple[list[tuple[Document, Places]],
 
     Documents that are no maps are no definitions, and left out.
     """
+    try:
+        loader = _Loader(text)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        said = f"this is no YAML: it has the character {error.character!r}"
+        return [], [Problem(file=file, line=line, message=said, remedy="Remove it, or write it as an escape.")]
     found: list[tuple[Document, Places]] = []
     problems: list[Problem] = []
-    loader = _Loader(text)
     try:
         while loader.check_node():
             root = loader.get_node()
@@ -81,7 +88,7 @@ def read_documents(text: str, file: str) -> tuple[list[tuple[Document, Places]],
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
         said = f"this is no YAML: {error.problem or error.context}"
         problems.append(Problem(file=file, line=line, column=column, message=said, remedy="Mend the line."))
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError) as error:
         problems.append(Problem(file=file, message=f"this cannot be read: {error}", remedy="Mend the file."))
     finally:
         loader.dispose()
@@ -102,6 +109,9 @@ def _problems(root: yaml.Node, file: str) -> Iterator[Problem]:
                 file=file, line=line, column=column, message=f"has more than {bound}", remedy="Say it shorter."
             )
             return
+        if node.tag not in _OF_JSON:
+            said = f"the tag {node.tag.removeprefix(_TAG)[:40]!r} makes something that JSON has not"
+            yield Problem(file=file, line=line, column=column, message=said, remedy="Remove the tag, or use quotes.")
         if isinstance(node, yaml.SequenceNode):
             pending += [(item, depth + 1) for item in node.value]
         elif isinstance(node, yaml.MappingNode):
@@ -115,7 +125,7 @@ def _bad_keys(node: yaml.MappingNode, file: str) -> Iterator[Problem]:
         line, column = _place(key)
         if key.tag == _MERGE:
             continue
-        if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
+        if not isinstance(key, yaml.ScalarNode) or key.tag != f"{_TAG}str":
             shown = str(key.value)[:40] if isinstance(key, yaml.ScalarNode) else "a list or map"
             said = f"the key {shown} is no text"
             yield Problem(file=file, line=line, column=column, message=said, remedy="Put it in quotes.")

@@ -99,7 +99,7 @@ def _probe_nodes(probe: Document) -> list[Node]:
     action = dict_at(probe, kind)
     facts = {
         "Path:": text_at(action, "path"),
-        "Port:": text_at(action, "port"),
+        "Port:": text_at(action, "port") if kind != "httpGet" else "",  # as gcloud: not of this one
         "Initial delay:": f"{number_at(probe, 'initialDelaySeconds')}s",
         "Timeout:": f"{number_at(probe, 'timeoutSeconds')}s",
         "Failure threshold:": text_at(probe, "failureThreshold"),

@@ -92,10 +92,10 @@ def _filters(arguments: Arguments) -> list[Document]:
     exact, patterns = arguments.pairs("event-filters"), arguments.pairs("event-filters-path-pattern")
     if not exact.get("type"):
         raise UsageError("Invalid value for [--event-filters]: must contain an attribute: type")
-    return [
-        *({"attribute": name, "value": value} for name, value in exact.items()),
-        *({"attribute": name, "value": value, "operator": "match-path-pattern"} for name, value in patterns.items()),
-    ]
+    found: list[Document] = [{"attribute": name, "value": value} for name, value in exact.items()]
+    for name, value in patterns.items():
+        found.append({"attribute": name, "value": value, "operator": "match-path-pattern"})
+    return found
 
 
 def _destination(arguments: Arguments, project: str, location: str, held: Document | None) -> Document:

@@ -32,6 +32,8 @@ def resident_page(subject: Subject, resource: Document) -> str:
     lines.append(f"Last updated on {changed} by {modifier}:")
     lines.append(f"  Revision {text_at(resource, 'status', 'latestCreatedRevisionName')}")
     template = dict_at(resource, "spec", "template")
+    if labels(template):
+        lines.append(f"  {labels(template)}")
     mode = view.annotation(resource, f"{_RUN}scalingMode")
     nodes = _spec_nodes(
         dict_at(template, "spec"),

@@ -54,7 +54,7 @@ def _describe(session: Session, arguments: Arguments) -> object:
     name = arguments.word("revision")
     revision = RunApi(session, session.region).find("revisions", name)
     if revision is None:
-        raise CommandError(f"Cannot find revision [{name}].")
+        raise CommandError(f"Cannot find revision [{name}]")
     if arguments.text("format") == "export":
         return Record(exported(revision))
     from hakobune.cli.format.printing import Printed

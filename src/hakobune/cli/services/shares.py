@@ -20,17 +20,16 @@ def change_shares(subject: Subject, resource: Document, arguments: Arguments) ->
     """Apply `--to-revisions`, `--to-latest` and the flags of tags. Raises UsageError, CommandError."""
     shares = [dict(as_dict(share)) for share in subject.declared(resource)]
     if arguments.switch("to-latest"):
-        shares = _assigned(shares, {LATEST: _WHOLE})
+        shares = _assigned(subject, shares, {LATEST: _WHOLE})
     given = arguments.pairs("to-revisions")
     if given:
-        shares = _assigned(shares, {key: _percent(key, text) for key, text in given.items()})
+        shares = _assigned(subject, shares, {key: _percent(key, text) for key, text in given.items()})
     tags = [f"{verb}-tags" for verb in ("set", "update", "remove", "clear")]
     if any(arguments.given(flag) for flag in tags):
         shares = _tagged(shares, arguments)
     if arguments.given("to-tags"):
-        shares = _assigned_to_tags(
-            shares, {tag: _percent(tag, text) for tag, text in arguments.pairs("to-tags").items()}
-        )
+        wanted = {tag: _percent(tag, text) for tag, text in arguments.pairs("to-tags").items()}
+        shares = _assigned_to_tags(subject, shares, wanted)
     store_shares(subject, resource, shares)
 
 
@@ -41,7 +40,7 @@ def hold_back(subject: Subject, resource: Document) -> None:
     percents = _percents(shares)
     if ready and percents.get(LATEST, 0):
         percents[ready] = percents.get(ready, 0) + percents.pop(LATEST)
-        shares = _assigned(shares, percents)
+        shares = _assigned(subject, shares, percents)
     store_shares(subject, resource, shares)
 
 
@@ -78,7 +77,7 @@ def rows(subject: Subject, resource: Document) -> list[tuple[str, str, list[tupl
     ready = text_at(resource, "status", "latestReadyRevisionName") or "-"
     found: list[tuple[str, str, list[tuple[str, str]]]] = []
     keys = dict.fromkeys([key_of(share) for share in [*declared, *current]])
-    for key in sorted(keys, key=lambda key: (key != LATEST, key)):
+    for key in sorted(keys, key=lambda key: (key == LATEST, key)):
         wanted = sum(number_at(share, "percent") for share in declared if key_of(share) == key)
         now = [share for share in current if key_of(share) == key]
         percent = sum(number_at(share, "percent") for share in now)
@@ -102,15 +101,17 @@ def _percent(key: str, text: str) -> int:
     return int(text)
 
 
-def _assigned(shares: Sequence[Document], given: dict[str, int]) -> list[Document]:
+def _assigned(subject: Subject, shares: Sequence[Document], given: dict[str, int]) -> list[Document]:
     """Give each key its percentage; what is left is divided among the others, in the ratio that they had."""
     total = sum(given.values())
     if total > _WHOLE:
-        raise CommandError(f"Invalid traffic: the percentages sum to {total}, more than 100.")
+        raise CommandError(f"Over 100% of {subject.divided} is specified.")
     others = {key: percent for key, percent in _percents(shares).items() if key not in given}
     left = _WHOLE - total
     if left and not others:
-        raise CommandError(f"Invalid traffic: the percentages sum to {total}, and there is nothing else to go to.")
+        raise CommandError(
+            f"Every target with {subject.divided} is updated but 100% of {subject.divided} has not been specified."
+        )
     percents = {**given, **_divided(left, others)}
     tagged = [{name: value for name, value in share.items() if name != "percent"} for share in shares]
     kept = [share for share in tagged if text_at(share, "tag")]
@@ -118,14 +119,14 @@ def _assigned(shares: Sequence[Document], given: dict[str, int]) -> list[Documen
     return [*made, *kept]
 
 
-def _assigned_to_tags(shares: Sequence[Document], given: dict[str, int]) -> list[Document]:
+def _assigned_to_tags(subject: Subject, shares: Sequence[Document], given: dict[str, int]) -> list[Document]:
     keys: dict[str, int] = {}
     for tag, percent in given.items():
         found = next((share for share in shares if text_at(share, "tag") == tag), None)
         if found is None:
             raise CommandError(f"There is no tag [{tag}].")
         keys[key_of(found)] = keys.get(key_of(found), 0) + percent
-    return _assigned(shares, keys)
+    return _assigned(subject, shares, keys)
 
 
 def _divided(total: int, parts: dict[str, int]) -> dict[str, int]:

@@ -26,6 +26,7 @@ class Subject:
     noun: str  # in sentences
     title: str  # at their beginning
     shares: str  # field of the spec that divides traffic or instances
+    divided: str  # what is divided
     file: str  # what `replace` reads when nothing is named
     words: str  # of the commands' group
     container_flags: Sequence[Flag]

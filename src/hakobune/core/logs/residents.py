@@ -1,4 +1,4 @@
-"""Entries of what instances of services and worker pools write.
+"""Entries of what instances of services and worker pools write, and of what the platform says about them.
 
 Source of types and labels: Cloud Logging, monitored resources `cloud_run_revision`, `cloud_run_worker_pool`.
 """
@@ -7,7 +7,17 @@ from __future__ import annotations
 
 import hashlib
 
-from hakobune.core.logs.entries import INSTANCE_LABEL, Resource
+from hakobune.core.instants import timestamp_to_text
+from hakobune.core.logs.entries import (
+    INSTANCE_LABEL,
+    SYSTEM,
+    LogEntry,
+    Resource,
+    Severity,
+    insert_id,
+    log_name,
+)
+from hakobune.core.services.model import Revision
 from hakobune.core.services.names import Kind, RevisionName
 
 SERVICE_RESOURCE = "cloud_run_revision"
@@ -33,3 +43,19 @@ def resident_labels(instance_uid: str, container: str) -> dict[str, str]:
     if container:
         labels[CONTAINER_LABEL] = container
     return labels
+
+
+def instance_ended(revision: Revision, instance_uid: str, at_s: float, text: str, *, is_good: bool) -> LogEntry:
+    """The platform's entry about an instance that ended by itself. Severities as for tasks (`system`)."""
+    members = revision.template.members
+    return LogEntry(
+        insert_id=insert_id(at_s, f"{instance_uid}/end"),
+        log_name=log_name(revision.name.resident.project, SYSTEM),
+        timestamp_s=at_s,
+        timestamp_text=timestamp_to_text(at_s),
+        receive_s=at_s,
+        severity=Severity.INFO if is_good else Severity.WARNING,
+        text_payload=text,
+        resource=resident_resource(revision.name),
+        labels=resident_labels(instance_uid, members[0].container.name if members else ""),
+    )

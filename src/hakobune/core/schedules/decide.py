@@ -118,21 +118,32 @@ def looks_first(schedule: Schedule, run: Run) -> bool:
     return schedule.extension.overlap is not Overlap.ALLOW and bool(schedule.executions) and not run.is_forced
 
 
-def cleared(schedule: Schedule, now_s: float) -> Schedule:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Executions that were looked at, and which of them are under way."""
+
+    executions: tuple[str, ...]
+    under_way: tuple[str, ...] = ()
+
+
+def cleared(schedule: Schedule, look: Look, now_s: float) -> Schedule:
     """None of the executions is under way any more: an attempt begins."""
-    return replace(schedule, executions=(), last_attempt_s=now_s)
+    return replace(schedule, executions=_without(schedule, look.executions), last_attempt_s=now_s)
 
 
-def met(schedule: Schedule, run: Run, under_way: tuple[str, ...], now_s: float, run_uid: str) -> Step:
-    """Executions are still under way: with FORBID the due time is left out, otherwise it is held for a while.
-
-    A REPLACE has them cancelled before. `run_uid`: for the run that waited for this one.
-    """
-    schedule = replace(schedule, executions=under_way)
+def met(schedule: Schedule, run: Run, look: Look, now_s: float, run_uid: str) -> Step:
+    """Some executions are still under way: with FORBID the due time is left out, otherwise it is held for a while. (A
+    REPLACE has them cancelled before.) `run_uid`: for the run that waited for this one."""
+    schedule = replace(schedule, executions=(*look.under_way, *_without(schedule, look.executions)))
     if schedule.extension.overlap is Overlap.FORBID or schedule.state is not ScheduleState.ENABLED:
         return replace(next_of(schedule, now_s, run_uid), over=run)
     wait_s = min(HOLD_MAX_S, max(HOLD_MIN_S, (now_s - run.begun_s) / 10))
     return Step(schedule=schedule, run=replace(run, is_held=True, retry_s=now_s + wait_s))
+
+
+def _without(schedule: Schedule, looked_at: tuple[str, ...]) -> tuple[str, ...]:
+    """What was started meanwhile."""
+    return tuple(one for one in schedule.executions if one not in looked_at)
 
 
 def _executions(schedule: Schedule, execution: str) -> tuple[str, ...]:

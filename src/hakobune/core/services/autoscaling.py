@@ -70,7 +70,7 @@ class PubsubSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaSource:
-    """The lag of a consumer group. `topics` empty: those that it has committed offsets of."""
+    """The lag of a consumer group on topics."""
 
     servers: tuple[str, ...]
     group: str
@@ -199,15 +199,17 @@ def _pubsub(fields: Mapping[str, str], project: str) -> PubsubSource | None:
 
 
 def _kafka(fields: Mapping[str, str]) -> KafkaSource | None:
-    servers, group = _words(fields.get(_SERVERS, "")), fields.get(_GROUP, "").strip()
-    if not servers and not group:
+    servers, topics = _words(fields.get(_SERVERS, "")), _words(fields.get(_TOPICS, ""))
+    group = fields.get(_GROUP, "").strip()
+    missing = [name for name, given in ((_SERVERS, servers), (_GROUP, group), (_TOPICS, topics)) if not given]
+    if len(missing) == 3:
         return None
-    if not servers or not group:
-        raise _bad(_GROUP if servers else _SERVERS, "is missing: Kafka needs both servers and a group")
+    if missing:
+        raise _bad(missing[0], "is missing: Kafka needs servers, a group and topics")
     return KafkaSource(
         servers=servers,
         group=group,
-        topics=_words(fields.get(_TOPICS, "")),
+        topics=topics,
         target=_number(fields, _KAFKA_TARGET, _KAFKA_TARGET_DEFAULT, 1e-3, 1e12),
     )
 

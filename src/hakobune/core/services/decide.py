@@ -10,7 +10,6 @@ from hakobune.core.services import limits, texts
 from hakobune.core.services.autoscaling import policy_of
 from hakobune.core.services.model import (
     Instance,
-    InstanceState,
     Resident,
     ResidentDraft,
     Revision,
@@ -266,6 +265,3 @@ def answered(instance: Instance, now_s: float) -> Instance:
 def told(instance: Instance, signal: InstanceSignal) -> Instance:
     """An instance that is to drain or to stop."""
     return replace(instance, state=next_instance_state(instance.state, signal))
-
-
-ALIVE = frozenset({InstanceState.STARTING, InstanceState.READY, InstanceState.DRAINING, InstanceState.STOPPING})

@@ -84,6 +84,11 @@ def _run() -> Iterator[tuple[str, Method]]:
     yield from _policies(f"/{package}.Jobs", job)
     yield from _residents(package, "Service", "services", "service")
     yield from _residents(package, "WorkerPool", "workerPools", "worker_pool")
+    yield from _revisions(package)
+
+
+def _revisions(package: str) -> Iterator[tuple[str, Method]]:
+    """Of services, and of worker pools."""
     revision = f"{_LOCATION}/*/*/revisions/*"
     table = [
         ("GetRevision", f"{package}.Revision", "GET", f"{{name={revision}}}"),

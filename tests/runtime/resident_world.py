@@ -184,7 +184,7 @@ class ServiceHouse:
                 data += part
         return data.rpartition(b"\r\n\r\n")[2].decode()
 
-    async def until(self, look: Callable[[], T | None | Awaitable[T | None]], seconds: float = 15.0) -> T:
+    async def until(self, look: Callable[[], T | Awaitable[T | None] | None], seconds: float = 15.0) -> T:
         """What `look` finds, as soon as it finds something."""
         with anyio.fail_after(seconds):
             while True:
