@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -92,3 +94,27 @@ def test_the_readme_s_minute_of_objects_messages_and_secrets_is_as_it_says(
     for (command, shown), lines in zip(found, printed, strict=True):
         assert not shown or shown == lines, command
     assert any(line.endswith("the token is ***") for line in printed[-1])
+
+
+@pytest.mark.timeout(300)
+def test_the_tutorial_s_commands_print_what_it_says(
+    outputs: Callable[[list[str], Path], list[list[str]]], tmp_path: Path
+) -> None:
+    """Its programs run with this interpreter, which has the libraries that its requirements name, without an index."""
+    folder = tmp_path / "user"
+    shutil.copytree(ROOT / "examples" / "pipeline", folder / "examples" / "pipeline")
+    (folder / "examples" / "pipeline" / "program" / "requirements.txt").unlink()
+    (folder / "src").symlink_to(ROOT / "src")
+    archive = str(tmp_path / "archive.db")
+    for path in (folder / "examples" / "pipeline").glob("*.yaml"):
+        text = path.read_text(encoding="utf-8").replace("python3", sys.executable)
+        path.write_text(text.replace("/tmp/telop-archive.db", archive), encoding="utf-8")
+    found = commands("".join(blocks(ROOT / "docs" / "tutorial.md", "console")))
+    printed = outputs([command.replace("/tmp/telop-archive.db", archive) for command, _ in found], folder)
+    for (command, shown), lines in zip(found, printed, strict=True):
+        is_cut = shown[-1:] == ["…"]
+        expected, got = (shown[:-1], lines[: len(shown) - 1]) if is_cut else (shown, lines)
+        assert len(expected) == len(got), (command, lines)
+        for pattern, line in zip(expected, got, strict=True):
+            wanted = pattern.replace("[", "[[]").replace("*", "[*]").replace("…", "*")
+            assert fnmatchcase(line, wanted), (command, line)

@@ -33,7 +33,9 @@ from served import HAKOBUNE, served
 EXAMPLE = Path(__file__).parents[1] / "examples" / "guide"
 PROJECT = "guide-project"
 LOCATION = "asia-northeast1"
-ITEMS = 250
+ITEMS = [f"item-{number:03d}" for number in range(250)]
+STRIDE = 100_000  # of the guide's ids; the local one is the prelude's
+LOCAL_ID = 7
 VIDEO = {"video": "gs://uploads-raw/news.mp4"}
 SECONDS = 120.0  # for what becomes of one block
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -78,6 +80,9 @@ class Walk:
                 f"line {block.line}, {block.language}: {title.strip()[:60]}", lambda block=block: self._run(block)
             )
         text = "\n".join(block.text for block in self._blocks)
+        tasks = re.findall(r"--tasks[ =](\d+)", text)
+        if tasks and "jobs execute" in text and any(block.language == "python" for block in self._blocks):
+            self._step("each item is done, and each task has its output", lambda: self._outputs(int(tasks[0])))
         if "scheduler jobs create" in text:
             self._step("the schedule's run starts the job", lambda: self._scheduled(text))
         for service in _RUN_SERVICE.findall(text):
@@ -97,7 +102,7 @@ class Walk:
         buckets = {"inputs", "outputs", *_BUCKET.findall(text)}
         self.hakobune("storage", "buckets", "create", *(f"gs://{bucket}" for bucket in sorted(buckets)))
         items = self._folder / "items.json"
-        items.write_text(json.dumps([f"item-{number:02d}" for number in range(ITEMS)]), encoding="utf-8")
+        items.write_text(json.dumps(ITEMS), encoding="utf-8")
         self.hakobune("storage", "cp", str(items), "gs://inputs/items.json")
         for name in sorted({*_HOST.findall(text), *_RUN_SERVICE.findall(text)}):
             program = ["--command", sys.executable, "--args", str(EXAMPLE / "services.py")]
@@ -148,6 +153,14 @@ class Walk:
         listed = self.hakobune("run", "jobs", "executions", "list", "--job", job, "--region", LOCATION, "--format=json")
         found: list[dict[str, Any]] = json.loads(listed)
         return found
+
+    def _outputs(self, tasks: int) -> str:
+        seen = self.hakobune("storage", "ls", "gs://inputs/seen/**").split()
+        assert sorted(seen) == [f"gs://inputs/seen/{item}" for item in ITEMS], f"{len(seen)} items of {len(ITEMS)}"
+        outputs = self.hakobune("storage", "ls", "gs://outputs/results/**").split()
+        expected = {f"gs://outputs/results/{index * STRIDE + LOCAL_ID}.json" for index in range(tasks)}
+        assert set(outputs) == expected, f"{len(outputs)} outputs, of them {len(expected - set(outputs))} missing"
+        return f"{len(seen)} items, {len(outputs)} outputs"
 
     def _scheduled(self, text: str) -> str:
         schedule = re.findall(r"scheduler jobs create http (\S+)", text)[0]
@@ -201,11 +214,11 @@ def _environment(url: str, folder: Path, gcloud: str | None) -> dict[str, str]:
 
 
 def _settings(blocks: list[Block], folder: Path) -> Path:
-    """The image that the guide deploys stands for a program made of its Python blocks."""
+    """The image that the guide deploys stands for a program made of its Python blocks: without any it does nothing."""
     source = folder / "source"
     source.mkdir()
     python = [block.text for block in blocks if block.language == "python"]
-    prelude = (EXAMPLE / "prelude.py").read_text(encoding="utf-8")
+    prelude = (EXAMPLE / "prelude.py").read_text(encoding="utf-8") if python else ""
     (source / "main.py").write_text(prelude + "\n".join(python), encoding="utf-8")
     images = {
         re.split(r"[@:](?!.*/)", image.replace("PROJECT_ID", PROJECT))[0]: {

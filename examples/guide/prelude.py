@@ -22,7 +22,7 @@ def load_all_item_ids():
 def process_one(item_id):
     """Work that may be done twice: it overwrites an object of its own."""
     storage_client.bucket("inputs").blob(f"seen/{item_id}").upload_from_string(os.environ["CLOUD_RUN_TASK_INDEX"])
-    if item_id == "item-05" and os.environ["CLOUD_RUN_TASK_ATTEMPT"] == "0":
+    if item_id == "item-005" and os.environ["CLOUD_RUN_TASK_ATTEMPT"] == "0":
         os.abort()
 
 

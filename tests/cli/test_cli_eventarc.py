@@ -224,6 +224,14 @@ def test_providers_and_channels_are_shown(eventarc: Call) -> None:
     assert eventarc("channels", "delete", "c", WHERE).err == "Deleted channel [c].\n"
 
 
+def test_locations_are_shown(eventarc: Call) -> None:
+    head, *names = eventarc("locations", "list").lines
+    assert head == "NAME"
+    assert "us-central1" in names
+    assert told(eventarc, "locations", "describe", "us-central1")["locationId"] == "us-central1"
+    assert "is not the id of a location" in eventarc("locations", "describe", "a/b").err
+
+
 def test_deliveries_are_listed_and_repeated(eventarc: Call, project: str, runtime: RuntimeProcess) -> None:
     eventarc("channels", "create", "c", WHERE)
     create(eventarc, "--event-filters=type=a", "--channel=c", "--destination-http-endpoint-uri=http://127.0.0.1:9/x")

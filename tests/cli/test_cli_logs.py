@@ -102,7 +102,9 @@ def test_our_own_word_finds_jobs_and_executions(hakobune: Call, stub: stub_serve
     assert "job_name = thumbs" in stub.last("POST").body["filter"]
     hakobune("logs", "thumbs-x7k2p")
     assert "execution_name" in stub.last("POST").body["filter"]
-    assert "There is no job, no execution, no service, no worker pool and no workflow [zz]" in hakobune("logs", "zz").err
+    assert (
+        "There is no job, no execution, no service, no worker pool and no workflow [zz]" in hakobune("logs", "zz").err
+    )
     stub.entries = [entry(1)]
     assert hakobune("logs", "thumbs-x7k2p", "--follow").lines == ["2026-11-23 05:00:01 line 1"]
 

@@ -3,6 +3,7 @@ prints, it prints in tests/clients, too."""
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from command_calls import Outcome
 
 from hakobune.cli.document import Document
 from hakobune.cli.errors import CommandError
-from hakobune.cli.flags import Arguments, parse
+from hakobune.cli.flags import parse
 from hakobune.cli.log_entries import line
 from hakobune.cli.main import main
 from hakobune.cli.services import shares
@@ -155,10 +156,13 @@ def test_given_a_deploy_when_its_revision_is_forced_then_it_has_its_own_name_or_
     assert template_of(service)["metadata"]["name"] == "api-blue"
     seen: set[str] = set()
     for _ in range(2):
-        force_revision(service, Arguments())
+        force_revision(service, parse(DEPLOY, ["api", "--image=i"]))
         assert "name" not in template_of(service)["metadata"]
         seen.add(template_of(service)["metadata"]["labels"]["client.knative.dev/nonce"])
     assert len(seen) == 2
+    before = json.dumps(service)
+    force_revision(service, parse(DEPLOY, ["api", "--min=1", "--ingress=all", "--async"]))
+    assert json.dumps(service) == before  # no flag of the template, no revision
     with pytest.raises(CommandError, match="more than 63 characters"):
         force_revision(service, parse(DEPLOY, ["api", f"--revision-suffix={'x' * 60}"]))
 
@@ -274,7 +278,10 @@ def test_a_worker_pool_is_deployed_updated_and_deleted(run: Call) -> None:
     program = ("--image=local", "--command=/bin/sleep,1000")
     printed = run("worker-pools", "deploy", "w", *program, "--instances=0").err
     assert "Worker pool [w] revision [w-00001-" in printed
-    run("worker-pools", "update", "w", "--instances=0", "--description=drains")
+    printed = run("worker-pools", "update", "w", "--instances=0", "--description=drains").err
+    assert "Worker pool [w] revision [w-00001-" in printed  # the same one: its template has not changed
+    assert "has been updated." in printed
+    run("worker-pools", "update", "w", "--update-env-vars=A=1")
     page = run("worker-pools", "describe", "w").out
     assert "Scaling:     Manual (Instances: 0)\nDescription: drains\n" in page
     assert len(run("worker-pools", "revisions", "list", "--worker-pool=w").lines) == 3

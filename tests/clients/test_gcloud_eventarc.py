@@ -67,7 +67,7 @@ def test_a_trigger_is_created_described_changed_listed_and_deleted(environ: dict
     assert shown["destination"] == {"cloudRun": {"region": LOCATION, "service": "svc"}}
     assert shown["labels"] == {"a": "b"}
     assert shown["conditions"]["DESTINATION_NOT_FOUND"]["code"] == "NOT_FOUND"
-    done(environ, "triggers", "update", name, WHERE, "--destination-run-path=/x", "--update-labels=c=d")
+    done(environ, "triggers", "update", name, WHERE, "--destination-run-path=/x", "--update-labels=c=d", "--async")
     shown = told(environ, "triggers", "describe", name, WHERE)
     assert shown["destination"]["cloudRun"]["path"] == "/x"
     assert shown["labels"] == {"a": "b", "c": "d"}
@@ -110,7 +110,7 @@ def test_providers_and_channels(environ: dict[str, str]) -> None:
     provider = told(environ, "providers", "describe", "storage.googleapis.com", WHERE)
     assert len(provider["eventTypes"]) == 4
     channel = f"c-{uuid.uuid4().hex[:8]}"
-    done(environ, "channels", "create", channel, WHERE)
+    done(environ, "channels", "create", channel, WHERE, "--async")
     assert channel in done(environ, "channels", "list", WHERE)
     event = ("--event-id=1", "--event-type=my.type", "--event-source=//me", '--event-data={"a": 1}')
     done(environ, "channels", "publish", channel, WHERE, *event, "--event-attributes=k=v")

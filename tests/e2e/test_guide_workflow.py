@@ -1,11 +1,9 @@
-"""The published guide's workflow and its retry block, as they stand there, against services on this machine."""
+"""The published guide's workflow, as it stands there, against services outside of the runtime: both branches at once."""
 
 from __future__ import annotations
 
 import base64
-import itertools
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,88 +12,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import pytest
+from guide_blocks import WORKFLOW
 
 from runtime_process import LOCATION, PROJECT, RuntimeProcess
 
 BASE = f"/v1/projects/{PROJECT}/locations/{LOCATION}/workflows"
 FINAL = ("SUCCEEDED", "FAILED", "CANCELLED")
-LATE_S = 1.5  # by so much may a call come after its wait, on a busy machine
-
-# Verbatim from the guide: URLs, comments and all.
-GUIDE = """\
-# workflow.yaml — OCRと音声認識を並列実行し、結果を照合する（テロップ誤字検出の骨子）
-main:
-  params: [input]
-  steps:
-    - extract_subtitles:
-        call: http.post
-        args:
-          url: ${"https://api-xxxxx.a.run.app/extract"}
-          auth: { type: OIDC }   # 認証付きCloud Runサービスを安全に呼ぶ
-          body: { video: ${input.video} }
-        result: frames
-
-    # ★ OCRと音声認識は相互依存しない → 並列実行で時間短縮
-    - analyze_in_parallel:
-        parallel:
-          shared: [ocr_result, asr_result]
-          branches:
-            - ocr_branch:
-                steps:
-                  - run_ocr:
-                      call: http.post
-                      args:
-                        url: ${"https://ocr-xxxxx.a.run.app/run"}
-                        auth: { type: OIDC }
-                        body: { frames: ${frames.body} }
-                      result: ocr_result
-            - asr_branch:
-                steps:
-                  - run_asr:
-                      call: http.post
-                      args:
-                        url: ${"https://asr-xxxxx.a.run.app/run"}
-                        auth: { type: OIDC }
-                        body: { video: ${input.video} }
-                      result: asr_result
-
-    - reconcile:
-        call: http.post
-        args:
-          url: ${"https://api-xxxxx.a.run.app/reconcile"}
-          auth: { type: OIDC }
-          body: { ocr: ${ocr_result.body}, asr: ${asr_result.body} }
-        result: report
-    - done:
-        return: ${report.body}
-"""
-RETRY = """\
-    - call_flaky_service:
-        try:
-          call: http.post
-          args:
-            url: ${"https://flaky-xxxxx.a.run.app/run"}
-            auth: { type: OIDC }
-          result: r
-        retry:
-          predicate: ${http.default_retry_predicate}   # 5xx等で再試行
-          max_retries: 5
-          backoff: { initial_delay: 1, max_delay: 60, multiplier: 2 }
-        except:
-          as: e
-          steps:
-            - handle:
-                call: sys.log
-                args: { text: ${"failed: " + e.message}, severity: ERROR }
-"""
-FRAME = f"""\
-main:
-  steps:
-{RETRY}
-    - done:
-        return: "gone on"
-"""
 
 # Path, body and headers → status and JSON.
 Answer = Callable[[str, Any, Any], tuple[int, object]]
@@ -183,7 +105,7 @@ def test_given_the_guides_workflow_then_it_runs_and_both_branches_are_under_way_
 
     with service(api) as api_url, service(ocr) as ocr_url, service(asr) as asr_url:
         start(own_runtime, tmp_path, api=api_url, ocr=ocr_url, asr=asr_url)
-        execution = run(own_runtime, GUIDE, {"video": "gs://harbour/one.mp4"})
+        execution = run(own_runtime, WORKFLOW, {"video": "gs://harbour/one.mp4"})
 
     assert execution["state"] == "SUCCEEDED", execution
     given = {"ocr": {"text": "teh news"}, "asr": {"text": "the news"}}
@@ -195,35 +117,3 @@ def test_given_the_guides_workflow_then_it_runs_and_both_branches_are_under_way_
         ("ocr/run", {"frames": {"frames": [1, 2, 3]}}, "https://ocr-xxxxx.a.run.app/run"),
     ]
     assert last == ("api/reconcile", given, "https://api-xxxxx.a.run.app/reconcile")
-
-
-# The last answer ends it: no predicate tries a 400 again. With 503 to the end it takes half a minute.
-FEW = [503, 503, 503, 400]
-ALL = [503] * 6
-
-
-@pytest.mark.parametrize("codes", [ALL if os.environ.get("HAKOBUNE_SOAK") else FEW])
-def test_given_the_guides_retry_block_then_waits_double_and_its_handler_logs_an_error(
-    own_runtime: RuntimeProcess, tmp_path: Path, codes: list[int]
-) -> None:
-    times: list[float] = []
-    keys: set[str] = set()
-
-    def flaky(path: str, body: Any, headers: Any) -> tuple[int, object]:
-        del path, body
-        times.append(time.monotonic())
-        keys.add(headers["Idempotency-Key"])
-        return codes[len(times) - 1], {}
-
-    with service(flaky) as url:
-        start(own_runtime, tmp_path, flaky=url)
-        execution = run(own_runtime, FRAME, None)
-
-    assert (execution["state"], execution["result"]) == ("SUCCEEDED", '"gone on"')
-    assert len(times) == len(keys) == len(codes)
-    waits = [after - before for before, after in itertools.pairwise(times)]
-    for number, wait_s in enumerate(waits):
-        assert 2**number <= wait_s < 2**number + LATE_S, waits
-    (entry,) = own_runtime.entries(f'severity=ERROR AND logName="projects/{PROJECT}/logs/Workflows"')
-    assert entry["textPayload"] == f"failed: HTTP server responded with error code {codes[-1]}"
-    assert entry["resource"]["labels"]["workflow_id"] == "guide"

@@ -20,7 +20,7 @@ import pytest
 
 from runtime_process import LOCATION, PROJECT, RuntimeProcess
 
-KILLS = 60 if os.environ.get("HAKOBUNE_SOAK") else 4
+KILLS = 60 if os.environ.get("HAKOBUNE_SOAK") else 3
 SEED = int(os.environ.get("HAKOBUNE_SEED", "5"))
 BUCKET = "told-bucket"
 PARENT = f"/v1/projects/{PROJECT}/locations/{LOCATION}"
@@ -159,7 +159,7 @@ def test_given_kills_at_random_instants_then_nothing_that_was_answered_is_untold
         thread.start()
     try:
         for _ in range(KILLS):
-            time.sleep(dice.uniform(0.05, 0.6))
+            time.sleep(dice.uniform(0.05, 0.4))
             runtime.kill()
             runtime.start()
     finally:

@@ -173,6 +173,19 @@ async def test_a_token_never_goes_over_plain_http_to_another_machine(tmp_path: P
         assert "it gets no token" in (await world.get())["conditions"]["DELIVERY_FAILED"]["message"]
 
 
+async def test_a_host_that_nobody_may_call_is_told_so(tmp_path: Path) -> None:
+    async def refused(request: HttpRequest) -> NoResponse:
+        return NoResponse(trouble=Trouble.INVALID, detail="metadata is a link-local address: workflows may not call it")
+
+    async with triggers(tmp_path) as world:
+        world.target.reply = refused
+        await world.create()
+        await world.upload()
+        await world.settled()
+        message = (await world.get())["conditions"]["DELIVERY_FAILED"]["message"]
+        assert message.endswith("metadata is a link-local address: no trigger may call it")
+
+
 async def test_a_failed_delivery_is_repeated_with_the_same_event_after_growing_waits(tmp_path: Path) -> None:
     async with triggers(tmp_path) as world:
         world.target.reply = refuse
@@ -512,12 +525,14 @@ async def test_an_event_can_be_delivered_again_and_a_workflow_started_anew(tmp_p
         assert (await world.house.call("GET", f"{TRIGGERS}/none/events"))[0] == 404
 
 
-async def test_a_dropped_event_gets_a_new_day_when_it_is_asked_for_again(tmp_path: Path) -> None:
+async def test_a_dropped_event_gets_as_much_time_again_when_it_is_asked_for(tmp_path: Path) -> None:
     async with triggers(tmp_path) as world:
         world.target.reply = refuse
-        await world.create()
+        subscription = (await world.create())["transport"]["pubsub"]["subscription"]
+        short = {"subscription": {"name": subscription, "messageRetentionDuration": "600s"}}
+        await world.house.ok("PATCH", f"/v1/{subscription}", {**short, "updateMask": "messageRetentionDuration"})
         await world.upload()
-        await anyio.sleep(DAY_S + 1_200)
+        await anyio.sleep(1_200)
         (event,) = await world.events()
         await world.house.ok("POST", f"/v1/{event['name']}:redeliver", {})
         world.target.got.clear()
@@ -559,3 +574,22 @@ async def test_an_attempt_that_cannot_be_made_has_failed(tmp_path: Path) -> None
         (event,) = await world.events()
         assert event["state"] == "PENDING"
         assert "a bug" in event["lastAttempt"]["message"]
+
+
+async def test_given_a_change_that_came_to_nothing_then_the_index_is_of_what_is_there(tmp_path: Path) -> None:
+    async with triggers(tmp_path) as world:
+        book, store = world.house.runtime.triggers._book, world.house.runtime.store
+        await world.create()
+        kept = await store.read(lambda tx: tx.triggers.all_triggers())
+
+        def undone(turn: Any) -> None:
+            turn.tx.triggers.remove_trigger(kept[0].uid)
+            book.changed(turn, "mark-of-nothing", kept[0])
+            assert not book.index(turn.tx).may_want(FINALIZED, "bucket", "b01")
+            raise RuntimeError("undone")
+
+        with pytest.raises(RuntimeError, match="undone"):
+            await world.house.runtime.wheel.turn(undone)
+        await world.upload()
+        await world.settled()
+        assert len(world.target.got) == 1

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+import anyio
 import pytest
 from service_world import HELLO, LOCATION, PROJECT, ServiceWorld, Told, a_resident, get, service_world
 
@@ -291,10 +292,11 @@ async def test_given_policies_are_enforced_then_who_is_no_invoker_gets_403(tmp_p
 async def test_what_the_house_knows_of_urls(world: ServiceWorld) -> None:
     port = await world.doors.open(HELLO, 0)
     world.proxy.doors = world.doors
-    known = [f"{URL}/x", "https://hello-other-1.localhost/", f"http://127.0.0.1:{port}/x", f"http://localhost:{port}"]
+    known = [f"{URL}/x", "https://hello-other-1.run.app/", f"http://127.0.0.1:{port}/x", f"http://localhost:{port}"]
     assert [world.proxy.knows(url) for url in known] == [True] * 4
     unknown = ["https://gone-1.run.app/", "http://127.0.0.1:1/", "https://example.com", "x", "http://hello.example:1"]
-    assert [world.proxy.knows(url) for url in unknown] == [False] * 5
+    unknown += ["http://hello-1.localhost:3000/"]  # on a port of somebody else's
+    assert [world.proxy.knows(url) for url in unknown] == [False] * 6
 
 
 async def test_given_a_call_from_inside_to_a_port_then_the_service_sees_host_and_port(world: ServiceWorld) -> None:
@@ -305,8 +307,6 @@ async def test_given_a_call_from_inside_to_a_port_then_the_service_sees_host_and
 
 
 async def test_given_requests_then_the_log_has_one_entry_each(world: ServiceWorld) -> None:
-    import anyio
-
     async with anyio.create_task_group() as group:
         group.start_soon(world.log.run)
         await world.asked(get("/x", "User-Agent: test"))
@@ -328,3 +328,17 @@ async def test_given_requests_then_the_log_has_one_entry_each(world: ServiceWorl
     assert first.log_name == "projects/p1/logs/run.googleapis.com%2Frequests"
     assert (first.severity, second.severity) == ("INFO", "ERROR")
     assert second.http_request["status"] == 503
+
+
+async def test_given_very_many_requests_then_some_have_an_entry_and_the_log_says_how_many_have_none(
+    world: ServiceWorld,
+) -> None:
+    client = await world.client()
+    for _ in range(200):
+        await client.send(get("/x"))
+        await client.answer()
+    async with anyio.create_task_group() as group:
+        group.start_soon(world.log.run)
+        await world.eventually(lambda: len(world.entries.kept) == 126)
+        group.cancel_scope.cancel()
+    assert world.entries.kept[-1].text_payload.startswith("75 more requests")

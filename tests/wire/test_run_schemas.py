@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hakobune.wire import run_v1_resident_schema, run_v1_schema, run_v2_resident_schema, run_v2_schema
+from hakobune.wire import run_v1_resident_schema, run_v1_schema, run_v2_messages, run_v2_resident_schema, run_v2_schema
 from hakobune.wire.schema import Choice, FieldType, ListOf, MapOf, Message, Scalar, snake
 
 discovery = pytest.importorskip("googleapiclient.discovery_cache")
@@ -67,7 +67,7 @@ def _ours(kind: FieldType) -> object:
 V2 = {
     "GoogleCloudRunV2Job": run_v2_schema.JOB,
     "GoogleCloudRunV2Overrides": run_v2_schema.OVERRIDES,
-    "GoogleCloudRunV2Condition": run_v2_schema.CONDITION,
+    "GoogleCloudRunV2Condition": run_v2_messages.CONDITION,
     "GoogleCloudRunV2Service": run_v2_resident_schema.SERVICE,
     "GoogleCloudRunV2WorkerPool": run_v2_resident_schema.WORKER_POOL,
 }

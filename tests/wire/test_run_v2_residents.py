@@ -105,6 +105,16 @@ def test_given_probes_of_the_container_s_own_port_when_read_then_the_port_is_wha
     assert accepted(f"{C}/startupProbe", {}).template.members[0].startup == Probe(kind=ProbeKind.TCP)
 
 
+def test_given_annotations_of_the_autoscaler_when_read_then_a_pool_keeps_them_and_a_service_has_none() -> None:
+    wish = {"hakobune.dev/scaling-pubsub-subscription": "orders", "hakobune.dev/scaling-max": "3"}
+    assert accepted("annotations", wish, POOL).annotations == wish
+    assert accepted("template/annotations", wish, POOL).template.annotations == wish
+    with pytest.raises(InvalidArgument, match=r"scaling-max'\]: is no annotation of Hakobune"):
+        accepted("annotations", wish, SERVICE)
+    with pytest.raises(InvalidArgument, match=r"scaling-maxx'\]: is no annotation of Hakobune"):
+        accepted("annotations", {"hakobune.dev/scaling-maxx": "3"}, POOL)
+
+
 def test_given_traffic_when_read_then_revisions_are_known_by_their_ids() -> None:
     shares = accepted(
         "traffic",

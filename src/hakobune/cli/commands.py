@@ -47,6 +47,7 @@ GROUPS: dict[str, str] = {
     "eventarc providers": "Who emits events.",
     "eventarc channels": "Where events of your own are published.",
     "eventarc events": "What became of events.",
+    "eventarc locations": "Where triggers can be.",
     "alpha": "The same commands, by their alpha names.",
     "beta": "The same commands, by their beta names.",
 }
@@ -367,6 +368,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "eventarc channels describe": ("hakobune.cli.eventarc.channels:DESCRIBE", "Obtain details about a channel."),
     "eventarc channels delete": ("hakobune.cli.eventarc.channels:DELETE", "Delete a channel."),
     "eventarc channels publish": ("hakobune.cli.eventarc.channels:PUBLISH", "Publish an event."),
+    "eventarc locations list": ("hakobune.cli.eventarc.locations:LIST", "List locations."),
+    "eventarc locations describe": ("hakobune.cli.eventarc.locations:DESCRIBE", "Obtain details about a location."),
     "eventarc events list": ("hakobune.cli.eventarc.events:LIST", "List deliveries of events."),
     "eventarc events redeliver": ("hakobune.cli.eventarc.events:REDELIVER", "Deliver an event once more."),
     "logging read": ("hakobune.cli.logging_read:READ", "Read log entries that a filter chooses."),

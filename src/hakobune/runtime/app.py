@@ -118,6 +118,7 @@ class Runtime:
             self.wheel, self.fleet, resident_programs, watches, idle_s=settings.service_idle_s
         )
         observers.append(self._control)
+        self.operations = OperationsRoom(self.wheel, self._control.catch_up)
         self._autoscaler = Autoscaler(
             self.wheel, self.fleet, resident_programs, self._control.changed, service_kafka.measure
         )
@@ -128,7 +129,6 @@ class Runtime:
         self.wheel.add_room(services.ROOM, service_commands, service_commands.give_up)
         runs = Runs(outside.identifiers)
         self.jobs = JobsRoom(self.wheel, self.programs, runs, outside.identifiers)
-        self.operations = OperationsRoom(self.wheel)
         self.logs = outside.logs or LogsRoom(
             outside.store, settings.directory / "logs", outside.clock, outside.identifiers
         )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import anyio
 
 from hakobune.core.errors import NotFound
 from hakobune.core.names import OperationName
-from hakobune.core.operations import AnyOperation
+from hakobune.core.operations import AnyOperation, ResidentOperation
+from hakobune.core.services.model import Resident
 from hakobune.runtime.wheel import Wheel
 from hakobune.store.api import Page
 
@@ -14,14 +17,17 @@ from hakobune.store.api import Page
 class OperationsRoom:
     """Questions about operations."""
 
-    def __init__(self, wheel: Wheel) -> None:
+    def __init__(self, wheel: Wheel, catch_up: Callable[[Resident], Awaitable[None]]) -> None:
         self._wheel = wheel
+        self._catch_up = catch_up
 
     async def get(self, name: OperationName) -> AnyOperation:
         """Raises NotFound."""
         operation = await self._wheel.store.read(lambda tx: tx.operations.find_operation(name))
         if operation is None:
             raise NotFound(f"Operation '{name.operation}' does not exist.")
+        if isinstance(operation, ResidentOperation) and operation.done and isinstance(operation.resource, Resident):
+            await self._catch_up(operation.resource)  # a request that follows reaches what is said to be ready
         return operation
 
     async def list_all(self, project: str, location: str, page: Page) -> list[AnyOperation]:

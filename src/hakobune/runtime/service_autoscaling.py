@@ -29,7 +29,6 @@ from hakobune.runtime.service_work import is_busy
 from hakobune.runtime.wheel import Turn, Wheel
 
 _LOOK_S = 0.1  # how finely intervals are kept
-_IDLE_LOOK_S = 1.0  # while no pool has a policy
 _log = logging.getLogger("hakobune.services")
 
 KafkaMeasure = Callable[[KafkaSource], Awaitable[Measure]]
@@ -55,6 +54,8 @@ class Autoscaler:
         self._past: dict[str, tuple[Asked, ...]] = {}
         self._next_s: dict[str, float] = {}
         self._told: dict[str, str] = {}  # the last trouble of a pool that the log tells of
+        self._pool_shown = anyio.Event()
+        fleet.on_pool = self._note
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -65,7 +66,15 @@ class Autoscaler:
             for gone in self._next_s.keys() - {picture.resident.uid for picture, _ in pools}:
                 del self._next_s[gone]
                 self._past.pop(gone, None)
-            await anyio.sleep(_LOOK_S if pools else _IDLE_LOOK_S)
+            if pools:
+                await anyio.sleep(_LOOK_S)
+            else:
+                await self._pool_shown.wait()
+                self._pool_shown = anyio.Event()
+
+    def _note(self, resident_uid: str) -> None:
+        del resident_uid
+        self._pool_shown.set()
 
     def _pools(self) -> list[tuple[Picture, Policy]]:
         found: list[tuple[Picture, Policy]] = []

@@ -14,7 +14,7 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from hakobune.core.errors import ResourceExhausted, Unavailable
 from hakobune.core.services import limits, scaling
-from hakobune.core.services.model import Instance, InstanceState, Revision, RevisionState
+from hakobune.core.services.model import Instance, InstanceState, Resident, Revision, RevisionState
 from hakobune.core.services.names import Kind
 from hakobune.engines.api import Ended, Known, Started
 from hakobune.runtime import service_turns as turns
@@ -28,6 +28,7 @@ from hakobune.runtime.service_work import is_busy
 from hakobune.runtime.wheel import Turn, Wheel
 from hakobune.store.api import Page, ReadTx, WriteTx
 
+_SETTLE_S = 0.5  # ours: a worker that has run so long takes the place of one of the former revision
 _PERIOD_S = 1.0  # between looks at a resident that has more instances than it must have
 _REFUSED_PAUSE_S = 0.5
 _log = logging.getLogger("hakobune.services")
@@ -75,6 +76,12 @@ class ServiceControl(Observer):
         """Something about a resident was committed: let the front door see it, and look at it."""
         await self.show(resident_uid)
         self.touch(resident_uid)
+
+    async def catch_up(self, resident: Resident) -> None:
+        """A caller is about to hear this of a resident: the front door knows it by then."""
+        known = self._fleet.picture(resident.uid)
+        if known is None or known.resident != resident:
+            await self.show(resident.uid)
 
     # -- what the engine tells ------------------------------------------------------------------------------------
 
@@ -217,7 +224,7 @@ class ServiceControl(Observer):
         """How many instances there should be now."""
         bounds = allowed[revision.uid]
         if not bounds.most and picture.resident.name.kind is Kind.POOL:
-            return _replaced_later(picture, revision, allowed)
+            return _replaced_later(picture, revision, allowed, self._wheel.clock.now_s() - _SETTLE_S)
         if scaling.is_manual(picture.resident) or self._fleet.demand is None:
             return bounds.least
         demand = self._fleet.demand.demand(revision.uid)
@@ -290,13 +297,19 @@ def _take_step(turn: Turn, step: Step, picture: Picture, ports: Sequence[int]) -
             turns.drain_instance(turn, own[uid])
 
 
-def _replaced_later(picture: Picture, revision: Revision, allowed: dict[str, scaling.Bounds]) -> int:
-    """A rolling update: the instances of a revision that is replaced go as those of the new one come."""
+def _replaced_later(picture: Picture, revision: Revision, allowed: dict[str, scaling.Bounds], settled_s: float) -> int:
+    """A rolling update: the instances of a revision that is replaced go as those of the new one come, and stay: they
+    count when they have been ready since `settled_s`."""
     if revision.state is RevisionState.FAILED:
         return 0
     wanted = sum(bounds.least for bounds in allowed.values())
     serving = {uid for uid, bounds in allowed.items() if bounds.least}
-    ready = sum(one.revision_uid in serving and one.state is InstanceState.READY for one in picture.instances)
+    ready = sum(
+        one.revision_uid in serving
+        and one.state is InstanceState.READY
+        and (one.ready_time_s or settled_s) <= settled_s
+        for one in picture.instances
+    )
     running = sum(one.state is InstanceState.READY for one in picture.instances_of(revision.uid))
     return min(running, max(0, wanted - ready))
 

@@ -93,6 +93,7 @@ class Fleet:
         self.demand: Demand | None = None
         self.watch: Callable[[str], None] = _nothing
         self.on_wake: Callable[[str], None] = _nothing  # with the uid of a resident
+        self.on_pool: Callable[[str], None] = _nothing  # a worker pool is shown: with its uid
         self._pictures: dict[str, Picture] = {}
         self._served: dict[str, _Served] = {}
         self._uids: dict[ResidentName, str] = {}
@@ -195,6 +196,8 @@ class Fleet:
         self._uids[name] = uid
         if name.kind is Kind.SERVICE:
             self._by_id.setdefault(name.id, set()).add(name)
+        else:
+            self.on_pool(uid)
         most = {key: bounds.most for key, bounds in scaling.bounds(picture.resident, picture.revisions).items()}
         for revision in picture.revisions:
             self._serve(picture, revision, most[revision.uid])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -23,6 +24,8 @@ from hakobune.runtime.wheel import Turn, Wheel
 Changed = Callable[[str], Awaitable[None]]  # with the uid of a resident
 
 _BUSY_LOOK_S = 0.2
+_AGAIN_S = 1.0
+_log = logging.getLogger("hakobune.services")
 _WATCHED = (InstanceState.STARTING, InstanceState.READY)
 
 
@@ -76,7 +79,7 @@ class InstanceWatches:
             now_s=self._wheel.clock.now_s,
         )
         with scope:
-            await watch(revision, one, signs)
+            await _again(lambda: watch(revision, one, signs), f"while watching over {one.uid}")
 
     async def _signal(self, uid: str, number: int) -> None:
         """Until it arrives: the engine may be away."""
@@ -91,12 +94,14 @@ class InstanceWatches:
     # -- draining -------------------------------------------------------------------------------------------------
 
     async def _drain(self, revision: Revision, one: Instance, changed: Changed, scope: anyio.CancelScope) -> None:
-        with scope:
-            if revision.name.resident.kind is Kind.SERVICE:
-                if self._fleet.demand is not None:
-                    await self._fleet.demand.drained(one.uid)
-            else:
+        async def wait() -> None:
+            if revision.name.resident.kind is Kind.POOL:
                 await self._drain_worker(one)
+            elif self._fleet.demand is not None:
+                await self._fleet.demand.drained(one.uid)
+
+        with scope:
+            await _again(wait, f"while {one.uid} drains")
             await self._wheel.persist(lambda turn: _end(turn, one.uid))
             await changed(one.resident_uid)
 
@@ -107,6 +112,18 @@ class InstanceWatches:
         await anyio.sleep(limits.GRACE_S)
         while is_busy(path):  # noqa: ASYNC110 - the kernel tells nobody when a lock is free
             await anyio.sleep(_BUSY_LOOK_S)
+
+
+async def _again(work: Callable[[], Awaitable[None]], doing: str) -> None:
+    """Do it, once more if it fails: one instance must not end the care of all others."""
+    while True:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            _log.error("%s: %r", doing, error, exc_info=error)
+            await anyio.sleep(_AGAIN_S)
+            continue
+        return
 
 
 def _end(turn: Turn, uid: str) -> None:

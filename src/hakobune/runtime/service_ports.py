@@ -27,7 +27,11 @@ class FreePorts:
                 return found
             port = self._next
             self._next = port + 1 if port + 1 < _BEYOND else _FIRST
-            if port not in taken and _is_free(port):
+            try:
+                is_free = port not in taken and _is_free(port)
+            except OSError as error:
+                raise ResourceExhausted(f"No port can be looked for: {error.strerror}.") from error
+            if is_free:
                 found.append(port)
         raise ResourceExhausted("There is no free port for another instance.")
 

@@ -191,7 +191,9 @@ class ServicesRoom:
 
     async def get(self, name: ResidentName) -> Resident:
         """Raises NotFound."""
-        return await self._wheel.store.read(lambda tx: _found(tx, name))
+        resident = await self._wheel.store.read(lambda tx: _found(tx, name))
+        await self._control.catch_up(resident)
+        return resident
 
     async def list_residents(self, kind: Kind, project: str, location: str | None, page: Page) -> list[Resident]:
         """By id, then location. `page.after` is `id/location` of the last one seen."""

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import anyio
 
-from hakobune.core.errors import Aborted, AlreadyExists, Code, NotFound, ResourceExhausted
-from hakobune.core.names import JobName, OperationName, WorkflowName
+from hakobune.core.errors import Aborted, AlreadyExists, NotFound, ResourceExhausted
+from hakobune.core.names import OperationName
 from hakobune.core.operations import EventarcOperation, Verb
-from hakobune.core.pubsub.model import RetryPolicy, Subscription, Topic
-from hakobune.core.pubsub.names import SubscriptionName, TopicName
-from hakobune.core.services.names import Kind, ResidentName
 from hakobune.core.triggers import limits
 from hakobune.core.triggers.audit import AuditedCall, audit_event, bucket_of, project_of
 from hakobune.core.triggers.deliveries import Delivery, redelivered
+from hakobune.core.triggers.event_types import MESSAGE_PUBLISHED
 from hakobune.core.triggers.events import CloudEvent
-from hakobune.core.triggers.model import Channel, ChannelName, Condition, DestinationKind, Trigger, TriggerName
+from hakobune.core.triggers.model import Channel, ChannelName, Condition, Trigger, TriggerName
 from hakobune.runtime.clock import Identifiers
 from hakobune.runtime.pubsub import PubsubRoom
 from hakobune.runtime.settings import Settings
 from hakobune.runtime.triggers_book import TriggerBook
+from hakobune.runtime.triggers_conditions import conditions_of
 from hakobune.runtime.triggers_events import TriggerEvents, drop, follow
 from hakobune.runtime.triggers_intake import TriggerIntake
+from hakobune.runtime.triggers_transport import add_transport, named, remove_transport
 from hakobune.runtime.wheel import Turn, Wheel
 from hakobune.store.api import Page, ReadTx, WriteTx
 from hakobune.store.triggers_api import DeliveryQuery
@@ -105,7 +104,7 @@ class TriggersRoom:
             self._check(turn, new)
             if not validate_only:
                 turn.tx.triggers.save_trigger(new)
-                self._book.changed(turn, self._identifiers.uid())
+                self._book.changed(turn, self._identifiers.uid(), new)
             return self._operation(turn, Verb.UPDATE, name, trigger=new)
 
         return await self._change(unit)
@@ -125,8 +124,8 @@ class TriggersRoom:
             _check_etag(old, etag)
             if not validate_only:
                 drop(turn, turn.tx.triggers.remove_trigger(old.uid))
-                _remove_transport(turn, old)
-                self._book.changed(turn, self._identifiers.uid())
+                remove_transport(turn, old)
+                self._book.changed(turn, self._identifiers.uid(), old)
             return self._operation(turn, Verb.DELETE, name, trigger=old)
 
         return await self._change(unit)
@@ -134,7 +133,9 @@ class TriggersRoom:
     async def _change(self, unit: Callable[[Turn], EventarcOperation]) -> EventarcOperation:
         operation = await self._wheel.turn(unit)
         self._pubsub.changed()
-        self.intake.look()
+        trigger = operation.trigger
+        if trigger is not None and (operation.verb is Verb.UPDATE or trigger.event_type == MESSAGE_PUBLISHED):
+            self.intake.look()
         return operation
 
     def _create(self, turn: Turn, name: TriggerName, make: MakeTrigger, *, validate_only: bool) -> EventarcOperation:
@@ -144,11 +145,11 @@ class TriggersRoom:
             raise ResourceExhausted(f"A project has at most {limits.TRIGGERS} triggers.")
         made = replace(make(self._identifiers.uid()), create_s=turn.now_s, update_s=turn.now_s)
         self._check(turn, made)
-        made = _named(turn, made)
+        made = named(turn, made)
         if not validate_only:
-            _add_transport(turn, made)
+            add_transport(turn, made)
             turn.tx.triggers.add_trigger(made)
-            self._book.changed(turn, self._identifiers.uid())
+            self._book.changed(turn, self._identifiers.uid(), made)
         return self._operation(turn, Verb.CREATE, name, trigger=made)
 
     def _check(self, turn: Turn, trigger: Trigger) -> None:
@@ -258,7 +259,7 @@ class TriggersRoom:
             event = None if delivery is None else triggers.find_event(delivery.event)
             if delivery is None or event is None or delivery.trigger_uid != trigger.uid:
                 raise NotFound(f"Trigger '{name.id}' has no event delivery '{delivery_uid[:120]}' that is kept.")
-            turn.tx.timers.clear("triggers", delivery.uid)
+            drop(turn, [delivery.uid])
             after = redelivered(delivery, turn.now_s, is_anew=is_anew)
             triggers.save_delivery(after)
             follow(turn, after)
@@ -308,54 +309,6 @@ class TriggersRoom:
         return operation
 
 
-# -- transport ------------------------------------------------------------------------------------------------------
-
-
-def _named(turn: Turn, trigger: Trigger) -> Trigger:
-    """With the names of its subscription, and of a topic if it names none. Raises NotFound (its topic)."""
-    pubsub, name = turn.tx.pubsub, trigger.name
-    if trigger.topic and pubsub.find_topic(TopicName.parse(trigger.topic)) is None:
-        raise NotFound(
-            f"trigger.transport.pubsub.topic: topic '{trigger.topic}' does not exist: create it first, or leave it out."
-        )
-    number = 100 + zlib.crc32(trigger.uid.encode()) % 900
-    while True:
-        stem = f"eventarc-{name.location}-{name.id}"
-        topic = TopicName(project=name.project, id=f"{stem}-{number}")
-        subscription = SubscriptionName(project=name.project, id=f"{stem}-sub-{number}")
-        if pubsub.find_topic(topic) is None and pubsub.find_subscription(subscription) is None:
-            break
-        number += 1
-    return replace(
-        trigger,
-        topic=trigger.topic or str(topic),
-        owns_topic=not trigger.topic,
-        subscription=str(subscription),
-    )
-
-
-def _add_transport(turn: Turn, trigger: Trigger) -> None:
-    topic = TopicName.parse(trigger.topic)
-    if trigger.owns_topic:
-        turn.tx.pubsub.add_topic(Topic(name=topic))
-    subscription = Subscription(
-        name=SubscriptionName.parse(trigger.subscription),
-        topic=topic,
-        ack_deadline_s=int(limits.ACK_DEADLINE_DEFAULT_S),
-        message_retention_s=limits.RETENTION_S,
-        expiration_s=None,
-        retry=RetryPolicy(minimum_backoff_s=limits.BACKOFF_MIN_S, maximum_backoff_s=limits.BACKOFF_MAX_S),
-    )
-    turn.tx.pubsub.add_subscription(subscription, turn.now_s)
-
-
-def _remove_transport(turn: Turn, trigger: Trigger) -> None:
-    """What its user removed already is not missed."""
-    turn.tx.pubsub.remove_subscription(SubscriptionName.parse(trigger.subscription))
-    if trigger.owns_topic:
-        turn.tx.pubsub.remove_topic(TopicName.parse(trigger.topic))
-
-
 # -- questions ------------------------------------------------------------------------------------------------------
 
 
@@ -381,44 +334,3 @@ def _channel(tx: ReadTx | WriteTx, name: ChannelName) -> Channel:
 def _check_etag(trigger: Trigger, etag: str) -> None:
     if etag and etag != trigger.etag:
         raise Aborted("The trigger was changed since it was read (its etag differs): read it again.")
-
-
-def conditions_of(tx: ReadTx, trigger: Trigger, static_services: Container[str]) -> list[Condition]:
-    """Why a trigger does not do what it should: what it names is not there, or does not take its events.
-    `static_services`: ids of services that run elsewhere."""
-    found: list[Condition] = []
-    gone = _gone(tx, trigger, static_services)
-    if gone:
-        found.append(Condition(reason="DESTINATION_NOT_FOUND", code=Code.NOT_FOUND, message=gone))
-    if tx.pubsub.find_subscription(SubscriptionName.parse(trigger.subscription)) is None:
-        text = f"The subscription {trigger.subscription} of the trigger was deleted: create the trigger again."
-        found.append(Condition(reason="TRANSPORT_NOT_FOUND", code=Code.NOT_FOUND, message=text))
-    failing = tx.triggers.failing(trigger.uid)
-    if failing is not None and failing.last is not None:
-        text = f"A delivery has failed {failing.failures} times; the last time: {failing.last.message}"
-        found.append(Condition(reason="DELIVERY_FAILED", code=Code.UNAVAILABLE, message=text))
-    return found
-
-
-def _gone(tx: ReadTx, trigger: Trigger, static_services: Container[str]) -> str:
-    destination = trigger.destination
-    if destination.service is not None and destination.service.service not in static_services:
-        service = ResidentName(
-            kind=Kind.SERVICE,
-            project=trigger.name.project,
-            location=destination.service.region,
-            id=destination.service.service,
-        )
-        if tx.services.find_resident(service) is None:
-            return f"Service {service} does not exist: deploy it. Events wait for it for a day."
-    if destination.kind is DestinationKind.WORKFLOW:
-        parts = destination.workflow.split("/")
-        name = WorkflowName(project=parts[1], location=parts[3], workflow=parts[5])
-        if tx.workflows.find_workflow(name) is None:
-            return f"Workflow {name} does not exist: deploy it. Events wait for it for a day."
-    if destination.kind is DestinationKind.JOB:
-        parts = destination.job.split("/")
-        job = JobName(project=parts[1], location=parts[3], job=parts[5])
-        if tx.jobs.find_job(job) is None:
-            return f"Job {job} does not exist: deploy it. Events wait for it for a day."
-    return ""

@@ -118,7 +118,8 @@ def start_key(trigger: Trigger, event: CloudEvent, delivery: Delivery) -> str:
 
 def _outcome(answer: HttpResponse | NoResponse, kind: DestinationKind) -> Attempted:
     if isinstance(answer, NoResponse):
-        return Attempted(is_accepted=False, message=answer.detail)
+        told = answer.detail.replace("workflows may not call it", "no trigger may call it")
+        return Attempted(is_accepted=False, message=told)
     is_start = kind in (DestinationKind.WORKFLOW, DestinationKind.JOB)
     if 200 <= answer.code < 300 or answer.code == 102:
         return Attempted(is_accepted=True, status=answer.code, started=_started(answer.body, kind) if is_start else "")

@@ -7,7 +7,9 @@ is never used twice, so an index that was made in a transaction that came to not
 
 from __future__ import annotations
 
+from hakobune.core.triggers.event_types import AUDIT_LOG
 from hakobune.core.triggers.matching import TriggerIndex
+from hakobune.core.triggers.model import Trigger
 from hakobune.runtime.wheel import Turn
 from hakobune.store.api import ReadTx, WriteTx
 
@@ -20,12 +22,12 @@ class TriggerBook:
     def __init__(self) -> None:
         self._index = TriggerIndex(())
         self._mark: str | None = None
+        self._is_hinted = False  # a trigger of calls was changed since the index was made
 
     @property
     def wants_audit(self) -> bool:
-        """Whether any trigger wants to hear of calls. Of the index that was made last: a hint, good enough to save the
-        work that nobody wants."""
-        return self._index.wants_audit
+        """Whether any trigger may want to hear of calls: enough to save the work that nobody wants."""
+        return self._is_hinted or self._index.wants_audit
 
     def index(self, tx: ReadTx | WriteTx) -> TriggerIndex:
         """The index of the triggers that this transaction sees."""
@@ -33,9 +35,11 @@ class TriggerBook:
         if mark != self._mark:
             self._index = TriggerIndex(tx.triggers.all_triggers())
             self._mark = mark
+            self._is_hinted = False
         return self._index
 
-    def changed(self, turn: Turn, mark: str) -> None:
-        """This turn has changed a trigger. `mark`: unique for ever."""
+    def changed(self, turn: Turn, mark: str, trigger: Trigger) -> None:
+        """This turn has changed a trigger. `mark`: unique for ever. The index is made when somebody looks: of many
+        changes in a row, once."""
         turn.tx.set_meta(_MARK, mark)
-        self.index(turn.tx)
+        self._is_hinted = self._is_hinted or trigger.event_type == AUDIT_LOG

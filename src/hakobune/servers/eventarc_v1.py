@@ -95,8 +95,7 @@ class EventarcV1:
         return json_response(trigger_to_json(trigger, conditions))
 
     async def list_all(self, request: Request) -> Response:
-        """`GET …/triggers`, by id. `-` stands for all locations. `filter` looks for `destination:` as Eventarc's does:
-        it is not supported."""
+        """`GET …/triggers`, by id. `-` stands for all locations."""
         refuse_filter(request)
         project, location = project_of(request), location_of(request)
         kind = f"triggers/{project}/{location}"

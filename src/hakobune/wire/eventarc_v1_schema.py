@@ -1,7 +1,7 @@
 """The messages of the Eventarc API v1 that clients send, as tables.
 
-Source: the discovery document (https://eventarc.googleapis.com/$discovery/rest?version=v1). `hakobune` is ours. `job` of
-a destination is what gcloud sends for its flag `--destination-run-job`; Google's reference does not have it.
+Source: the discovery document (https://eventarc.googleapis.com/$discovery/rest?version=v1). `hakobune` is ours.
+`job` of a destination is what gcloud sends for its flag `--destination-run-job`; Google's reference does not have it.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import re
 from hakobune.core.instants import duration_from_text
 from hakobune.core.jobs.policy import SOURCE
 from hakobune.core.services import limits
+from hakobune.core.services.autoscaling import ANNOTATIONS
 from hakobune.core.services.names import Kind
 from hakobune.wire.run_container_rules import check_containers
 from hakobune.wire.run_labels import check_annotations, check_labels
@@ -26,7 +27,10 @@ _REVISION = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 _TAG = re.compile(r"[a-z](?:[a-z0-9-]{0,44}[a-z0-9])?\Z")  # it becomes part of a host's first label
 _TIMEOUT_MIN_S = 1.0
 _WHOLE = 100
-_ANNOTATIONS = frozenset({SOURCE})  # of those that are ours
+_ANNOTATIONS = {  # of those that are ours
+    Kind.SERVICE: frozenset({SOURCE}),
+    Kind.POOL: ANNOTATIONS | {SOURCE},
+}
 _ACTIONS = ("httpGet", "tcpSocket", "grpc")
 _PROBES = ("startupProbe", "livenessProbe")
 
@@ -34,7 +38,7 @@ _PROBES = ("startupProbe", "livenessProbe")
 def check_resident(kind: Kind, tree: Json, resident: str, found: Violations) -> None:
     """Note all that is wrong with a service or a worker pool whose id is `resident` ("" where it is not known)."""
     check_labels(tree.get("labels", {}), "labels", found)
-    check_annotations(tree.get("annotations", {}), "annotations", found, _ANNOTATIONS)
+    check_annotations(tree.get("annotations", {}), "annotations", found, _ANNOTATIONS[kind])
     if tree.get("launchStage", "") not in STAGES:
         found.add("launchStage", f"Cloud Run has the stages ALPHA, BETA and GA, not {tree['launchStage']}")
     if len(tree.get("description", "")) > limits.DESCRIPTION_MAX_CHARS:
@@ -99,7 +103,7 @@ def _check_allocation(share: Json, where: str, found: Violations) -> None:
 
 def _check_template(kind: Kind, template: Json, resident: str, found: Violations) -> None:
     check_labels(template.get("labels", {}), "template.labels", found)
-    check_annotations(template.get("annotations", {}), "template.annotations", found, _ANNOTATIONS)
+    check_annotations(template.get("annotations", {}), "template.annotations", found, _ANNOTATIONS[kind])
     _check_revision(template.get("revision", ""), resident, found)
     _check_scaling(template.get("scaling", {}), "template.scaling", found)
     check_account(template, "template", found)

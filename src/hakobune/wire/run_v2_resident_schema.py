@@ -6,20 +6,17 @@ a test compares the two with these tables. Fields that only the discovery docume
 
 from __future__ import annotations
 
+from hakobune.wire.run_v2_messages import CONDITION, LAUNCH_STAGE, choice, message
 from hakobune.wire.run_v2_schema import (
     BINARY_AUTHORIZATION,
-    CONDITION,
     CONTAINER,
     EXECUTION_ENVIRONMENT,
     FUNCTIONAL_TYPE,
-    LAUNCH_STAGE,
     NODE_SELECTOR,
     SANDBOXES,
     VOLUME,
     VPC_ACCESS,
     WORKLOAD_IDENTITY,
-    choice,
-    message,
 )
 from hakobune.wire.schema import FieldType, ListOf, MapOf, Scalar
 

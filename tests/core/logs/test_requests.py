@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hakobune.core.logs.entries import Severity
-from hakobune.core.logs.requests import Served, request_entry
+from hakobune.core.logs.requests import Served, left_out_entry, request_entry
 
 SERVED = Served(
     project="p1",
@@ -64,3 +64,9 @@ def test_given_no_instance_then_none_is_named_and_a_long_url_is_cut() -> None:
 )
 def test_the_status_says_how_bad_it_is(status: int, severity: Severity) -> None:
     assert request_entry(replace(SERVED, status=status)).severity is severity
+
+
+def test_given_requests_without_entries_then_one_says_how_many() -> None:
+    entry = left_out_entry("p1", 12, 1_700_000_000.0)
+    assert (entry.severity, entry.log_name) == (Severity.NOTICE, "projects/p1/logs/run.googleapis.com%2Frequests")
+    assert entry.text_payload == "12 more requests were served, too many for an entry each."

@@ -43,6 +43,17 @@ _NEGATED = {
     "invoker-iam-check": f"{RUN}invoker-iam-disabled",
     "default-url": f"{RUN}default-url-disabled",
 }
+# Flags that change nothing in the template: they make no revision.
+_OF_RESOURCE = frozenset(
+    {
+        *_SERVICE_COUNTS,
+        *_NEGATED,
+        *(f"{verb}-custom-audiences" for verb in ("set", "add", "remove", "clear")),
+        *("scaling", "instances", "promote", "traffic", "tag", "ingress", "allow-unauthenticated", "description"),
+        *("update-annotations", "client-name", "client-version", "async", "dry-run", "platform"),
+        *("region", "project", "format", "quiet", "verbosity", "access-token-file", "log-http"),
+    }
+)
 _HEALTH = f"{RUN}health-check-disabled"
 _AUDIENCES = f"{RUN}custom-audiences"
 
@@ -53,7 +64,8 @@ def apply_template_flags(subject: Subject, resource: Document, arguments: Argume
     annotations = child(template, "metadata", "annotations")
     client = client_annotations(arguments)
     child(resource, "metadata", "annotations").update(client)
-    annotations.update(client)
+    if _touches_template(arguments):
+        annotations.update(client)
     change_labels((child(resource, "metadata", "labels"), child(template, "metadata", "labels")), arguments)
     change_template(child(template, "spec"), annotations, arguments, subject.container_flags, subject.noun)
     for key, value in arguments.pairs("update-annotations").items():
@@ -73,9 +85,15 @@ def check_program(resource: Document) -> None:
             raise UsageError("argument --image: The image `local` needs --command (and --args), or use --source DIR.")
 
 
+def _touches_template(arguments: Arguments) -> bool:
+    return bool(arguments.containers) or not _OF_RESOURCE.issuperset(arguments.values)
+
+
 def force_revision(resource: Document, arguments: Arguments) -> None:
     """Let the next revision be another one, whatever has changed: by its name, where one is wanted, else by a label
-    that is new each time, as gcloud does it."""
+    that is new each time, as gcloud does it. Not where all flags are of the resource, and none of its template."""
+    if not _touches_template(arguments):
+        return
     metadata = child(resource, "spec", "template", "metadata")
     suffix = arguments.text("revision-suffix")
     if not suffix:

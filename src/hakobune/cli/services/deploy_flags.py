@@ -8,6 +8,24 @@ from hakobune.cli.flags import Flag
 _ONE_PRICE = "processes of this machine cost nothing"
 _NO_BUILD = "sources are run as they are: use --source with --command"
 
+_NO_KEY = "nothing is encrypted with a key here"
+_BUILD_VALUES = (
+    "build-service-account",
+    "build-worker-pool",
+    "build-env-vars-file",
+    "set-build-env-vars",
+    "update-build-env-vars",
+    "remove-build-env-vars",
+)
+_BUILD_SWITCHES = (
+    "automatic-updates",
+    "allow-unencrypted-build",
+    "clear-base-image",
+    "clear-build-env-vars",
+    "clear-build-service-account",
+    "clear-build-worker-pool",
+)
+
 PROBE = Flag("--liveness-probe", "fields", f"The liveness probe; keys: {shared.PROBE_KEYS}.", scoped=True)
 CONTAINER_FLAGS = (
     *shared.CONTAINER_FLAGS,
@@ -48,13 +66,22 @@ SERVICE_FLAGS = (
     Flag("--platform", "choice", "", hidden=True, choices=("managed",)),
     Flag("--function", "text", "", hidden=True, refusal=_NO_BUILD),
     Flag("--base-image", "text", "", hidden=True, refusal=_NO_BUILD),
+    *(Flag(f"--{name}", "text", "", hidden=True, refusal=_NO_BUILD) for name in _BUILD_VALUES),
+    *(Flag(f"--{name}", "switch", "", hidden=True, refusal=_NO_BUILD) for name in _BUILD_SWITCHES),
+    Flag("--cluster", "text", "", hidden=True, refusal="there are no clusters here"),
+    Flag("--namespace", "text", "", hidden=True, refusal="there are no clusters here"),
     Flag("--iap", "switch", "", hidden=True, refusal="there is no Identity-Aware Proxy here"),
 )  # fmt: skip
 
 COMMON_FLAGS = (
     *shared.TEMPLATE_FLAGS,
     Flag("--gpu-zonal-redundancy", "switch", "", hidden=True, note="there is one machine"),
-    Flag("--key", "text", "Encryption key.", refusal="nothing is encrypted with a key here"),
+    Flag("--key", "text", "Encryption key.", refusal=_NO_KEY),
+    Flag("--encryption-key-shutdown-hours", "text", "", hidden=True, refusal=_NO_KEY),
+    Flag("--post-key-revocation-action-type", "text", "", hidden=True, refusal=_NO_KEY),
+    Flag("--clear-encryption-key-shutdown-hours", "switch", "", hidden=True),
+    Flag("--clear-post-key-revocation-action-type", "switch", "", hidden=True),
+    Flag("--mesh", "text", "", hidden=True, refusal="there is no service mesh here"),
     Flag("--binary-authorization", "text", "Binary authorization policy.", refusal="images are not checked here"),
     Flag("--breakglass", "text", "Why binary authorization is set aside.", refusal="images are not checked here"),
     Flag("--client-name", "text", "", hidden=True),

@@ -68,19 +68,19 @@ def _run(session: Session, arguments: Arguments, *, may_create: bool) -> object:
         session.console.say(f"Worker pool [{bold(name)}] is deploying asynchronously.")
         return pool
     stages = [Stage(CREATING)]
-    header = "Deploying new worker pool..." if held is None else "Deploying..."
+    header = "Deploying new worker pool..." if held is None else "Deploying..." if may_create else "Updating..."
     with Tracker(session.console, header, stages, "Deployment failed") as tracker:
         pool = until_ready(api, WORKER_POOL, put(api, WORKER_POOL, wanted, held), tracker, stages)
-    _say_deployed(session, pool)
+    _say_done(session, pool, "deployed" if may_create else "updated")
     return pool
 
 
-def _say_deployed(session: Session, pool: Document) -> None:
+def _say_done(session: Session, pool: Document, done: str) -> None:
     bold = session.console.bold
     revision = text_at(pool, "status", "latestCreatedRevisionName")
     name = view.name_of(pool)
     session.console.say(
-        f"Worker pool [{bold(name)}] revision [{bold(revision)}] has been deployed.\n\nSee logs with:\n"
+        f"Worker pool [{bold(name)}] revision [{bold(revision)}] has been {done}.\n\nSee logs with:\n"
         f"hakobune run worker-pools logs tail {name}{session.place_flags}"
     )
 

@@ -79,6 +79,20 @@ def request_entry(served: Served) -> LogEntry:
     )
 
 
+def left_out_entry(project: str, count: int, at_s: float) -> LogEntry:
+    """The entry that stands for requests which have none of their own. Ours."""
+    return LogEntry(
+        insert_id=insert_id(at_s, f"{project}/left out"),
+        log_name=log_name(project, LOG),
+        timestamp_s=at_s,
+        timestamp_text=timestamp_to_text(at_s),
+        receive_s=at_s,
+        severity=Severity.NOTICE,
+        text_payload=f"{count} more requests were served, too many for an entry each.",
+        resource=Resource(type=RESOURCE, labels={"project_id": project}),
+    )
+
+
 def _severity(status: int) -> Severity:
     if status >= _SERVER_ERROR:
         return Severity.ERROR

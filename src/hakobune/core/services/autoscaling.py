@@ -46,6 +46,7 @@ _KNOWN = frozenset(
         _INTERVAL,
     }
 )
+ANNOTATIONS = frozenset(PREFIX + name for name in _KNOWN)  # all that a pool may have
 
 # Defaults. Target of Kafka and tolerance: README of the scaler. The others are ours.
 _PUBSUB_TARGET_DEFAULT = 100.0

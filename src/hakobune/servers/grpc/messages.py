@@ -1,7 +1,7 @@
 """The protobuf messages that gRPC clients of ours speak: names, numbers and types of their fields.
 
-A field is written `number name type`: `8 labels map` (text to text), `11 version_aliases map int64` (text to numbers, or
-to a message of the same package), `1 workflows repeated Workflow`, `2 data_crc32c optional int64` (zero is told from
+A field is written `number name type`: `8 labels map` (text to text), `11 version_aliases map int64` (text to numbers,
+or to a message of the same package), `1 workflows repeated Workflow`, `2 data_crc32c optional int64` (zero is told from
 nothing), `2 value oneof values string` (so it is there, too, and one at most of all fields of the oneof `values` is
 set). A type is a scalar, a message or enum of the same package (nested ones by their dotted name), or a full name with
 `google.` in front.

@@ -50,7 +50,7 @@ class StreamBody:
         self.is_untold = expects_continue  # the sender waits for a sign before it sends
         self._source = source
         self._chunks: deque[bytes] = deque()
-        self._wake = anyio.Event()
+        self._wake: anyio.Event | None = None  # while somebody waits: most bodies are here before they are asked for
         self._size = 0
         self._is_full = False
         self._is_lost = False
@@ -67,7 +67,7 @@ class StreamBody:
             return
         self._chunks.append(data)
         self._size += len(data)
-        self._wake.set()
+        self._tell()
         if self._size > HIGH_BYTES and not self._is_full:
             self._is_full = True
             self._source.steer_reading()
@@ -75,14 +75,14 @@ class StreamBody:
     def finish(self) -> None:
         """The last byte has come."""
         self.is_complete = not self._is_lost
-        self._wake.set()
+        self._tell()
         if self._sink is not None and self.is_complete:
             self._sink.end()
 
     def lose(self) -> None:
         """The sender is gone, or broke the rules."""
         self._is_lost = not self.is_complete
-        self._wake.set()
+        self._tell()
         if self._sink is not None and self._is_lost:
             self._sink.lose()
 
@@ -157,3 +157,7 @@ class StreamBody:
     async def _more(self) -> None:
         self._wake = anyio.Event()
         await self._wake.wait()
+
+    def _tell(self) -> None:
+        if self._wake is not None:
+            self._wake.set()
