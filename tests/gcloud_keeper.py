@@ -1,5 +1,6 @@
 """gcloud, loaded once: gcloud's own launcher starts this in front of its program, and every command is then a process
-that begins where all modules are there already. `gcloud_process` asks for them.
+that begins where all modules are there already. `gcloud_process` asks for them. What gcloud waits between two looks at
+an operation is a tenth: a second before the first one, whatever is there, is what most commands take.
 
 A request comes over a socket as the folder, the environment and the words of a command, with the command's standard
 output and standard error. The answer is its exit status.
@@ -17,6 +18,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -33,6 +35,10 @@ _MODULES = (
     "googlecloudsdk.command_lib.storage.list_util",
     "googlecloudsdk.command_lib.storage.tasks.cp.copy_task_factory",
 )
+# Where gcloud waits between two looks, and its function for it, which is given milliseconds.
+_WAITING = ("googlecloudsdk.api_lib.util.waiter", "googlecloudsdk.core.util.retry")
+_WAIT = "_SleepMs"
+_SHORTER = 10  # times
 _LAUNCHERS = ("CLOUDSDK_ROOT_DIR", "CLOUDSDK_PYTHON", "CLOUDSDK_ENCODING", "PYTHONIOENCODING")
 
 
@@ -46,9 +52,17 @@ def load(program: str) -> Callable[[], int]:
     for name in _MODULES:
         with suppress(ModuleNotFoundError):  # another version
             import_module(name)
+    for name in _WAITING:
+        module = import_module(name)
+        assert hasattr(module, _WAIT), f"{name} of this gcloud waits in another way"
+        setattr(module, _WAIT, _wait)
     sys.modules["__main__"].__file__ = program
     gc.freeze()  # what is never looked at again is never copied
     return main
+
+
+def _wait(milliseconds: float) -> None:
+    time.sleep(milliseconds / 1000 / _SHORTER)
 
 
 def serve(main: Callable[[], int], program: str, path: str) -> None:

@@ -15,10 +15,21 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from runtime_process import HAKOBUNE, RuntimeProcess
+
 GCLOUD = shutil.which("gcloud")
 
 _KEEPER = Path(__file__).with_name("gcloud_keeper.py")
 _COMMAND_S = 100
+
+
+def environ_of(runtime: RuntimeProcess, home: Path) -> dict[str, str]:
+    """What `eval "$(hakobune env)"` gives, in a shell of its own, with gcloud's own files in `home`."""
+    words = [HAKOBUNE, "env", "--port", str(runtime.port), "--grpc-port", str(runtime.grpc_port)]
+    lines = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    shell = subprocess.run(["/bin/sh", "-c", f"{lines}\nenv -0"], check=True, capture_output=True, text=True).stdout
+    found = dict(pair.split("=", 1) for pair in shell.split("\0") if "=" in pair)
+    return {**os.environ, **found, "CLOUDSDK_CONFIG": str(home), "CLOUDSDK_CORE_DISABLE_PROMPTS": "1"}
 
 
 def run_gcloud(

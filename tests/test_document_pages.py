@@ -39,6 +39,16 @@ def commands(console: str) -> list[tuple[str, list[str]]]:
     return found
 
 
+def assert_printed(found: list[tuple[str, list[str]]], printed: list[list[str]]) -> None:
+    """Each command printed what is shown below it; `…` in it is any text, as its last line all further ones."""
+    for (command, shown), lines in zip(found, printed, strict=True):
+        expected, got = (shown[:-1], lines[: len(shown) - 1]) if shown[-1:] == ["…"] else (shown, lines)
+        assert len(expected) == len(got), (command, lines)
+        for pattern, line in zip(expected, got, strict=True):
+            wanted = pattern.replace("[", "[[]").replace("*", "[*]").replace("…", "*")
+            assert fnmatchcase(line, wanted), (command, line)
+
+
 @pytest.fixture
 def outputs(own_runtime: RuntimeProcess, tmp_path: Path) -> Callable[[list[str], Path], list[list[str]]]:
     """`outputs(commands, folder)`: what each prints on a fresh server, as its lines. All must succeed."""
@@ -75,11 +85,7 @@ def test_the_commands_of_a_page_print_what_it_says(
         (folder / text.partition("\n")[0].removeprefix("# ")).write_text(text)
     found = commands("".join(blocks(ROOT / "docs" / name, "console")))
     printed = outputs([command for command, _ in found], folder)
-    for (command, shown), lines in zip(found, printed, strict=True):
-        assert len(shown) == len(lines), (command, lines)
-        for pattern, line in zip(shown, lines, strict=True):
-            wanted = pattern.replace("[", "[[]").replace("*", "[*]").replace("…", "*")
-            assert fnmatchcase(line, wanted), (command, line)
+    assert_printed(found, printed)
 
 
 @pytest.mark.timeout(300)
@@ -88,7 +94,7 @@ def test_the_readme_s_minute_of_objects_messages_and_secrets_is_as_it_says(
 ) -> None:
     folder = tmp_path / "user"
     folder.mkdir()
-    (console,) = [text for text in blocks(ROOT / "README.md", "console") if "storage buckets create" in text]
+    (console,) = [text for text in blocks(ROOT / "README.md", "console") if "gs://media" in text]
     found = commands(console)
     printed = outputs([command for command, _ in found], folder)
     for (command, shown), lines in zip(found, printed, strict=True):
@@ -111,10 +117,22 @@ def test_the_tutorial_s_commands_print_what_it_says(
         path.write_text(text.replace("/tmp/telop-archive.db", archive), encoding="utf-8")
     found = commands("".join(blocks(ROOT / "docs" / "tutorial.md", "console")))
     printed = outputs([command.replace("/tmp/telop-archive.db", archive) for command, _ in found], folder)
-    for (command, shown), lines in zip(found, printed, strict=True):
-        is_cut = shown[-1:] == ["…"]
-        expected, got = (shown[:-1], lines[: len(shown) - 1]) if is_cut else (shown, lines)
-        assert len(expected) == len(got), (command, lines)
-        for pattern, line in zip(expected, got, strict=True):
-            wanted = pattern.replace("[", "[[]").replace("*", "[*]").replace("…", "*")
-            assert fnmatchcase(line, wanted), (command, line)
+    assert_printed(found, printed)
+
+
+@pytest.mark.timeout(300)
+def test_the_readme_s_minute_of_services_schedules_and_triggers_is_as_it_says(
+    outputs: Callable[[list[str], Path], list[list[str]]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "user"
+    folder.mkdir()
+    consoles = blocks(ROOT / "README.md", "console")
+    (minute,) = [text for text in consoles if "jobs deploy hello" in text]
+    (console,) = [text for text in consoles if "triggers create arrivals" in text]
+    deploy = [found for found in commands(minute) if "jobs deploy hello" in found[0]]
+    found = [*deploy, *commands(console)]
+    # A person is slower than an event comes to its trigger.
+    begun = "for n in $(seq 100); do test -z \"$(hakobune run jobs executions list --job hello --format 'value(metadata.name)')\" || break; done"
+    found.insert(-1, (begun, []))
+    printed = outputs([command for command, _ in found], folder)
+    assert_printed(found, printed)

@@ -1,7 +1,7 @@
 """The names that the guide's Python blocks leave open. The blocks follow it in one file: the program of a job.
 
-Items come from an object, and each that was processed leaves one of its own. The first attempt of one task dies amid its
-items, so that its next one does some of them again.
+Items come from an object, and each that was processed leaves one of its own. The first attempt of one task dies amid
+its items, so that its next one does some of them again.
 """
 
 import json
@@ -24,5 +24,3 @@ def process_one(item_id):
     storage_client.bucket("inputs").blob(f"seen/{item_id}").upload_from_string(os.environ["CLOUD_RUN_TASK_INDEX"])
     if item_id == "item-005" and os.environ["CLOUD_RUN_TASK_ATTEMPT"] == "0":
         os.abort()
-
-

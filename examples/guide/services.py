@@ -1,5 +1,5 @@
-"""The services that the guide calls by their hosts. One program stands for each of them: it answers JSON that shows what
-it was asked, and prints one line a request. The service `flaky` fails twice before it answers.
+"""The services that the guide calls by their hosts. One program stands for each of them: it answers JSON that shows
+what it was asked, and prints one line a request. The service `flaky` fails twice before it answers.
 """
 
 import json
@@ -32,7 +32,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         """The lines above say enough."""
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from client_checks import SET_UP, load_checks, methods_of
 
+from gcloud_process import environ_of
 from runtime_process import RuntimeProcess
 
 _CALLS = pytest.StashKey[Path]()
@@ -37,6 +38,12 @@ def runtime(calls: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     found = _recorded(tmp_path_factory.mktemp("runtime") / "data", calls).start()
     yield found
     assert found.stop() == 0, found.log
+
+
+@pytest.fixture(scope="module")
+def environ(runtime: RuntimeProcess, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """In what gcloud finds the shared runtime."""
+    return environ_of(runtime, tmp_path_factory.mktemp("gcloud-config"))
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gcloud_process import GCLOUD, run_gcloud
+from gcloud_process import GCLOUD, environ_of, run_gcloud
 from runtime_process import HAKOBUNE, RuntimeProcess
 
 IMAGE = "asia-northeast1-docker.pkg.dev/PROJECT_ID/app/batch"
@@ -32,24 +31,11 @@ def mapped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RuntimeProcess]
 
 @pytest.fixture(scope="module")
 def environ(mapped: RuntimeProcess, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What `eval "$(hakobune env)"` gives, in a shell of its own."""
-    lines = subprocess.run(
-        [HAKOBUNE, "env", "--port", str(mapped.port), "--grpc-port", str(mapped.grpc_port)],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    shell = subprocess.run(["/bin/sh", "-c", f"{lines}\nenv -0"], check=True, capture_output=True, text=True).stdout
-    found = dict(pair.split("=", 1) for pair in shell.split("\0") if "=" in pair)
-    return {
-        **found,
-        "CLOUDSDK_CONFIG": str(tmp_path_factory.mktemp("gcloud-config")),
-        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
-    }
+    """In what gcloud finds that runtime."""
+    return environ_of(mapped, tmp_path_factory.mktemp("gcloud-config"))
 
 
 def run(words: list[str], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    environ = {**os.environ, **environ}
     if words[0] == GCLOUD:
         done = run_gcloud(words[1:], environ)
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import uuid
 from pathlib import Path
@@ -12,24 +11,13 @@ from typing import Any
 import pytest
 
 from gcloud_process import GCLOUD, run_gcloud
-from runtime_process import HAKOBUNE, PROJECT, RuntimeProcess
+from runtime_process import PROJECT
 
 AVRO = '{"type": "record", "name": "A", "fields": [{"name": "k", "type": "string"}]}'
 AVRO_2 = AVRO.replace("}]", '}, {"name": "z", "type": "string", "default": ""}]')
 TOPICS, SUBSCRIPTIONS = f"projects/{PROJECT}/topics", f"projects/{PROJECT}/subscriptions"
 
 pytestmark = pytest.mark.skipif(GCLOUD is None, reason="gcloud is not installed: its commands cannot be tried here")
-
-
-@pytest.fixture(scope="module")
-def environ(runtime: RuntimeProcess, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What `eval "$(hakobune env)"` gives, in a shell of its own."""
-    words = [HAKOBUNE, "env", "--port", str(runtime.port), "--grpc-port", str(runtime.grpc_port)]
-    lines = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-    shell = subprocess.run(["/bin/sh", "-c", f"{lines}\nenv -0"], check=True, capture_output=True, text=True).stdout
-    found = dict(pair.split("=", 1) for pair in shell.split("\0") if "=" in pair)
-    home = str(tmp_path_factory.mktemp("gcloud-pubsub"))
-    return {**os.environ, **found, "CLOUDSDK_CONFIG": home, "CLOUDSDK_CORE_DISABLE_PROMPTS": "1"}
 
 
 class Pubsub:

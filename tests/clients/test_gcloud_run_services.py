@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gcloud_process import GCLOUD, run_gcloud
-from runtime_process import HAKOBUNE, RuntimeProcess
+from runtime_process import HAKOBUNE
 
 REGION = "asia-northeast1"
 COLOURS = re.compile("\x1b\\[[0-9;]*m")
@@ -24,22 +23,8 @@ pytestmark = pytest.mark.skipif(GCLOUD is None, reason="gcloud is not installed:
 
 
 @pytest.fixture(scope="module")
-def environ(runtime: RuntimeProcess, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What `eval "$(hakobune env)"` gives, in a shell of its own."""
-    lines = subprocess.run(
-        [HAKOBUNE, "env", "--port", str(runtime.port), "--grpc-port", str(runtime.grpc_port)],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    shell = subprocess.run(["/bin/sh", "-c", f"{lines}\nenv -0"], check=True, capture_output=True, text=True).stdout
-    found = dict(pair.split("=", 1) for pair in shell.split("\0") if "=" in pair)
-    return {
-        **found,
-        "CLOUDSDK_CONFIG": str(tmp_path_factory.mktemp("gcloud-config")),
-        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
-        "CLOUDSDK_RUN_REGION": REGION,
-    }
+def environ(environ: dict[str, str]) -> dict[str, str]:
+    return {**environ, "CLOUDSDK_RUN_REGION": REGION}
 
 
 class Tool:
@@ -47,7 +32,7 @@ class Tool:
 
     def __init__(self, program: str, environ: dict[str, str]) -> None:
         self._program = program
-        self._environ = {**os.environ, **environ}
+        self._environ = environ
 
     def name(self, what: str) -> str:
         return f"{what}-{Path(self._program).name}"

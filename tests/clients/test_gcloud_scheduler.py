@@ -4,36 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import shutil
-import subprocess
 import uuid
 from typing import Any
 
 import pytest
 
-from runtime_process import HAKOBUNE, LOCATION, PROJECT, RuntimeProcess
+from gcloud_process import GCLOUD, run_gcloud
+from runtime_process import LOCATION, PROJECT, RuntimeProcess
 
-GCLOUD = shutil.which("gcloud")
 URI = "http://127.0.0.1:9/"
 AT = f"--location={LOCATION}"
 JOBS = f"projects/{PROJECT}/locations/{LOCATION}/jobs"
 
-pytestmark = [
-    pytest.mark.skipif(GCLOUD is None, reason="gcloud is not installed: its commands cannot be tried here"),
-    pytest.mark.timeout(300),  # each command is a start of gcloud, of a second and more
-]
-
-
-@pytest.fixture(scope="module")
-def environ(runtime: RuntimeProcess, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What `eval "$(hakobune env)"` gives, in a shell of its own."""
-    words = [HAKOBUNE, "env", "--port", str(runtime.port), "--grpc-port", str(runtime.grpc_port)]
-    lines = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-    shell = subprocess.run(["/bin/sh", "-c", f"{lines}\nenv -0"], check=True, capture_output=True, text=True).stdout
-    found = dict(pair.split("=", 1) for pair in shell.split("\0") if "=" in pair)
-    home = str(tmp_path_factory.mktemp("gcloud-scheduler"))
-    return {**os.environ, **found, "CLOUDSDK_CONFIG": home, "CLOUDSDK_CORE_DISABLE_PROMPTS": "1"}
+pytestmark = pytest.mark.skipif(GCLOUD is None, reason="gcloud is not installed: its commands cannot be tried here")
 
 
 class Jobs:
@@ -44,15 +27,7 @@ class Jobs:
 
     def __call__(self, *words: str, status: int = 0) -> tuple[str, str]:
         """What a command prints, and what it says beside it."""
-        done = subprocess.run(
-            [GCLOUD or "", "scheduler", "jobs", *words],
-            env=self._environ,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=100,
-            check=False,
-        )
+        done = run_gcloud(["scheduler", "jobs", *words], self._environ)
         assert done.returncode == status, done.stderr
         return done.stdout, done.stderr
 

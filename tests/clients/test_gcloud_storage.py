@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from gcloud_process import GCLOUD, run_gcloud
-from runtime_process import HAKOBUNE, RuntimeProcess
 
 GSUTIL = shutil.which("gsutil")
 COLOURS = re.compile("\x1b\\[[0-9;]*m")
@@ -22,14 +21,8 @@ pytestmark = pytest.mark.skipif(GCLOUD is None, reason="gcloud is not installed:
 
 
 @pytest.fixture(scope="module")
-def environ(runtime: RuntimeProcess, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What `eval "$(hakobune env)"` gives, in a shell of its own."""
-    words = [HAKOBUNE, "env", "--port", str(runtime.port), "--grpc-port", str(runtime.grpc_port)]
-    lines = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-    shell = subprocess.run(["/bin/sh", "-c", f"{lines}\nenv -0"], check=True, capture_output=True, text=True).stdout
-    found = dict(pair.split("=", 1) for pair in shell.split("\0") if "=" in pair)
-    home = str(tmp_path_factory.mktemp("gcloud-storage"))
-    return {**found, "CLOUDSDK_CONFIG": home, "HOME": home, "CLOUDSDK_CORE_DISABLE_PROMPTS": "1"}
+def environ(environ: dict[str, str]) -> dict[str, str]:
+    return {**environ, "HOME": environ["CLOUDSDK_CONFIG"]}  # where gsutil keeps what it remembers
 
 
 class Tool:
@@ -42,7 +35,7 @@ class Tool:
         """What a command prints. It must end with `status`."""
         done = subprocess.run(
             words,
-            env={**os.environ, **self._environ},
+            env=self._environ,
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
@@ -53,7 +46,7 @@ class Tool:
 
     def storage(self, *words: str, status: int = 0) -> str:
         """What a command of gcloud prints; its errors when it must end with another `status`."""
-        return _said(run_gcloud(["storage", *words], {**os.environ, **self._environ}), status)
+        return _said(run_gcloud(["storage", *words], self._environ), status)
 
 
 def _said(done: subprocess.CompletedProcess[str], status: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import uuid
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 from gcloud_process import GCLOUD, run_gcloud
-from runtime_process import HAKOBUNE, LOCATION, RuntimeProcess
+from runtime_process import LOCATION
 
 DOUBLE = "main:\n  params: [args]\n  steps:\n    - done:\n        return: ${args.n * 2}\n"
 FAIL = 'main:\n  steps:\n    - boom:\n        raise: "no luck"\n'
@@ -22,23 +21,8 @@ pytestmark = pytest.mark.skipif(GCLOUD is None, reason="gcloud is not installed:
 
 
 @pytest.fixture(scope="module")
-def environ(runtime: RuntimeProcess, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What `eval "$(hakobune env)"` gives, in a shell of its own."""
-    lines = subprocess.run(
-        [HAKOBUNE, "env", "--port", str(runtime.port), "--grpc-port", str(runtime.grpc_port)],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    shell = subprocess.run(["/bin/sh", "-c", f"{lines}\nenv -0"], check=True, capture_output=True, text=True).stdout
-    found = dict(pair.split("=", 1) for pair in shell.split("\0") if "=" in pair)
-    return {
-        **os.environ,
-        **found,
-        "CLOUDSDK_CONFIG": str(tmp_path_factory.mktemp("gcloud-config")),
-        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
-        "CLOUDSDK_WORKFLOWS_LOCATION": LOCATION,
-    }
+def environ(environ: dict[str, str]) -> dict[str, str]:
+    return {**environ, "CLOUDSDK_WORKFLOWS_LOCATION": LOCATION}
 
 
 @pytest.fixture

@@ -145,7 +145,10 @@ class User:
                 time.sleep(0.03)  # as a page would ask, only more often
             stream.join(WITHIN_S)
             self.problems += watch.problems
-            self.complete[number] = watch.last
+            if watch.last is None:
+                self.problems.append(f"the receipt of upload {number} is not complete: {watch.highest()}")
+            else:
+                self.complete[number] = watch.last
 
     def _until(self, look: Callable[[], Any]) -> Any:
         end = time.monotonic() + WITHIN_S
@@ -254,6 +257,7 @@ def test_given_kills_at_random_instants_when_uploads_are_made_then_each_has_one_
         assert [problem for user in users for problem in user.problems] == []
         complete = {number: receipt for user in users for number, receipt in user.complete.items()}
         print(f"{KILLS} kills, {len(complete)} uploads, {sum(user.cut for user in users)} streams broke off")
+        assert len(complete) >= USERS
         check(runtime, complete, tmp_path / "archive.db")
         tasks_are_gone = "a task is alive 12 s after its execution"
         wait_for(tasks_are_gone, lambda: all("CLOUD_RUN_JOB" not in env for env in alive(mark)), GONE_WITHIN_S)

@@ -134,6 +134,12 @@ async def test_given_revisions_when_listed_then_newest_first_in_pages(store: Sto
     failed = replace(a_revision(web, 2), state=RevisionState.FAILED, reason="R", message="M")
     await store.write(lambda tx: tx.services.save_revision(failed))
     assert await store.read(lambda tx: tx.services.find_revision(web.uid, "web-00002-abc")) == failed
+    live = await store.read(lambda tx: tx.services.live_revisions(web.uid))
+    assert [one.number for one in live] == [3, 1]
+    instance = Instance(uid="i", resident_uid=web.uid, revision_uid=failed.uid, index=0, create_time_s=NOW_S)
+    await store.write(lambda tx: tx.services.save_instance(instance))
+    live = await store.read(lambda tx: tx.services.live_revisions(web.uid))
+    assert [one.number for one in live] == [3, 2, 1]
     await store.write(lambda tx: tx.services.remove_revision(failed.uid))
     assert await store.read(lambda tx: tx.services.revision_by_uid(failed.uid)) is None
 

@@ -13,7 +13,7 @@ from contextlib import closing
 from typing import Any
 
 import google.auth
-from google.api_core.exceptions import DeadlineExceeded, ServerError
+from google.api_core.exceptions import Aborted, DeadlineExceeded, ServerError
 from google.auth.exceptions import TransportError
 from google.auth.transport.requests import AuthorizedSession
 from google.cloud import pubsub_v1, storage
@@ -21,7 +21,7 @@ from requests.exceptions import RequestException
 
 from hakobune.sdk import Ledger, log, shutdown, worker
 
-PULL_S = 10.0
+CALL_S = 10.0
 PAUSE_S = 1.0  # after the service was not there
 GONE = 404  # nobody waits any more: it was told before
 
@@ -40,9 +40,9 @@ def file_report(archive: sqlite3.Connection, receipt: str, place: str, report: d
 def handle(archive: sqlite3.Connection, reports: storage.Client, session: AuthorizedSession, data: bytes) -> None:
     """What is to be done for a message."""
     notice = json.loads(data)
-    report = json.loads(storage.Blob.from_string(notice["report"], reports).download_as_bytes())
+    report = json.loads(storage.Blob.from_string(notice["report"], reports).download_as_bytes(retry=None))
     filed = file_report(archive, notice["receipt"], notice["report"], report)
-    answer = session.post(notice["callback"], json=filed)
+    answer = session.post(notice["callback"], json=filed, timeout=CALL_S)
     if answer.status_code != GONE:
         answer.raise_for_status()
 
@@ -62,14 +62,16 @@ def main() -> None:
         log.info("ready", subscription=subscription)
         while not worker.stopping():
             try:
-                answer = subscriber.pull(subscription=subscription, max_messages=1, timeout=PULL_S)
+                # No retries within a call: the loop tries again, and ends when SIGTERM comes while the service is away.
+                answer = subscriber.pull(subscription=subscription, max_messages=1, timeout=CALL_S, retry=None)
                 for received in answer.received_messages:
                     with worker.busy():  # from here on nobody stops this instance
                         handle(archive, reports, session, received.message.data)
-                        subscriber.acknowledge(subscription=subscription, ack_ids=[received.ack_id])
+                        ack_ids = [received.ack_id]
+                        subscriber.acknowledge(subscription=subscription, ack_ids=ack_ids, timeout=CALL_S, retry=None)
             except DeadlineExceeded:  # nothing came
                 continue
-            except (ServerError, TransportError, RequestException) as error:
+            except (Aborted, ServerError, TransportError, RequestException) as error:
                 log.warning("the platform is not there; the message comes again", error=error)
                 shutdown.wait(PAUSE_S)
 

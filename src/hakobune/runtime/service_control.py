@@ -26,7 +26,7 @@ from hakobune.runtime.service_ports import FreePorts
 from hakobune.runtime.service_programs import ServicePrograms, resident_source_key
 from hakobune.runtime.service_work import is_busy
 from hakobune.runtime.wheel import Turn, Wheel
-from hakobune.store.api import Page, ReadTx, WriteTx
+from hakobune.store.api import ReadTx, WriteTx
 
 _SETTLE_S = 0.5  # ours: a worker that has run so long takes the place of one of the former revision
 _PERIOD_S = 1.0  # between looks at a resident that has more instances than it must have
@@ -157,10 +157,7 @@ class ServiceControl(Observer):
         if resident is None:
             return None
         instances = tx.services.instances_of(resident_uid)
-        used = {one.revision_uid for one in instances}
-        live = (RevisionState.DEPLOYING, RevisionState.READY)
-        revisions = tx.services.revisions_of(resident_uid, Page(limit=limits.REVISIONS_KEPT + 1))
-        shown = tuple(one for one in revisions if one.state in live or one.uid in used)
+        shown = tuple(tx.services.live_revisions(resident_uid))
         unprepared = frozenset(
             one.uid
             for one in shown

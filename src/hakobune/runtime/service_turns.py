@@ -5,6 +5,7 @@ from __future__ import annotations
 from hakobune.core.services import decide, limits, texts
 from hakobune.core.services.model import Instance, InstanceState, Resident, Revision, RevisionState
 from hakobune.core.services.names import Kind
+from hakobune.core.services.shares import serving
 from hakobune.core.services.states import InstanceSignal, RevisionSignal
 from hakobune.runtime.service_lanes import instance_uid
 from hakobune.runtime.service_programs import resident_source_key
@@ -76,7 +77,12 @@ def supersede(turn: Turn, resident: Resident, why: str) -> None:
 
 def turn_over(turn: Turn, resident: Resident) -> None:
     """Retire the revisions that nothing leads to any more, and take those back that something leads to again."""
-    for revision in turn.tx.services.revisions_of(resident.uid, Page(limit=limits.REVISIONS_KEPT + 1)):
+    found = {one.uid: one for one in turn.tx.services.live_revisions(resident.uid)}
+    for name in serving(resident):
+        revision = turn.tx.services.find_revision(resident.uid, name)
+        if revision is not None:
+            found[revision.uid] = revision
+    for revision in found.values():
         signal = decide.turnover(resident, revision)
         if signal is not None:
             turn.tx.services.save_revision(decide.moved(revision, signal, turn.now_s))

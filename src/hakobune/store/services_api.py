@@ -41,6 +41,10 @@ class ServicesRead(Protocol):
         """Newest first. `after` is the uid of the last one seen."""
         ...
 
+    def live_revisions(self, resident_uid: str) -> list[Revision]:
+        """Those that are being deployed, are ready, or have instances, newest first."""
+        ...
+
     def revisions_in(self, kind: Kind, project: str, location: str, page: Page) -> list[Revision]:
         """Of all residents of a place, newest first. `after` is the uid of the last one seen."""
         ...

@@ -19,10 +19,12 @@ CREATE TABLE revisions (
     location TEXT NOT NULL,
     id TEXT NOT NULL,
     number INTEGER NOT NULL,
+    state TEXT NOT NULL,
     starts INTEGER NOT NULL DEFAULT 0,
     doc TEXT NOT NULL,
     UNIQUE (resident_uid, id)
 );
+CREATE INDEX revisions_by_state ON revisions (resident_uid, state);
 CREATE INDEX revisions_by_place ON revisions (kind, project, location, number);
 
 -- They may outlive their revision: until the engine says that they have ended.

@@ -43,6 +43,12 @@ SELECT doc FROM revisions WHERE resident_uid = :resident_uid AND number < :befor
 SELECT doc FROM revisions WHERE kind = :kind AND project = :project AND location = :location
 AND rowid < :before ORDER BY rowid DESC LIMIT :limit
 
+-- Those in one of two states, or with instances: few, however many there are.
+-- name: live_revisions
+SELECT doc FROM revisions WHERE resident_uid = :resident_uid AND (state IN (:first, :second)
+    OR uid IN (SELECT revision_uid FROM instances WHERE resident_uid = :resident_uid))
+ORDER BY number DESC
+
 -- name: revisions_of_project
 SELECT doc FROM revisions WHERE project = :project
 
@@ -50,11 +56,11 @@ SELECT doc FROM revisions WHERE project = :project
 SELECT rowid AS position, number FROM revisions WHERE uid = :uid
 
 -- name: add_revision
-INSERT INTO revisions (uid, resident_uid, kind, project, location, id, number, doc)
-VALUES (:uid, :resident_uid, :kind, :project, :location, :id, :number, :doc)
+INSERT INTO revisions (uid, resident_uid, kind, project, location, id, number, state, doc)
+VALUES (:uid, :resident_uid, :kind, :project, :location, :id, :number, :state, :doc)
 
 -- name: save_revision
-UPDATE revisions SET doc = :doc WHERE uid = :uid
+UPDATE revisions SET doc = :doc, state = :state WHERE uid = :uid
 
 -- name: delete_revision
 DELETE FROM revisions WHERE uid = :uid

@@ -6,7 +6,7 @@ import sqlite3
 from typing import TypeVar
 
 from hakobune.core.errors import AlreadyExists
-from hakobune.core.services.model import Instance, Resident, Revision
+from hakobune.core.services.model import Instance, Resident, Revision, RevisionState
 from hakobune.core.services.names import Kind, ResidentName
 from hakobune.store.api import Page
 from hakobune.store.documents import from_document, to_document
@@ -78,6 +78,15 @@ class SqliteServicesRead:
             limit=page.limit,
         )
 
+    def live_revisions(self, resident_uid: str) -> list[Revision]:
+        return self._all(
+            Revision,
+            "live_revisions",
+            resident_uid=resident_uid,
+            first=RevisionState.DEPLOYING.value,
+            second=RevisionState.READY.value,
+        )
+
     def revisions_in(self, kind: Kind, project: str, location: str, page: Page) -> list[Revision]:
         return self._all(
             Revision,
@@ -141,11 +150,12 @@ class SqliteServicesWrite(SqliteServicesRead):
             location=name.resident.location,
             id=name.revision,
             number=revision.number,
+            state=revision.state.value,
             doc=to_document(revision),
         )
 
     def save_revision(self, revision: Revision) -> None:
-        self._do("save_revision", uid=revision.uid, doc=to_document(revision))
+        self._do("save_revision", uid=revision.uid, state=revision.state.value, doc=to_document(revision))
 
     def remove_revision(self, uid: str) -> None:
         self._do("delete_revision", uid=uid)
