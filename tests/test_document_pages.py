@@ -136,3 +136,25 @@ def test_the_readme_s_minute_of_services_schedules_and_triggers_is_as_it_says(
     found.insert(-1, (begun, []))
     printed = outputs([command for command, _ in found], folder)
     assert_printed(found, printed)
+
+
+@pytest.mark.timeout(300)
+def test_the_worker_pool_of_the_page_on_workers_is_as_it_says(
+    outputs: Callable[[list[str], Path], list[list[str]]], tmp_path: Path
+) -> None:
+    """With this interpreter, which has what the page's requirements.txt names, without an index."""
+    folder, database = tmp_path / "user", str(tmp_path / "billing.db")
+    folder.mkdir()
+    for name in ("src", "examples"):
+        (folder / name).symlink_to(ROOT / name)
+    program = f"--source billing --command {sys.executable} --args main.py"
+    found = [
+        (command.replace("/tmp/billing.db", database).replace("--source billing", program), shown)
+        for command, shown in commands("".join(blocks(ROOT / "docs" / "workers.md", "console")))
+        if "requirements.txt" not in command
+    ]
+    look = f"import sqlite3; print(*sqlite3.connect('{database}').execute('SELECT * FROM effects'))"
+    # A person is slower than a message comes to its worker.
+    done = f'for n in $(seq 100); do test -z "$({sys.executable} -c "{look}" 2>/dev/null)" || break; sleep 0.1; done'
+    found.insert(-2, (done, []))
+    assert_printed(found, outputs([command for command, _ in found], folder))

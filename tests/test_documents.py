@@ -51,7 +51,7 @@ def _blocks(page: str, language: str) -> list[str]:
 def test_the_program_of_the_readme_runs_as_a_job_the_way_the_readme_says(
     runtime: RuntimeProcess, tmp_path: Path
 ) -> None:
-    (program,) = [block for block in _blocks("README.md", "python") if "hakobune.sdk" in block]
+    (program,) = [block for block in _blocks("README.md", "python") if "Task.from_env" in block]
     (script,) = [block for block in _blocks("README.md", "console") if "cp -r src/hakobune/sdk" in block]
     (tmp_path / "src").symlink_to(ROOT / "src")
     (tmp_path / "app").mkdir()

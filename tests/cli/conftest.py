@@ -6,6 +6,7 @@ import io
 import os
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -36,19 +37,21 @@ def stub() -> Iterator[stub_server.Stub]:
 
 
 @pytest.fixture
-def hakobune(
-    stub: stub_server.Stub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Call:
-    """`hakobune("run", "jobs", "list")` runs the command in this process against the stub."""
+def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing is set by the shell or by gcloud's files, and the folder is an empty one of this test."""
     for name in [name for name in os.environ if name.startswith(("CLOUDSDK_", "HAKOBUNE_", "GOOGLE_"))]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("HAKOBUNE_URL", stub.url)
-    monkeypatch.setenv("CLOUDSDK_CORE_PROJECT", stub_server.PROJECT)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path / "config"))
     monkeypatch.chdir(tmp_path)
 
-    def call(*argv: str) -> Outcome:
+
+@pytest.fixture
+def run_here(capsys: pytest.CaptureFixture[str]) -> Call:
+    """`run_here("run", "jobs", "list")` runs the command in this process."""
+
+    def call(*words: str) -> Outcome:
         capsys.readouterr()
-        code = main(list(argv))
+        code = main([*words])
         captured = capsys.readouterr()
         return Outcome(code, captured.out, captured.err)
 
@@ -56,23 +59,33 @@ def hakobune(
 
 
 @pytest.fixture
-def storage(
-    runtime: RuntimeProcess, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+def hakobune(stub: stub_server.Stub, no_settings: None, run_here: Call, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """`hakobune("run", "jobs", "list")` runs the command against the stub."""
+    monkeypatch.setenv("HAKOBUNE_URL", stub.url)
+    monkeypatch.setenv("CLOUDSDK_CORE_PROJECT", stub_server.PROJECT)
+    return run_here
+
+
+@pytest.fixture
+def project() -> str:
+    """A project of this test."""
+    return f"p-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def command(
+    runtime: RuntimeProcess, project: str, no_settings: None, run_here: Call, monkeypatch: pytest.MonkeyPatch
 ) -> Call:
-    """`storage("ls")` runs `hakobune storage ls` in this process, in a folder and a project of this test."""
-    for name in [name for name in os.environ if name.startswith(("CLOUDSDK_", "HAKOBUNE_", "GOOGLE_"))]:
-        monkeypatch.delenv(name)
+    """`command("run", "jobs", "list")` runs the command against a runtime, in the project of this test."""
     monkeypatch.setenv("HAKOBUNE_URL", runtime.url)
-    monkeypatch.setenv("CLOUDSDK_CORE_PROJECT", f"p-{uuid.uuid4().hex[:12]}")
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CLOUDSDK_CORE_PROJECT", project)
+    return run_here
 
-    def call(*words: str) -> Outcome:
-        capsys.readouterr()
-        code = main(["storage", *words])
-        captured = capsys.readouterr()
-        return Outcome(code, captured.out, captured.err)
 
-    return call
+@pytest.fixture
+def storage(command: Call) -> Call:
+    """`storage("ls")` runs `hakobune storage ls`."""
+    return partial(command, "storage")
 
 
 @pytest.fixture

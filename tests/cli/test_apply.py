@@ -6,7 +6,6 @@ import io
 import json
 import os
 import subprocess
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,31 +78,12 @@ displayName: Night
 
 
 @pytest.fixture
-def project() -> str:
-    return f"p-{uuid.uuid4().hex[:12]}"
-
-
-@pytest.fixture
-def apply(
-    runtime: RuntimeProcess,
-    project: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-) -> Call:
+def apply(command: Call, monkeypatch: pytest.MonkeyPatch) -> Call:
     """`apply("--prune")` applies the folder `deploy` to a project of this test without a question; `ask=True` asks."""
-    for name in [name for name in os.environ if name.startswith(("CLOUDSDK_", "HAKOBUNE_", "GOOGLE_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HAKOBUNE_URL", runtime.url)
-    monkeypatch.setenv("CLOUDSDK_CORE_PROJECT", project)
     monkeypatch.setenv("APPLY_TOKEN", "s3cret")
-    monkeypatch.chdir(tmp_path)
 
     def call(*words: str, ask: bool = False, folder: str = "deploy") -> Outcome:
-        capsys.readouterr()
-        code = main(["apply", "-f", folder, *words, *([] if ask else ["-y"])])
-        captured = capsys.readouterr()
-        return Outcome(code, captured.out, captured.err)
+        return command("apply", "-f", folder, *words, *([] if ask else ["-y"]))
 
     return call
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command_calls import Call, Outcome
+from command_calls import Call
 
-from hakobune.cli.main import main
 from runtime_process import RuntimeProcess
 
 PROGRAM = """\
@@ -57,30 +55,9 @@ destination: {cloudRun: {service: api}}
 
 
 @pytest.fixture
-def project() -> str:
-    return f"p-{uuid.uuid4().hex[:12]}"
-
-
-@pytest.fixture
-def apply(
-    runtime: RuntimeProcess,
-    project: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-) -> Iterator[Call]:
+def apply(command: Call, tmp_path: Path) -> Iterator[Call]:
     """`apply("--prune")` applies the folder of the test to a project of its own."""
-    for name in [name for name in os.environ if name.startswith(("CLOUDSDK_", "HAKOBUNE_", "GOOGLE_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HAKOBUNE_URL", runtime.url)
-    monkeypatch.setenv("CLOUDSDK_CORE_PROJECT", project)
-
-    def call(*words: str) -> Outcome:
-        capsys.readouterr()
-        code = main(["apply", "-f", str(tmp_path), "-y", *words])
-        captured = capsys.readouterr()
-        return Outcome(code, captured.out, captured.err)
-
+    call = partial(command, "apply", "-f", ".", "-y")
     yield call
     for path in tmp_path.glob("*.yaml"):
         path.unlink()

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import time
-import uuid
-from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
-from command_calls import Outcome
+from command_calls import Call
 
 from hakobune.cli.main import main
 from runtime_process import RuntimeProcess
 
-Call = Callable[..., Outcome]
 WHERE = "--location=us-central1"
 TYPE = "google.cloud.storage.object.v1.finalized"
 FILTERS = f"--event-filters=type={TYPE},bucket=b01"
@@ -24,32 +20,9 @@ MESSAGES = "--event-filters=type=google.cloud.pubsub.topic.v1.messagePublished"
 
 
 @pytest.fixture
-def project() -> str:
-    return f"p-{uuid.uuid4().hex[:12]}"
-
-
-@pytest.fixture
-def eventarc(
-    runtime: RuntimeProcess,
-    project: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-) -> Call:
+def eventarc(command: Call) -> Call:
     """`eventarc("triggers", "list")` runs `hakobune eventarc triggers list`, in a project of this test."""
-    for name in [name for name in os.environ if name.startswith(("CLOUDSDK_", "HAKOBUNE_", "GOOGLE_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HAKOBUNE_URL", runtime.url)
-    monkeypatch.setenv("CLOUDSDK_CORE_PROJECT", project)
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words: str) -> Outcome:
-        capsys.readouterr()
-        code = main(["eventarc", *words])
-        captured = capsys.readouterr()
-        return Outcome(code, captured.out, captured.err)
-
-    return call
+    return partial(command, "eventarc")
 
 
 def told(eventarc: Call, *words: str) -> Any:

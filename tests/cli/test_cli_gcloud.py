@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import stub_server
-from command_calls import Outcome
+from command_calls import Call, Outcome
 
 from gcloud_process import GCLOUD, run_gcloud
-from hakobune.cli.main import main
 
 REGION = "--region=us-central1"
 TABLES = [
@@ -115,22 +114,10 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str,
 
 
 @pytest.fixture
-def ours(
-    stub: stub_server.Stub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[object]:
+def ours(stub: stub_server.Stub, hakobune: Call) -> Callable[[list[str]], Outcome]:
     """The same world, asked through our own command."""
-    for name in [name for name in os.environ if name.startswith(("CLOUDSDK_", "HAKOBUNE_", "GOOGLE_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HAKOBUNE_URL", stub.url)
-    monkeypatch.setenv("CLOUDSDK_CORE_PROJECT", stub_server.PROJECT)
     furnish(stub)
-
-    def call(argv: list[str]) -> Outcome:
-        code = main(argv)
-        captured = capsys.readouterr()
-        return Outcome(code, captured.out, captured.err)
-
-    return call
+    return lambda argv: hakobune(*argv)
 
 
 def plain(text: str) -> list[str]:

@@ -59,6 +59,7 @@ def test_given_no_words_then_the_help_page_is_printed(hakobune: Call) -> None:
         (["run", "jbs"], 2, "ERROR: (hakobune.run) Invalid choice: 'jbs'. Maybe you meant:\n  hakobune run jobs"),
         (["run", "jobs", "execut", "x"], 2, "Maybe you meant:\n  hakobune run jobs execute"),
         (["graph", "a.yaml"], 2, "Invalid choice: 'graph'. Maybe you meant:\n  hakobune workflows graph\n"),
+        (["services", "list"], 2, "Invalid choice: 'services'. Maybe you meant:\n  hakobune run services\n"),
         (["workflow", "list"], 2, "Invalid choice: 'workflow'. Maybe you meant:\n  hakobune workflows\n"),
         (
             ["storage", "objects", "delete"],

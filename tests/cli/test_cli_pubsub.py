@@ -3,49 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import uuid
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-from command_calls import Outcome
+from command_calls import Call
 
-from hakobune.cli.main import main
-from runtime_process import RuntimeProcess
-
-Call = Callable[..., Outcome]
 AVRO = '{"type": "record", "name": "A", "fields": [{"name": "k", "type": "string"}]}'
 AVRO_2 = AVRO.replace("}]", '}, {"name": "z", "type": "string", "default": ""}]')
 
 
 @pytest.fixture
-def project() -> str:
-    return f"p-{uuid.uuid4().hex[:12]}"
-
-
-@pytest.fixture
-def pubsub(
-    runtime: RuntimeProcess,
-    project: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-) -> Call:
-    """`pubsub("topics", "list")` runs `hakobune pubsub topics list` in this process, in a project of this test."""
-    for name in [name for name in os.environ if name.startswith(("CLOUDSDK_", "HAKOBUNE_", "GOOGLE_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HAKOBUNE_URL", runtime.url)
-    monkeypatch.setenv("CLOUDSDK_CORE_PROJECT", project)
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words: str) -> Outcome:
-        capsys.readouterr()
-        code = main(["pubsub", *words])
-        captured = capsys.readouterr()
-        return Outcome(code, captured.out, captured.err)
-
-    return call
+def pubsub(command: Call) -> Call:
+    """`pubsub("topics", "list")` runs `hakobune pubsub topics list`, in a project of this test."""
+    return partial(command, "pubsub")
 
 
 @pytest.fixture

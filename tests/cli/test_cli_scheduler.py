@@ -3,48 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_calls import Outcome
+from command_calls import Call, Outcome
 
-from hakobune.cli.main import main
-from runtime_process import RuntimeProcess
-
-Call = Callable[..., Outcome]
 URI = "http://127.0.0.1:9/"
 AT = "--location=asia-northeast1"
 YEARLY = "--schedule=0 0 1 1 *"
 
 
 @pytest.fixture
-def project() -> str:
-    return f"p-{uuid.uuid4().hex[:12]}"
-
-
-@pytest.fixture
-def jobs(
-    runtime: RuntimeProcess,
-    project: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-) -> Call:
-    """`jobs("list")` runs `hakobune scheduler jobs list` in this process, in a project of this test."""
-    for name in [name for name in os.environ if name.startswith(("CLOUDSDK_", "HAKOBUNE_", "GOOGLE_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HAKOBUNE_URL", runtime.url)
-    monkeypatch.setenv("CLOUDSDK_CORE_PROJECT", project)
-    monkeypatch.chdir(tmp_path)
+def jobs(command: Call) -> Call:
+    """`jobs("list")` runs `hakobune scheduler jobs list`, in a project of this test."""
 
     def call(*words: str) -> Outcome:
-        capsys.readouterr()
-        code = main(["scheduler", *(words if words[0] == "locations" else ("jobs", *words))])
-        captured = capsys.readouterr()
-        return Outcome(code, captured.out, captured.err)
+        return command("scheduler", *(words if words[0] == "locations" else ("jobs", *words)))
 
     return call
 

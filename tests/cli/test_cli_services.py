@@ -4,27 +4,25 @@ prints, it prints in tests/clients, too."""
 from __future__ import annotations
 
 import json
-import os
-import uuid
-from collections.abc import Callable
+import re
 from pathlib import Path
 
 import pytest
-from command_calls import Outcome
+from command_calls import Call, Outcome
 
 from hakobune.cli.document import Document
 from hakobune.cli.errors import CommandError
 from hakobune.cli.flags import parse
 from hakobune.cli.log_entries import line
-from hakobune.cli.main import main
 from hakobune.cli.services import shares
 from hakobune.cli.services.changes import apply_service_flags, apply_template_flags, force_revision
 from hakobune.cli.services.deploy import DEPLOY
 from hakobune.cli.services.names import SERVICE, WORKER_POOL
 from hakobune.cli.services.traffic import UPDATE_TRAFFIC
-from runtime_process import RuntimeProcess
+from hakobune.cli.worker_pools.deploy import DEPLOY as DEPLOY_POOL
+from hakobune.cli.worker_pools.deploy import UPDATE as UPDATE_POOL
+from hakobune.cli.worker_pools.scaling import change_policy
 
-Call = Callable[..., Outcome]
 LISTENS = """import os, socket, time
 held = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
 print("listening", flush=True)
@@ -35,22 +33,13 @@ RUN = "run.googleapis.com/"
 
 
 @pytest.fixture
-def run(
-    runtime: RuntimeProcess, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Call:
-    """`run("services", "list")` runs `hakobune run services list` in this process, in a project of this test."""
-    for name in [name for name in os.environ if name.startswith(("CLOUDSDK_", "HAKOBUNE_", "GOOGLE_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HAKOBUNE_URL", runtime.url)
-    monkeypatch.setenv("CLOUDSDK_CORE_PROJECT", f"p-{uuid.uuid4().hex[:12]}")
-    monkeypatch.chdir(tmp_path)
+def run(command: Call) -> Call:
+    """`run("services", "list")` runs `hakobune run services list`, in a project of this test."""
 
     def call(*words: str, code: int = 0) -> Outcome:
-        capsys.readouterr()
-        found = main(["run", *words])
-        captured = capsys.readouterr()
-        assert found == code, captured.err
-        return Outcome(found, captured.out, captured.err)
+        done = command("run", *words)
+        assert done.code == code, done.err
+        return done
 
     return call
 
@@ -165,6 +154,40 @@ def test_given_a_deploy_when_its_revision_is_forced_then_it_has_its_own_name_or_
     assert json.dumps(service) == before  # no flag of the template, no revision
     with pytest.raises(CommandError, match="more than 63 characters"):
         force_revision(service, parse(DEPLOY, ["api", f"--revision-suffix={'x' * 60}"]))
+
+
+def scaled(*words: str, held: Document | None = None) -> Document:
+    """A pool as the flags of the autoscaler leave its annotations."""
+    annotations: Document = {} if held is None else held
+    change_policy(annotations, parse(DEPLOY_POOL, ["crew", "--image=i", *words]))
+    return annotations
+
+
+def test_given_flags_of_the_autoscaler_when_applied_then_they_are_annotations_and_make_no_revision() -> None:
+    words = ["--scaling-pubsub-subscription=orders", "--scaling-pubsub-target=50", "--scaling-max=3"]
+    prefix = "hakobune.dev/scaling-"
+    found = scaled(*words)
+    assert found == {f"{prefix}pubsub-subscription": "orders", f"{prefix}pubsub-target": "50", f"{prefix}max": "3"}
+    assert scaled("--scaling-max=", held=dict(found)).keys() == found.keys() - {f"{prefix}max"}
+    assert scaled("--clear-scaling", held={**found, "other": "x"}) == {"other": "x"}
+    pool = WORKER_POOL.new("p", "crew")
+    before = json.dumps(pool)
+    force_revision(pool, parse(UPDATE_POOL, ["crew", *words]))
+    assert json.dumps(pool) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["--scaling-max=3"], "--scaling-pubsub-subscription: must say what is measured, or --scaling-kafka-group"),
+        (["--scaling-kafka-group=g"], "--scaling-kafka-bootstrap-servers: is missing"),
+        (["--scaling-pubsub-subscription=s", "--scaling-pubsub-target=x"], "--scaling-pubsub-target: must be a number"),
+        (["--clear-scaling", "--scaling-min=1"], "At most one of --clear-scaling | --scaling-min"),
+    ],
+)
+def test_given_a_policy_that_makes_no_sense_when_applied_then_the_flag_is_named(words: list[str], problem: str) -> None:
+    with pytest.raises(CommandError, match=re.escape(problem)):
+        scaled(*words)
 
 
 # -- shares ----------------------------------------------------------------------------------------------------------

@@ -9,42 +9,25 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import workflow_files as files
-from command_calls import Outcome
+from command_calls import Call
 
-from hakobune.cli.main import main
 from runtime_process import HAKOBUNE, RuntimeProcess
 
 LOCATION = "--location=us-central1"
-Call = Callable[..., Outcome]
 
 
 @pytest.fixture
-def workflows(
-    runtime: RuntimeProcess, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Call:
-    """`workflows("list")` runs `hakobune workflows list` in this process, in a project of this test."""
-    for name in [name for name in os.environ if name.startswith(("CLOUDSDK_", "HAKOBUNE_", "GOOGLE_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HAKOBUNE_URL", runtime.url)
-    monkeypatch.setenv("CLOUDSDK_CORE_PROJECT", f"p-{abs(hash(tmp_path)) % 10**12}")
+def workflows(command: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
+    """`workflows("list")` runs `hakobune workflows list`, in a project of this test."""
     monkeypatch.setenv("CLOUDSDK_WORKFLOWS_LOCATION", "us-central1")
-    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path / "config"))
-    monkeypatch.chdir(tmp_path)
     for name in ("SUM", "FAILS", "BAD", "SLEEPS", "CALLBACK"):
         (tmp_path / f"{name.lower()}.yaml").write_text(getattr(files, name))
-
-    def call(*words: str) -> Outcome:
-        capsys.readouterr()
-        code = main(["workflows", *words])
-        captured = capsys.readouterr()
-        return Outcome(code, captured.out, captured.err)
-
-    return call
+    return partial(command, "workflows")
 
 
 def deployed(workflows: Call, name: str, *flags: str) -> None:

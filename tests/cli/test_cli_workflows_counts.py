@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from command_calls import Call
 
-from hakobune.cli.main import main
 from hakobune.core.workflows.prices import estimate
 from hakobune.testing.workflows import Mock, Response, Trouble, Workflow
-from runtime_process import RuntimeProcess, free_port
+from runtime_process import free_port
 
 # Entries of the history that are parts of a step, and no steps of their own.
 _PARTS = {"CONDITION", "EXCEPT", "FOR_ITERATION", "PARALLEL_BRANCH_ENTRY", "RETRY", "TRY", "TRY_RETRY_EXCEPT"}
@@ -60,27 +59,19 @@ often: {params: [e], steps: [{yes: {return: true}}]}
 
 @pytest.mark.parametrize(("source", "argument", "external"), [(BRANCHES, 1, 0), (BRANCHES, 7, 0), (RETRIES, "", 3)])
 def test_given_a_definition_when_the_kit_and_a_server_run_it_then_they_count_the_same_steps(
-    runtime: RuntimeProcess,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    command: Call,
     tmp_path: Path,
     source: str,
     argument: int | str,
     external: int,
 ) -> None:
-    for name in [name for name in os.environ if name.startswith(("CLOUDSDK_", "HAKOBUNE_", "GOOGLE_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HAKOBUNE_URL", runtime.url)
-    monkeypatch.setenv("CLOUDSDK_CORE_PROJECT", f"p-{abs(hash(tmp_path)) % 10**12}")
-    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path / "config"))
-    monkeypatch.chdir(tmp_path)
     (tmp_path / "flow.yaml").write_text(source)
     argument = argument or f"http://127.0.0.1:{free_port()}/"
 
     def hakobune(*words: str) -> str:
-        capsys.readouterr()
-        assert main(["workflows", *words, "--location=us-central1"]) == 0
-        return capsys.readouterr().out
+        done = command("workflows", *words, "--location=us-central1")
+        assert done.code == 0, done.err
+        return done.out
 
     hakobune("deploy", "flow", "--source=flow.yaml", "--format=none")
     execution = json.loads(hakobune("run", "flow", f"--data={json.dumps(argument)}", "--format=json"))

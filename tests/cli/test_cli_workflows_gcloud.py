@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 import workflow_files as files
-from command_calls import Outcome
+from command_calls import Call, Outcome
 
 from gcloud_process import GCLOUD, run_gcloud
-from hakobune.cli.main import main
 from runtime_process import RuntimeProcess
 
 LINES = [
@@ -116,21 +115,12 @@ def theirs(runtime: RuntimeProcess, world: Path) -> list[Outcome]:
 
 @pytest.fixture
 def ours(
-    runtime: RuntimeProcess, world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    runtime: RuntimeProcess, world: Path, no_settings: None, run_here: Call, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], Outcome]:
-    for name in [name for name in os.environ if name.startswith(("CLOUDSDK_", "HAKOBUNE_", "GOOGLE_"))]:
-        monkeypatch.delenv(name)
     for name, value in environment(runtime, world, "ours-project").items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(world)
-
-    def call(line: str) -> Outcome:
-        capsys.readouterr()
-        code = main(line.split(" "))
-        captured = capsys.readouterr()
-        return Outcome(code, captured.out, captured.err)
-
-    return call
+    return lambda line: run_here(*line.split(" "))
 
 
 def test_given_the_same_lines_when_they_are_typed_then_both_say_the_same(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,28 +16,20 @@ from urllib.parse import urlsplit
 
 import pytest
 import workflow_files as files
-from command_calls import Outcome
+from command_calls import Call, Outcome
 
 from hakobune.cli.main import main
 from runtime_process import HAKOBUNE, RuntimeProcess, free_port
 
-Run = Callable[..., Outcome]
-
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+def run(no_settings: None, run_here: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
     """`run(source, *flags)` writes the source to `flow.yaml` and runs it. Where a server would be, nobody answers."""
-    for name in [name for name in os.environ if name.startswith(("CLOUDSDK_", "HAKOBUNE_", "GOOGLE_"))]:
-        monkeypatch.delenv(name)
     monkeypatch.setenv("HAKOBUNE_URL", f"http://127.0.0.1:{free_port()}")
-    monkeypatch.chdir(tmp_path)
 
     def call(source: str, *flags: str) -> Outcome:
         (tmp_path / "flow.yaml").write_text(source)
-        capsys.readouterr()
-        code = main(["workflows", "run", "flow.yaml", *flags])
-        captured = capsys.readouterr()
-        return Outcome(code, captured.out, captured.err)
+        return run_here("workflows", "run", "flow.yaml", *flags)
 
     return call
 
@@ -90,7 +81,7 @@ def returns(expression: str, *steps: str) -> str:
 # -- what is printed ----------------------------------------------------------------------------------------------
 
 
-def test_given_a_file_when_it_runs_then_the_result_is_on_stdout_and_the_steps_on_stderr(run: Run) -> None:
+def test_given_a_file_when_it_runs_then_the_result_is_on_stdout_and_the_steps_on_stderr(run: Call) -> None:
     done = run(files.SUM, '--data={"n": 4}')
     assert (done.code, done.out) == (0, "10\n")
     assert [line.partition(" s  ")[2] for line in done.err.splitlines()][:3] == [
@@ -100,25 +91,25 @@ def test_given_a_file_when_it_runs_then_the_result_is_on_stdout_and_the_steps_on
     ]
 
 
-def test_given_a_loop_of_many_rounds_when_it_runs_then_its_steps_are_told_now_and_then(run: Run) -> None:
+def test_given_a_loop_of_many_rounds_when_it_runs_then_its_steps_are_told_now_and_then(run: Call) -> None:
     done = run(files.SUM, '--data={"n": 1000}')
     told = [line.split("main.add")[1].strip() for line in done.err.splitlines() if "main.add" in line]
     assert told == ["", "(time 2)", "(time 3)", "(time 4)", "(time 5)", "(time 10)", "(time 100)", "(time 1000)"]
 
 
-def test_given_the_format_json_when_a_file_runs_then_the_whole_execution_is_printed(run: Run) -> None:
+def test_given_the_format_json_when_a_file_runs_then_the_whole_execution_is_printed(run: Call) -> None:
     done = run(files.SUM, '--data={"n": 1}', "--format=json")
     execution = json.loads(done.out)
     assert (execution["state"], execution["result"], execution["argument"]) == ("SUCCEEDED", "1", '{"n": 1}')
     assert "/workflows/flow/executions/" in execution["name"]
 
 
-def test_given_less_verbosity_when_a_file_runs_then_the_steps_are_not_told(run: Run) -> None:
+def test_given_less_verbosity_when_a_file_runs_then_the_steps_are_not_told(run: Call) -> None:
     done = run(files.SUM, '--data={"n": 1}', "--verbosity=error")
     assert (done.out, done.err) == ("1\n", "")
 
 
-def test_given_a_log_step_when_it_runs_then_the_entry_is_a_line_of_stderr(run: Run) -> None:
+def test_given_a_log_step_when_it_runs_then_the_entry_is_a_line_of_stderr(run: Call) -> None:
     step = "    - say:\n        call: sys.log\n        args: {data: {a: 1}, severity: WARNING}\n"
     assert '  WARNING   {"a":1}\n' in run(returns("${1}", step)).err
 
@@ -126,7 +117,7 @@ def test_given_a_log_step_when_it_runs_then_the_entry_is_a_line_of_stderr(run: R
 # -- errors -------------------------------------------------------------------------------------------------------
 
 
-def test_given_an_error_nobody_handles_when_a_file_runs_then_its_line_is_shown_and_the_code_is_1(run: Run) -> None:
+def test_given_an_error_nobody_handles_when_a_file_runs_then_its_line_is_shown_and_the_code_is_1(run: Call) -> None:
     done = run(files.FAILS)
     assert (done.code, done.out) == (1, "")
     assert done.err.splitlines()[-6:] == [
@@ -156,7 +147,7 @@ def test_given_an_error_nobody_handles_when_a_file_runs_then_its_line_is_shown_a
 )
 @pytest.mark.parametrize("is_in_branch", [False, True])
 def test_given_a_server_that_refuses_when_nobody_handles_it_then_what_it_said_is_told(
-    run: Run, service: Service, said: object, told: list[str], is_in_branch: bool
+    run: Call, service: Service, said: object, told: list[str], is_in_branch: bool
 ) -> None:
     service.failures, service.said = 1, said
     call = f"call: http.get, args: {{url: 'http://127.0.0.1:{service.port}/'}}"
@@ -169,7 +160,7 @@ def test_given_a_server_that_refuses_when_nobody_handles_it_then_what_it_said_is
     assert [line.strip() for line in done.err.splitlines() if "server said" in line] == told
 
 
-def test_given_an_error_in_a_branch_when_a_file_runs_then_the_branch_is_named(run: Run) -> None:
+def test_given_an_error_in_a_branch_when_a_file_runs_then_the_branch_is_named(run: Call) -> None:
     source = """\
 main:
   steps:
@@ -189,7 +180,7 @@ main:
     assert '    in step "bad", routine "main", line: 11' in done.err
 
 
-def test_given_a_definition_with_two_mistakes_when_it_runs_then_both_are_told_with_their_places(run: Run) -> None:
+def test_given_a_definition_with_two_mistakes_when_it_runs_then_both_are_told_with_their_places(run: Call) -> None:
     done = run(files.BAD)
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith("ERROR: (hakobune.workflows.run) [flow.yaml] cannot run: there are 2 problems.\n")
@@ -197,7 +188,9 @@ def test_given_a_definition_with_two_mistakes_when_it_runs_then_both_are_told_wi
     assert "flow.yaml:7:" in done.err
 
 
-def test_given_a_definition_with_a_mistake_when_it_runs_then_warnings_are_told_too_each_with_its_line(run: Run) -> None:
+def test_given_a_definition_with_a_mistake_when_it_runs_then_warnings_are_told_too_each_with_its_line(
+    run: Call,
+) -> None:
     done = run('- a: {return: "${1 +}"}\n- b: {return: "x ${y}"}\n')
     assert (done.code, done.out) == (1, "")
     assert done.err == (
@@ -226,13 +219,13 @@ def test_given_a_definition_with_a_mistake_when_it_runs_then_warnings_are_told_t
     ],
 )
 def test_given_flags_that_cannot_be_when_a_file_runs_then_they_are_named(
-    run: Run, flags: list[str], code: int, message: str
+    run: Call, flags: list[str], code: int, message: str
 ) -> None:
     done = run(files.SUM, *flags)
     assert (done.code, message in done.err, done.out) == (code, True, "")
 
 
-def test_given_no_such_file_when_it_runs_then_it_is_named(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_given_no_such_file_when_it_runs_then_it_is_named(run: Call, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["workflows", "run", "missing.yaml"]) == 1
     assert capsys.readouterr().err == (
         "ERROR: (hakobune.workflows.run) Unable to read file [missing.yaml]: No such file or directory\n"
@@ -240,7 +233,7 @@ def test_given_no_such_file_when_it_runs_then_it_is_named(run: Run, capsys: pyte
 
 
 def test_given_a_file_that_is_no_text_when_it_runs_then_its_line_is_named(
-    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "latin.yaml").write_bytes(b"main:\n  steps:\n    - a: {return: \xe9}\n")
     assert main(["workflows", "run", "latin.yaml"]) == 1
@@ -250,7 +243,7 @@ def test_given_a_file_that_is_no_text_when_it_runs_then_its_line_is_named(
 # -- limits and variables -----------------------------------------------------------------------------------------
 
 
-def test_given_a_limit_of_the_service_when_a_file_goes_beyond_it_then_the_flag_decides(run: Run) -> None:
+def test_given_a_limit_of_the_service_when_a_file_goes_beyond_it_then_the_flag_decides(run: Call) -> None:
     entries = "".join(f"          - v{n}: {n}\n" for n in range(51))
     source = returns("${v50}", f"    - many:\n        assign:\n{entries}")
     assert run(source).code == 1
@@ -258,7 +251,7 @@ def test_given_a_limit_of_the_service_when_a_file_goes_beyond_it_then_the_flag_d
     assert (warned.code, warned.out, "WARNING: flow.yaml:" in warned.err) == (0, "50\n", True)
 
 
-def test_given_limits_that_only_warn_when_a_run_goes_beyond_them_then_each_is_told_once(run: Run) -> None:
+def test_given_limits_that_only_warn_when_a_run_goes_beyond_them_then_each_is_told_once(run: Call) -> None:
     loop = "    - l: {for: {value: v, range: [1, 100000], steps: [{d: {assign: [{s: 1}]}}]}}\n"
     source = returns("${json.encode_to_string([args]) + json.encode_to_string([args])}", loop)
     data = json.dumps("x" * 600_000)
@@ -273,7 +266,7 @@ def test_given_limits_that_only_warn_when_a_run_goes_beyond_them_then_each_is_to
     assert (off.code, off.err, off.out) == (0, "", warned.out)
 
 
-def test_given_variables_when_a_file_runs_then_it_reads_them_and_those_that_are_built_in(run: Run) -> None:
+def test_given_variables_when_a_file_runs_then_it_reads_them_and_those_that_are_built_in(run: Call) -> None:
     source = returns('${sys.get_env("A") + sys.get_env("GOOGLE_CLOUD_WORKFLOW_ID")}')
     assert run(source, "--set-env-vars=A=1").out == '"1flow"\n'
 
@@ -282,7 +275,7 @@ def test_given_variables_when_a_file_runs_then_it_reads_them_and_those_that_are_
 
 
 def test_given_calls_and_a_retry_when_a_file_runs_then_the_service_is_called_for_real(
-    run: Run, service: Service
+    run: Call, service: Service
 ) -> None:
     service.failures = 1
     source = returns(
@@ -307,7 +300,7 @@ def test_given_calls_and_a_retry_when_a_file_runs_then_the_service_is_called_for
 
 
 def test_given_service_urls_in_the_settings_when_a_run_app_host_is_called_then_the_service_gets_it_with_a_token(
-    run: Run, service: Service, tmp_path: Path
+    run: Call, service: Service, tmp_path: Path
 ) -> None:
     (tmp_path / "hakobune.yaml").write_text(f"service_urls:\n  ocr: http://127.0.0.1:{service.port}\n")
     source = returns(
@@ -320,7 +313,7 @@ def test_given_service_urls_in_the_settings_when_a_run_app_host_is_called_then_t
     assert headers["authorization"].startswith("Bearer ey")
 
 
-def test_given_no_server_when_an_api_of_google_is_called_then_the_error_says_how_to_start_one(run: Run) -> None:
+def test_given_no_server_when_an_api_of_google_is_called_then_the_error_says_how_to_start_one(run: Call) -> None:
     source = returns(
         "${r}",
         "    - list:\n        call: googleapis.workflows.v1.projects.locations.workflows.list\n"
@@ -333,7 +326,7 @@ def test_given_no_server_when_an_api_of_google_is_called_then_the_error_says_how
 
 
 def test_given_a_server_when_an_api_of_google_is_called_then_it_answers(
-    run: Run, runtime: RuntimeProcess, monkeypatch: pytest.MonkeyPatch
+    run: Call, runtime: RuntimeProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HAKOBUNE_URL", runtime.url)
     source = returns(
@@ -409,7 +402,7 @@ def test_given_a_loop_without_an_end_when_it_is_interrupted_then_it_is_cancelled
 
 
 def test_given_nobody_at_an_address_when_a_run_calls_it_then_the_system_says_why_and_waits_have_their_length(
-    run: Run,
+    run: Call,
 ) -> None:
     port = free_port()
     source = f"""
@@ -425,7 +418,7 @@ def test_given_nobody_at_an_address_when_a_run_calls_it_then_the_system_says_why
 
 
 def test_given_an_api_that_is_not_served_when_a_run_calls_its_connector_then_it_is_named_with_what_to_do(
-    run: Run,
+    run: Call,
 ) -> None:
     done = run("- ask: {call: googleapis.bigquery.v2.datasets.list, args: {projectId: p}}\n")
     assert "connector googleapis.bigquery.v2.datasets.list is not supported here: bigquery.googleapis.com" in done.err

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from command_calls import Call, Outcome
 
-from hakobune.cli.main import main
 from runtime_process import RuntimeProcess
 
 GREETS = """\
@@ -30,28 +29,13 @@ main:
 
 
 @pytest.fixture
-def command(
-    runtime: RuntimeProcess, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Call:
-    """`command("logs", "greets")` runs `hakobune logs greets` in this process, in a project of this test, in which the
-    workflow `greets` is deployed."""
-    for name in [name for name in os.environ if name.startswith(("CLOUDSDK_", "HAKOBUNE_", "GOOGLE_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HAKOBUNE_URL", runtime.url)
-    monkeypatch.setenv("CLOUDSDK_CORE_PROJECT", f"p-{abs(hash(tmp_path)) % 10**12}")
+def command(command: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
+    """`command("logs", "greets")` runs `hakobune logs greets`, in a project of this test, in which the workflow `greets`
+    is deployed."""
     monkeypatch.setenv("CLOUDSDK_WORKFLOWS_LOCATION", "asia-northeast1")
-    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path / "config"))
-    monkeypatch.chdir(tmp_path)
     (tmp_path / "greets.yaml").write_text(GREETS)
-
-    def call(*words: str) -> Outcome:
-        capsys.readouterr()
-        code = main([*words])
-        captured = capsys.readouterr()
-        return Outcome(code, captured.out, captured.err)
-
-    assert call("workflows", "deploy", "greets", "--source=greets.yaml", "--format=none").code == 0
-    return call
+    assert command("workflows", "deploy", "greets", "--source=greets.yaml", "--format=none").code == 0
+    return command
 
 
 def started(command: Call, name: str, nap: float) -> str:

@@ -321,5 +321,5 @@ def test_who_may_change_a_worker_pool_is_kept(clients: Clients, pool: Any) -> No
     clients.pools.set_iam_policy(request=request)
     held = clients.pools.get_iam_policy(request=iam_policy_pb2.GetIamPolicyRequest(resource=pool.name))
     assert [found.role for found in held.bindings] == ["roles/run.developer"]
-    asked = iam_policy_pb2.TestIamPermissionsRequest(resource=pool.name, permissions=["run.workerPools.get"])
-    assert list(clients.pools.test_iam_permissions(request=asked).permissions) == ["run.workerPools.get"]
+    asked = iam_policy_pb2.TestIamPermissionsRequest(resource=pool.name, permissions=["run.workerpools.get"])
+    assert list(clients.pools.test_iam_permissions(request=asked).permissions) == ["run.workerpools.get"]

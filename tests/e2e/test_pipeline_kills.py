@@ -32,7 +32,7 @@ MARK = "HAKOBUNE_TEST_PIPELINE"
 REGION = "us-central1"
 RUN = f"/v2/projects/{PROJECT}/locations/{REGION}"
 WORKFLOWS = f"/v1/projects/{PROJECT}/locations/{REGION}/workflows"
-RECEIPTS = "/hakobune/v1/services/reception/proxy/receipts"
+RECEIPTS = "/hakobune/v1/services/telop-reception/proxy/receipts"
 GONE = (OSError, http.client.HTTPException)
 OPEN = ("accepted", "running")
 WITHIN_S = 120.0
@@ -261,7 +261,7 @@ def test_given_kills_at_random_instants_when_uploads_are_made_then_each_has_one_
         check(runtime, complete, tmp_path / "archive.db")
         tasks_are_gone = "a task is alive 12 s after its execution"
         wait_for(tasks_are_gone, lambda: all("CLOUD_RUN_JOB" not in env for env in alive(mark)), GONE_WITHIN_S)
-        for name in ("services/reception", "workerPools/filing"):
+        for name in ("services/telop-reception", "workerPools/filing"):
             assert runtime.call("DELETE", f"{RUN}/{name}").status == 200
         wait_for("a service or a worker is alive after its end", lambda: not alive(mark), GONE_WITHIN_S)
         assert runtime.stop() == 0, runtime.log

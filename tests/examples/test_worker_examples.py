@@ -140,17 +140,18 @@ def listens(address: str) -> bool:
     return True
 
 
-async def fill_kafka(address: str) -> None:
-    """Messages in all partitions of a new topic."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=address)
-    await admin.start()
-    await admin.create_topics([NewTopic("orders", PARTITIONS, 1)])
-    await admin.close()
+async def fill_kafka(address: str, first: int = 0, count: int = MESSAGES) -> None:
+    """Messages in all partitions of a topic, which is new if they are the first ones."""
+    if not first:
+        admin = AIOKafkaAdminClient(bootstrap_servers=address)
+        await admin.start()
+        await admin.create_topics([NewTopic("orders", PARTITIONS, 1)])
+        await admin.close()
     producer = AIOKafkaProducer(bootstrap_servers=address)
     await producer.start()
     sent = [
         await producer.send("orders", f"order {number}".encode(), partition=number % PARTITIONS)
-        for number in range(MESSAGES)
+        for number in range(first, first + count)
     ]
     await asyncio.gather(*sent)
     await producer.stop()

@@ -19,11 +19,11 @@ from hakobune.engines.api import Attempt, Gate, Lane
 from hakobune.runtime.app import Outside, Runtime
 from hakobune.runtime.credentials import Credentials
 from hakobune.runtime.http_client import Transport
+from hakobune.runtime.interceptors import Interceptor
 from hakobune.runtime.logs import LogsRoom
 from hakobune.runtime.settings import ImageSource, Settings
 from hakobune.runtime.telemetry import Telemetry
 from hakobune.runtime.threads import InlineThreads
-from hakobune.runtime.wheel import Interceptor
 from hakobune.servers.front import FrontDoor
 from hakobune.servers.http.messages import BytesBody, Request
 from hakobune.servers.routes import front_door

@@ -16,9 +16,9 @@ from house import FOREVER, JOBS, House, a_house, declared
 from hakobune.core.errors import IllegalTransition
 from hakobune.core.names import JobName
 from hakobune.runtime import programs
+from hakobune.runtime.interceptors import NoInterceptor
 from hakobune.runtime.rooms import PAUSE_MAX_S
 from hakobune.runtime.threads import InlineThreads, run_stoppable
-from hakobune.runtime.wheel import NoInterceptor
 from hakobune.store.api import OutboxCommand
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,7 @@ from workflow_world import World, a_flow, a_sleep
 
 from hakobune.core.errors import FailedPrecondition, Unavailable
 from hakobune.core.workflows.model import ExecutionState
-from hakobune.runtime.wheel import NoInterceptor
+from hakobune.runtime.interceptors import NoInterceptor
 from hakobune.runtime.workflow_driver import DRIVE, ROOM
 from hakobune.store.api import OutboxCommand
 

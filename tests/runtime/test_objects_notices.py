@@ -14,8 +14,8 @@ import pytest
 from house import House, a_house
 
 from hakobune.core.errors import ResourceExhausted, Unavailable
+from hakobune.runtime.interceptors import NoInterceptor
 from hakobune.runtime.objects_notices import ROOM
-from hakobune.runtime.wheel import NoInterceptor
 from hakobune.store.api import OutboxCommand
 
 pytestmark = pytest.mark.anyio

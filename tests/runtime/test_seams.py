@@ -13,7 +13,7 @@ from house import JOBS, a_house, declared
 from hakobune.core.errors import Unavailable
 from hakobune.core.instants import timestamp_to_text
 from hakobune.engines.api import Attempt, Lane
-from hakobune.runtime.wheel import NoInterceptor
+from hakobune.runtime.interceptors import NoInterceptor
 from hakobune.store.api import OutboxCommand
 
 pytestmark = pytest.mark.anyio

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 from resident_world import POOL, SERVER, SERVICE, WORKER, ServiceHouse, a_service_house, pool, service
 
+from hakobune.core.conditions import Condition, ConditionState
+from hakobune.core.instants import timestamp_to_text
 from hakobune.core.logs.entries import LogEntry
 from hakobune.core.logs.listing import ListEntries
 from hakobune.core.logs.query import parse
 from hakobune.core.pubsub.messages import new_message
 from hakobune.core.pubsub.model import Subscription, Topic
 from hakobune.core.pubsub.names import SubscriptionName, TopicName
+from hakobune.core.services.conditions import resident_conditions
 from hakobune.core.services.environment import WORK_FILE
 from hakobune.core.services.model import Probe, ProbeKind, RevisionState, Scaling, ScalingMode
 from hakobune.sdk import worker as worker_of_sdk
@@ -98,6 +101,35 @@ async def test_given_an_instance_that_dies_when_it_is_wanted_then_the_next_one_c
         assert second.create_time_s >= resting.restart_s
 
 
+async def test_given_a_worker_that_exits_again_and_again_when_one_lives_then_the_pool_is_ready_again(
+    tmp_path: Path,
+) -> None:
+    flag = tmp_path / "well"
+    code = f"import os, sys, time\nif not os.path.exists({str(flag)!r}): sys.exit(3)\ntime.sleep(60)"
+    async with a_service_house(tmp_path / "data") as house:
+        await house.deploy(POOL, pool(code))
+
+        async def crashing() -> Condition | None:
+            (ready,) = resident_conditions(await house.resident(POOL))
+            return ready if ready.state is ConditionState.FAILED else None
+
+        told = await house.until(crashing)
+        assert told.reason == "REVISION_FAILED"
+        (resting,) = await house.count(1, "resting")
+        assert resting.restart_s is not None
+        last = "2 times in a row by now. The last one: Container called exit(3). The next one starts at "
+        assert last + timestamp_to_text(resting.restart_s) in told.message
+        flag.touch()
+
+        async def is_well() -> bool:
+            return await crashing() is None
+
+        await house.until(is_well)
+        (lives,) = await house.count(1, "ready")
+        assert lives.ready_time_s is not None
+        assert house.runtime.clock.now_s() >= lives.ready_time_s + 2.0  # longer than it had to wait
+
+
 async def _entries(house: ServiceHouse, request: ListEntries) -> list[LogEntry]:
     return (await house.runtime.logs.list_entries(request))[0]
 
@@ -109,6 +141,22 @@ async def test_given_a_startup_probe_that_fails_when_deployed_then_its_text_is_t
         assert ended.error is not None
         assert "STARTUP gRPC probe failed 2 times consecutively" in ended.error[1]
         await house.count(0)
+
+
+async def test_given_a_program_that_listens_elsewhere_when_deployed_then_the_error_says_where(tmp_path: Path) -> None:
+    code = """
+import os, socket, time
+held = [socket.create_server(("127.0.0.1", 0)), socket.create_server(("::1", 0), family=socket.AF_INET6)]
+open(os.environ["HERE"], "w").write(" and ".join(f"{a[0] if len(a) == 2 else f'[{a[0]}]'}:{a[1]}"
+    for a in (one.getsockname() for one in held)))
+time.sleep(60)
+"""
+    here = tmp_path / "here"
+    async with a_service_house(tmp_path / "data") as house:
+        probe = Probe(kind=ProbeKind.TCP, period_s=1.0, failure_threshold=1)
+        ended = await house.deploy(SERVICE, service(code.replace('os.environ["HERE"]', repr(str(here))), startup=probe))
+        assert ended.error is not None
+        assert f"It listens on {here.read_text()}, not on PORT=2" in ended.error[1]
 
 
 async def test_given_probes_over_http_when_liveness_fails_then_the_instance_is_replaced(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import anyio
 import pytest
 
 from hakobune.core.errors import ResourceExhausted, Unavailable
-from hakobune.runtime.wheel import LEASE_S, NoInterceptor, Turn, Wheel
+from hakobune.runtime.interceptors import NoInterceptor
+from hakobune.runtime.wheel import LEASE_S, Turn, Wheel
 from hakobune.store.api import OutboxCommand
 from hakobune.store.sqlite.database import SqliteStore
 from hakobune.testing.clock import VirtualClock

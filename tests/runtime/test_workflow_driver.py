@@ -29,9 +29,9 @@ from hakobune.core.workflows.limits import EXECUTION_S_MAX, RETENTION_S, Strictn
 from hakobune.core.workflows.machine import Machine
 from hakobune.core.workflows.model import ExecutionState
 from hakobune.runtime import workflows
+from hakobune.runtime.interceptors import NoInterceptor
 from hakobune.runtime.rooms import TRIES
 from hakobune.runtime.settings import Settings
-from hakobune.runtime.wheel import NoInterceptor
 from hakobune.runtime.workflow_driver import DRIVE, ROOM
 from hakobune.runtime.workflow_executions import WorkflowExecutions
 from hakobune.store.api import CommitInfo, OutboxCommand, Page

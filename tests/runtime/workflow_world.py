@@ -20,9 +20,10 @@ from hakobune.core.workflows.effects import CallbackRequest, Done, HttpRequest, 
 from hakobune.core.workflows.events import Answered, Command, Stamped
 from hakobune.core.workflows.limits import Strictness
 from hakobune.core.workflows.model import FINAL_STATES, ExecutionState, WorkflowExecution
+from hakobune.runtime.interceptors import Interceptor
 from hakobune.runtime.settings import Settings
 from hakobune.runtime.threads import InlineThreads, Threads
-from hakobune.runtime.wheel import Interceptor, Wheel
+from hakobune.runtime.wheel import Wheel
 from hakobune.runtime.workflow_driver import ROOM
 from hakobune.runtime.workflow_executions import WorkflowExecutions
 from hakobune.runtime.workflow_observer import Observer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,8 @@ from hakobune.wire import iam_v1, run_v1_schema, run_v2_schema
 from hakobune.wire.schema import Choice, FieldType, ListOf, Message
 from runtime_process import LOCATION, PROJECT, RuntimeProcess
 
+# Bodies of each route, of which there are a hundred.
+EXAMPLES = 60 if os.environ.get("HAKOBUNE_SOAK") else 15
 CHANGING = ("POST", "PUT", "PATCH")
 PLACES = {
     "{project}": PROJECT,
@@ -117,7 +120,7 @@ def test_the_routes_that_change_something_are_known() -> None:
 def test_given_any_json_then_the_answer_is_never_an_internal_error(
     connection: http.client.HTTPConnection, method: str, path: str
 ) -> None:
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(bodies())
     def ask(body: Any) -> None:
         connection.request(method, path + "?validateOnly=true" * path.endswith("/jobs"), json.dumps(body))

@@ -152,6 +152,20 @@ def test_given_a_pool_that_is_to_scale_by_itself_when_read_then_it_is_refused(an
         resident_draft_from_v1(Kind.POOL, body, namespace="p1")
 
 
+def test_given_a_wrong_value_of_the_autoscaler_when_read_then_the_annotation_is_named_as_v1_names_it() -> None:
+    scaling = {"hakobune.dev/scaling-pubsub-subscription": "orders", "hakobune.dev/scaling-pubsub-target": "0"}
+    body = pool() | {"metadata": {"name": "consumer", "annotations": scaling}}
+    with pytest.raises(InvalidArgument, match="must be a number from") as caught:
+        resident_draft_from_v1(Kind.POOL, body, namespace="p1")
+    fields = [violation.field for violation in caught.value.violations]
+    assert fields == ["metadata.annotations['hakobune.dev/scaling-pubsub-target']"]
+
+
+def test_given_a_scaled_pool_when_printed_by_v1_then_its_count_is_there() -> None:
+    annotations = resident_to_v1(a_resident(POOL, auto_count=3))["metadata"]["annotations"]
+    assert annotations["hakobune.dev/scaled-instances"] == "3"
+
+
 def test_given_paths_of_v2_when_rendered_then_instance_splits_and_scaling_are_where_v1_has_them() -> None:
     assert resident_v1_path("instanceSplits[1].revision") == "spec.instanceSplits[1].revisionName"
     assert resident_v1_path("scaling.manualInstanceCount") == f"metadata.annotations['{RUN}manualInstanceCount']"

@@ -115,6 +115,23 @@ def test_given_annotations_of_the_autoscaler_when_read_then_a_pool_keeps_them_an
         accepted("annotations", {"hakobune.dev/scaling-maxx": "3"}, POOL)
 
 
+@pytest.mark.parametrize("path", ["annotations", "template/annotations"])
+def test_given_a_wrong_value_of_the_autoscaler_when_read_then_the_annotation_is_named(path: str) -> None:
+    wish = {"hakobune.dev/scaling-pubsub-subscription": "orders", "hakobune.dev/scaling-max": "many"}
+    with pytest.raises(InvalidArgument, match="must be a number from 1 to 1000, not 'many'") as caught:
+        accepted(path, wish, POOL)
+    (violation,) = caught.value.violations
+    assert violation.field == f"worker_pool.{path.replace('/', '.')}['hakobune.dev/scaling-max']"
+
+
+def test_given_a_scaled_pool_when_printed_then_its_count_is_there_and_reading_that_changes_nothing() -> None:
+    scaled = resident_to_json(a_resident(POOL, auto_count=0))
+    count = {"hakobune.dev/scaled-instances": "0"}
+    assert scaled["annotations"] == count
+    assert "annotations" not in resident_to_json(a_resident(POOL))
+    assert accepted("annotations", count, POOL).annotations == {}
+
+
 def test_given_traffic_when_read_then_revisions_are_known_by_their_ids() -> None:
     shares = accepted(
         "traffic",
@@ -155,6 +172,12 @@ REFUSED: list[tuple[tuple[ResidentName, ...], str, object, str]] = [
     (_BOTH, "scaling", {"manualInstanceCount": -1}, "scaling.manual_instance_count"),
     (_BOTH, f"{C}/startupProbe", {"tcpSocket": {"port": 80}, "periodSeconds": 100},
      "template.containers[0].startup_probe"),
+    (_BOTH, f"{C}/startupProbe", {"httpGet": {"port": 80, "path": "/a HTTP/1.1\r\nX: y"}},
+     "template.containers[0].startup_probe.http_get.path"),
+    (_BOTH, f"{C}/livenessProbe", {"httpGet": {"port": 80, "httpHeaders": [{"name": "X\r\nY", "value": "z"}]}},
+     "template.containers[0].liveness_probe.http_get.http_headers[0].name"),
+    (_BOTH, f"{C}/livenessProbe", {"httpGet": {"port": 80, "httpHeaders": [{"name": "X", "value": "z\r\nY: a"}]}},
+     "template.containers[0].liveness_probe.http_get.http_headers[0].value"),
     (_BOTH, f"{C}/livenessProbe", {"tcpSocket": {"port": 80}, "periodSeconds": 5, "timeoutSeconds": 6},
      "template.containers[0].liveness_probe.timeout_seconds"),
     ((SERVICE,), "ingress", "INGRESS_TRAFFIC_NONE", "ingress"),

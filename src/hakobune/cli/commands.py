@@ -73,13 +73,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run jobs delete": ("hakobune.cli.jobs.jobs:DELETE", "Delete a job and its executions."),
     "run jobs logs read": ("hakobune.cli.logs:READ_JOB", "Read the log of a job."),
     "run jobs logs tail": ("hakobune.cli.logs:TAIL_JOB", "Follow the log of a job."),
-    "run jobs add-iam-policy-binding": ("hakobune.cli.jobs.policy:ADD", "Add a binding to the IAM policy of a job."),
-    "run jobs remove-iam-policy-binding": (
-        "hakobune.cli.jobs.policy:REMOVE",
-        "Remove a binding from the IAM policy of a job.",
-    ),
-    "run jobs get-iam-policy": ("hakobune.cli.jobs.policy:GET", "Get the IAM policy of a job."),
-    "run jobs set-iam-policy": ("hakobune.cli.jobs.policy:SET", "Set the IAM policy of a job from a file."),
     "run jobs executions list": ("hakobune.cli.jobs.executions:LIST", "List executions."),
     "run jobs executions describe": ("hakobune.cli.jobs.executions:DESCRIBE", "Obtain details about an execution."),
     "run jobs executions describe-latest": (
@@ -108,19 +101,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run services delete": ("hakobune.cli.services.services:DELETE", "Delete a service and its revisions."),
     "run services logs read": ("hakobune.cli.logs:READ_SERVICE", "Read the log of a service."),
     "run services logs tail": ("hakobune.cli.logs:TAIL_SERVICE", "Follow the log of a service."),
-    "run services add-iam-policy-binding": (
-        "hakobune.cli.services.policy:ADD",
-        "Add a binding to the policy of a service.",
-    ),
-    "run services remove-iam-policy-binding": (
-        "hakobune.cli.services.policy:REMOVE",
-        "Remove a binding from its policy.",
-    ),
-    "run services get-iam-policy": ("hakobune.cli.services.policy:GET", "Get the IAM policy of a service."),
-    "run services set-iam-policy": (
-        "hakobune.cli.services.policy:SET",
-        "Set the IAM policy of a service from a file.",
-    ),
     "run revisions list": ("hakobune.cli.services.revisions:LIST", "List the revisions of services."),
     "run revisions describe": ("hakobune.cli.services.revisions:DESCRIBE", "Obtain details about a revision."),
     "run revisions delete": ("hakobune.cli.services.revisions:DELETE", "Delete a revision that serves nothing."),
@@ -151,22 +131,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "run worker-pools logs read": ("hakobune.cli.logs:READ_POOL", "Read the log of a worker pool."),
     "run worker-pools logs tail": ("hakobune.cli.logs:TAIL_POOL", "Follow the log of a worker pool."),
-    "run worker-pools add-iam-policy-binding": (
-        "hakobune.cli.worker_pools.policy:ADD",
-        "Add a binding to the policy of a pool.",
-    ),
-    "run worker-pools remove-iam-policy-binding": (
-        "hakobune.cli.worker_pools.policy:REMOVE",
-        "Remove a binding from its policy.",
-    ),
-    "run worker-pools get-iam-policy": (
-        "hakobune.cli.worker_pools.policy:GET",
-        "Get the IAM policy of a worker pool.",
-    ),
-    "run worker-pools set-iam-policy": (
-        "hakobune.cli.worker_pools.policy:SET",
-        "Set the IAM policy of a worker pool from a file.",
-    ),
     "run worker-pools revisions list": (
         "hakobune.cli.worker_pools.worker_pools:LIST_REVISIONS",
         "List the revisions of worker pools.",
@@ -256,16 +220,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "storage buckets describe": ("hakobune.cli.storage.buckets:DESCRIBE", "Obtain details about a bucket."),
     "storage buckets update": ("hakobune.cli.storage.buckets:UPDATE", "Change the settings of buckets."),
     "storage buckets delete": ("hakobune.cli.storage.buckets:DELETE", "Delete empty buckets."),
-    "storage buckets get-iam-policy": ("hakobune.cli.storage.policy:GET", "Get the IAM policy of a bucket."),
-    "storage buckets set-iam-policy": ("hakobune.cli.storage.policy:SET", "Set the IAM policy of buckets from a file."),
-    "storage buckets add-iam-policy-binding": (
-        "hakobune.cli.storage.policy:ADD",
-        "Add a binding to the IAM policy of a bucket.",
-    ),
-    "storage buckets remove-iam-policy-binding": (
-        "hakobune.cli.storage.policy:REMOVE",
-        "Remove a binding from the IAM policy of a bucket.",
-    ),
     "storage buckets notifications create": (
         "hakobune.cli.storage.notifications:CREATE",
         "Tell a topic about the objects of a bucket.",
@@ -351,11 +305,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "scheduler jobs resume": ("hakobune.cli.scheduler.jobs:RESUME", "Resume a paused job."),
     "scheduler jobs run": ("hakobune.cli.scheduler.jobs:RUN", "Run a job now."),
     "scheduler jobs preview": ("hakobune.cli.scheduler.preview:PREVIEW", "Show the next times of a job or a schedule."),
-    "scheduler locations list": ("hakobune.cli.scheduler.locations:LIST", "List locations."),
-    "scheduler locations describe": (
-        "hakobune.cli.scheduler.locations:DESCRIBE",
-        "Obtain details about a location.",
-    ),
+    "scheduler locations list": ("hakobune.cli.locations:LIST_OF_JOBS", "List locations."),
+    "scheduler locations describe": ("hakobune.cli.locations:DESCRIBE_OF_JOBS", "Obtain details about a location."),
     "eventarc triggers create": ("hakobune.cli.eventarc.triggers:CREATE", "Create a trigger."),
     "eventarc triggers update": ("hakobune.cli.eventarc.triggers:UPDATE", "Change a trigger."),
     "eventarc triggers list": ("hakobune.cli.eventarc.triggers:LIST", "List triggers."),
@@ -368,8 +319,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "eventarc channels describe": ("hakobune.cli.eventarc.channels:DESCRIBE", "Obtain details about a channel."),
     "eventarc channels delete": ("hakobune.cli.eventarc.channels:DELETE", "Delete a channel."),
     "eventarc channels publish": ("hakobune.cli.eventarc.channels:PUBLISH", "Publish an event."),
-    "eventarc locations list": ("hakobune.cli.eventarc.locations:LIST", "List locations."),
-    "eventarc locations describe": ("hakobune.cli.eventarc.locations:DESCRIBE", "Obtain details about a location."),
+    "eventarc locations list": ("hakobune.cli.locations:LIST_OF_TRIGGERS", "List locations."),
+    "eventarc locations describe": (
+        "hakobune.cli.locations:DESCRIBE_OF_TRIGGERS",
+        "Obtain details about a location.",
+    ),
     "eventarc events list": ("hakobune.cli.eventarc.events:LIST", "List deliveries of events."),
     "eventarc events redeliver": ("hakobune.cli.eventarc.events:REDELIVER", "Deliver an event once more."),
     "logging read": ("hakobune.cli.logging_read:READ", "Read log entries that a filter chooses."),
@@ -377,6 +331,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 # Where the commands of a policy live: group, module, what their names there end with, what has the policy.
 _POLICIES = (
+    ("run jobs", "hakobune.cli.jobs.policy", "", "a job"),
+    ("run services", "hakobune.cli.services.policy", "", "a service"),
+    ("run worker-pools", "hakobune.cli.worker_pools.policy", "", "a worker pool"),
+    ("storage buckets", "hakobune.cli.storage.policy", "", "a bucket"),
     ("pubsub topics", "hakobune.cli.pubsub.policy", "_TOPIC", "a topic"),
     ("pubsub subscriptions", "hakobune.cli.pubsub.policy", "_SUBSCRIPTION", "a subscription"),
     ("secrets", "hakobune.cli.secrets.policy", "", "a secret"),

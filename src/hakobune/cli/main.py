@@ -141,7 +141,8 @@ def _descend(words: list[str], word: str) -> None:
     known = next_words(canonical(words))
     track = " ".join(["hakobune", *words])
     # The very word, in another group, before a word that is like it here.
-    alike = [name for name in COMMANDS if name.endswith(f" {word}") and (not words or name.startswith(f"{words[0]} "))]
+    inside = f"{words[0]} " if words else ""
+    alike = [name for name in (*GROUPS, *COMMANDS) if name.endswith(f" {word}") and name.startswith(inside)]
     meant = [f"hakobune {name}" for name in alike][:_MEANT_MAX]
     meant = meant or [f"{track} {near}" for near in get_close_matches(word, known, n=_MEANT_MAX, cutoff=0.6)]
     if meant:

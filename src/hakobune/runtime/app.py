@@ -19,6 +19,7 @@ from hakobune.runtime.credentials_guard import Guard
 from hakobune.runtime.credentials_service_accounts import ServiceAccounts
 from hakobune.runtime.effects import Effects
 from hakobune.runtime.http_client import AiohttpTransport, Transport
+from hakobune.runtime.interceptors import Interceptor
 from hakobune.runtime.job_attempts import JobAttempts
 from hakobune.runtime.job_commands import JobCommands
 from hakobune.runtime.jobs import JobsRoom
@@ -51,7 +52,7 @@ from hakobune.runtime.threads import Threads, WorkerThreads
 from hakobune.runtime.triggers import TriggersRoom
 from hakobune.runtime.triggers_attempts import TriggerAttempts
 from hakobune.runtime.triggers_book import TriggerBook
-from hakobune.runtime.wheel import Interceptor, Wheel
+from hakobune.runtime.wheel import Wheel
 from hakobune.runtime.workflow_calls import FrontDoorCall, Serves, WorkflowCalls
 from hakobune.runtime.workflow_executions import WorkflowExecutions
 from hakobune.runtime.workflow_logs import WorkflowLog

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import anyio
 
 from hakobune.core.errors import HakobuneError, Unavailable
-from hakobune.core.objects.checksums import verify
-from hakobune.core.objects.failures import InvalidRequest, ObjectsError, Superseded, by_reason, no_upload
+from hakobune.core.objects.failures import InvalidRequest, ObjectsError, Superseded, no_upload
 from hakobune.core.objects.limits import OBJECT_BYTES, SESSION_S
 from hakobune.core.objects.model import (
     NOTHING_GIVEN,
     GivenChecksums,
-    Refusal,
     UploadSession,
     UploadState,
     UploadTarget,
@@ -29,7 +27,8 @@ from hakobune.core.objects.model import (
 from hakobune.runtime.clock import Identifiers
 from hakobune.runtime.objects_cleaning import Cleaning
 from hakobune.runtime.objects_inflow import Blocks, Chunk
-from hakobune.runtime.objects_uploads import check_place, check_target, make_object
+from hakobune.runtime.objects_session_ends import check_refusal, check_total, finish_content, refused, settled
+from hakobune.runtime.objects_uploads import check_place, check_target
 from hakobune.runtime.objects_versions import Content, the_bucket
 from hakobune.runtime.threads import Threads
 from hakobune.runtime.wheel import Turn, Wheel
@@ -70,7 +69,7 @@ class Sessions:
     async def start(self, target: UploadTarget, *, total_bytes: int | None = None) -> UploadSession:
         """A new session, durable. Raises NothingFound (the bucket), ConditionNotMet, Held, InvalidRequest."""
         check_target(target)
-        _check_total(None, total_bytes)
+        check_total(None, total_bytes)
         await check_place(self._wheel, target)
 
         def unit(turn: Turn) -> UploadSession:
@@ -105,10 +104,10 @@ class Sessions:
             if seat.append is not None:
                 await seat.append.give_way()
             session = await self._find(session_id)
-            _check_refusal(session)
+            check_refusal(session)
             if session.state is UploadState.DONE:
                 return SessionAppend(self, seat, session, 0)
-            _check_total(session.total_bytes, total_bytes)
+            check_total(session.total_bytes, total_bytes)
             if offset > session.received_bytes:
                 raise InvalidRequest(
                     f"Invalid request. The bytes from {session.received_bytes} to {offset - 1} are missing."
@@ -126,10 +125,10 @@ class Sessions:
             if seat.append is not None:
                 await seat.append.save()
             session = await self._find(session_id)
-            _check_refusal(session)
+            check_refusal(session)
             if session.state is UploadState.DONE:
                 return session
-            _check_total(session.total_bytes, total_bytes)
+            check_total(session.total_bytes, total_bytes)
             total = session.total_bytes if total_bytes is None else total_bytes
             if total != session.received_bytes:
                 return session
@@ -182,11 +181,11 @@ class Sessions:
         with anyio.CancelScope(shield=True):
             try:
                 content = await self._finish(seat, session, writer, given)
-                done = await self._wheel.turn(_done(session, content))
+                done = await self._wheel.turn(settled(session, content))
                 await self._unstage(content.uid)
                 return done
             except ObjectsError as error:
-                await self._wheel.turn(_refused(session, error))
+                await self._wheel.turn(refused(session, error))
                 raise
             finally:
                 await self._threads.run(writer.close)
@@ -200,7 +199,7 @@ class Sessions:
         """Check and finish the content. While the bucket behind does not answer, what came is kept here, so that the
         next request, or a mere status, tries again."""
         try:
-            return await self._threads.run(_finished, writer, session.target.given, given)
+            return await self._threads.run(finish_content, writer, session.target.given, given)
         except Unavailable:
             if self._blobs.is_remote:
                 await self.keep(seat, session, writer)
@@ -366,50 +365,3 @@ class SessionAppend:
                 await self._sessions.close(writer)
                 self._is_superseded = True
                 raise
-
-
-def _finished(writer: ResumableWriter, *given: GivenChecksums) -> Content:
-    """In a thread: check the whole content, and finish it. Raises InvalidRequest, Unavailable."""
-    checksums = writer.hashes.checksums()
-    for said in given:
-        verify(checksums, said)
-    writer.finish()
-    return Content(uid=writer.uid, size_bytes=writer.size_bytes, checksums=checksums)
-
-
-def _done(session: UploadSession, content: Content) -> Callable[[Turn], UploadSession]:
-    def unit(turn: Turn) -> UploadSession:
-        objects = turn.tx.objects
-        if objects.find_session(session.id) is None:
-            raise no_upload()
-        version = make_object(turn, session.target, content)
-        done = replace(session, state=UploadState.DONE, received_bytes=content.size_bytes, result=version)
-        objects.save_session(done)
-        objects.drop_content(content.uid)  # the object names it now
-        return done
-
-    return unit
-
-
-def _refused(session: UploadSession, error: ObjectsError) -> Callable[[Turn], None]:
-    refusal = Refusal(reason=error.reason, message=error.message)
-
-    def unit(turn: Turn) -> None:
-        found = turn.tx.objects.find_session(session.id)
-        if found is not None and found.state is UploadState.OPEN:
-            turn.tx.objects.save_session(replace(session, state=UploadState.REFUSED, refusal=refusal))
-            turn.tx.objects.drop_content(session.content)
-
-    return unit
-
-
-def _check_refusal(session: UploadSession) -> None:
-    if session.refusal is not None:
-        raise by_reason(session.refusal.reason, session.refusal.message)
-
-
-def _check_total(known: int | None, given: int | None) -> None:
-    if given is not None and (given < 0 or given > OBJECT_BYTES):
-        raise InvalidRequest(f"The size of an upload is between 0 and {OBJECT_BYTES} bytes.")
-    if known is not None and given is not None and known != given:
-        raise InvalidRequest(f"The size of this upload was {known} bytes before, and is {given} now.")

@@ -63,8 +63,8 @@ class PubsubRoom:
     ) -> list[Delivery]:
         """Lease up to `limit` messages; at least one, if one comes within `wait_s` (any length: a stream pulls again
         and again, and may be cancelled while it waits). Their bodies have `limit_bytes` together, or the first alone is
-        larger. `lease_s` None: the subscription's ack deadline. Raises NotFound, InvalidArgument, FailedPrecondition (it
-        is detached, or pushes), also while it waits."""
+        larger. `lease_s` None: the subscription's ack deadline. Raises NotFound, InvalidArgument, FailedPrecondition
+        (it is detached, or pushes), also while it waits."""
         return await self._traffic.pull(name, limit, wait_s=wait_s, lease_s=lease_s, limit_bytes=limit_bytes)
 
     async def take(self, name: SubscriptionName, limit: int, taker: Taker, *, wait_s: float) -> list[Delivery]:

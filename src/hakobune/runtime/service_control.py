@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
 from hakobune.core.errors import ResourceExhausted, Unavailable
 from hakobune.core.services import limits, scaling
-from hakobune.core.services.model import Instance, InstanceState, Resident, Revision, RevisionState
+from hakobune.core.services.crashes import crash_loop, lives_at_s
+from hakobune.core.services.model import CrashLoop, Instance, InstanceState, Resident, Revision, RevisionState
 from hakobune.core.services.names import Kind
 from hakobune.engines.api import Ended, Known, Started
 from hakobune.runtime import service_turns as turns
@@ -173,8 +174,10 @@ class ServiceControl(Observer):
             self._watches.keep_only(uid, ())
             return
         steps = await self._steps(picture)
-        if any(not step.plan.is_empty for step in steps) or _has_unneeded(picture):
-            is_done = await self._wheel.turn(self._changing(picture, steps))
+        loop = self._crash_loop(picture)
+        has_news = loop != picture.resident.crash_loop
+        if has_news or any(not step.plan.is_empty for step in steps) or _has_unneeded(picture):
+            is_done = await self._wheel.turn(self._changing(picture, steps, loop))
             picture = await self.show(uid)
             if picture is None or not is_done:
                 self.touch(uid)  # something came in between
@@ -191,10 +194,19 @@ class ServiceControl(Observer):
             ready = [one for one in picture.instances_of(revision.uid) if one.state is InstanceState.READY]
             if len(ready) > allowed[revision.uid].least:
                 dues.append(now_s + _PERIOD_S)
+            if picture.resident.crash_loop is not None:
+                dues += [lives_at_s(one) for one in ready if lives_at_s(one) > now_s]
         if dues:
             self._due_s[picture.resident.uid] = max(min(dues), now_s)
 
     # -- deciding -------------------------------------------------------------------------------------------------
+
+    def _crash_loop(self, picture: Picture) -> CrashLoop | None:
+        allowed = scaling.bounds(picture.resident, picture.revisions)
+        serving = {
+            one.uid for one in picture.revisions if one.state is RevisionState.READY and allowed[one.uid].most > 0
+        }
+        return crash_loop(picture.resident, serving, picture.instances, self._wheel.clock.now_s())
 
     async def _steps(self, picture: Picture) -> list[Step]:
         allowed = scaling.bounds(picture.resident, picture.revisions)
@@ -250,13 +262,15 @@ class ServiceControl(Observer):
 
     # -- doing ----------------------------------------------------------------------------------------------------
 
-    def _changing(self, picture: Picture, steps: Sequence[Step]) -> Callable[[Turn], bool]:
-        """A turn that does what the steps say. False: it found another picture, and did nothing."""
+    def _changing(self, picture: Picture, steps: Sequence[Step], loop: CrashLoop | None) -> Callable[[Turn], bool]:
+        """A turn that does what the steps say, and notes whether its instances crash. False: it found another picture, and did nothing."""
         ports = {step.revision.uid: self._new_ports(step) for step in steps}
 
         def unit(turn: Turn) -> bool:
             if self._read(turn.tx, picture.resident.uid) != picture:
                 return False
+            if loop != picture.resident.crash_loop:
+                turn.tx.services.save_resident(replace(picture.resident, crash_loop=loop))
             for step in steps:
                 _take_step(turn, step, picture, ports[step.revision.uid])
             for revision in _unneeded(picture):

@@ -76,6 +76,7 @@ class InstanceWatches:
             answered=answered,
             refused=lambda uid, why: tell(lambda turn: turns.refuse_instance(turn, uid, why)),
             kill=self._signal,
+            listening=self._programs.listening,
             now_s=self._wheel.clock.now_s,
         )
         with scope:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from hakobune.runtime.programs import Programs, source_key
 from hakobune.runtime.secret_files import declared_secrets
 from hakobune.runtime.secrets import SecretsRoom
 from hakobune.runtime.service_lanes import lane_uid
+from hakobune.runtime.service_listening import listening_addresses
 from hakobune.runtime.threads import Threads
 from hakobune.store.api import Store
 
@@ -136,6 +138,10 @@ class ServicePrograms:
 
     def _work_file(self, revision_uid: str, uid: str) -> Path:
         return self._directory / "residents" / revision_uid / f"{uid.rpartition('.')[2]}.work"
+
+    async def listening(self, uid: str) -> Sequence[str]:
+        """Where the processes of an instance listen, as `127.0.0.1:9000`, as far as that can be found out."""
+        return await self._threads.run(listening_addresses, uid)
 
     async def forget_instance(self, revision_uid: str, uid: str) -> None:
         """Remove what is left of an instance that has ended."""

@@ -7,7 +7,7 @@ The default startup check is that something listens on the port, within 4 minute
 from __future__ import annotations
 
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import anyio
@@ -28,6 +28,7 @@ class Signs:
     answered: Callable[[str], Awaitable[None]]
     refused: Callable[[str, str], Awaitable[None]]  # with the reason
     kill: Callable[[str, int], Awaitable[None]]  # with the signal
+    listening: Callable[[str], Awaitable[Sequence[str]]]  # asked: where it listens
     now_s: Callable[[], float]
 
 
@@ -36,7 +37,7 @@ async def watch(revision: Revision, instance: Instance, signs: Signs) -> None:
     member = revision.template.members[0]
     port = instance.port
     if instance.state is InstanceState.STARTING:
-        problem = await _start(member, revision, instance, signs.now_s)
+        problem = await _start(member, revision, instance, signs)
         if problem:
             await signs.refused(instance.uid, problem)
             return
@@ -46,25 +47,30 @@ async def watch(revision: Revision, instance: Instance, signs: Signs) -> None:
         await signs.kill(instance.uid, signal.SIGKILL)
 
 
-async def _start(member: Member, revision: Revision, instance: Instance, now_s: Callable[[], float]) -> str:
+async def _start(member: Member, revision: Revision, instance: Instance, signs: Signs) -> str:
     """Wait until the instance answers; "" or why it never will."""
     port = instance.port
     if member.startup is not None:
-        return await _probe_start(member.startup, port)
+        return await _probe_start(member.startup, instance, signs)
     if not port or revision.template.health_check_disabled:
         return ""
     begun_s = instance.create_time_s
     while not await is_listening(port):
-        passed_s = max(0.0, now_s() - begun_s)
+        passed_s = max(0.0, signs.now_s() - begun_s)
         if passed_s >= limits.STARTUP_DEFAULT_S:
-            return texts.not_listening(port, "")
+            return texts.not_listening(port, await _elsewhere(instance, signs, port))
         await anyio.sleep(min(_LOOK_MAX_S, max(_LOOK_FIRST_S, passed_s * _LOOK_PART)))
     return ""
 
 
-async def _probe_start(probe: Probe, port: int) -> str:
+async def _elsewhere(instance: Instance, signs: Signs, port: int) -> str:
+    return texts.listening(await signs.listening(instance.uid), port)
+
+
+async def _probe_start(probe: Probe, instance: Instance, signs: Signs) -> str:
     """The declared probe. Where nothing listens yet, a look costs nothing: as soon as something does, it is asked."""
     await anyio.sleep(probe.initial_delay_s)
+    port = instance.port
     where = probe.port or port
     for failures in range(1, max(1, probe.failure_threshold) + 1):
         period_ends_s = anyio.current_time() + probe.period_s
@@ -77,7 +83,8 @@ async def _probe_start(probe: Probe, port: int) -> str:
                 return ""
         if failures < probe.failure_threshold:
             await anyio.sleep(max(0.0, period_ends_s - anyio.current_time()))
-    return texts.probe_failed("STARTUP", probe, where, probe.failure_threshold)
+    how = await _elsewhere(instance, signs, port) if where == port else ""
+    return texts.probe_failed("STARTUP", probe, where, probe.failure_threshold, how)
 
 
 async def _live(probe: Probe, port: int) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import anyio
 
 from hakobune.core.errors import HakobuneError
-from hakobune.core.names import default_service_account, project_number
+from hakobune.core.names import project_number
 from hakobune.core.triggers.deliveries import Attempted, Delivery, DeliveryRules
 from hakobune.core.triggers.events import CloudEvent, binary_headers, event_to_json, identity_key, job_variables
 from hakobune.core.triggers.limits import JOB_DATA_CHARACTERS
@@ -95,10 +95,9 @@ class TriggerAttempts:
     async def _call(
         self, url: str, body: object, trigger: Trigger, event: CloudEvent, delivery: Delivery
     ) -> HttpRequest:
-        account = trigger.service_account or default_service_account(trigger.name.project)
         headers = (
             ("Content-Type", "application/json"),
-            ("Authorization", f"Bearer {await self._exits.tokens.access_token(account)}"),
+            ("Authorization", f"Bearer {await self._exits.tokens.access_token(trigger.account)}"),
             (KEY_HEADER, start_key(trigger, event, delivery)),
         )
         return HttpRequest(method="POST", url=url, headers=headers, body=json.dumps(body).encode())

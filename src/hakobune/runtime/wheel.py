@@ -14,13 +14,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
 from hakobune.core.errors import HakobuneError, ResourceExhausted, Unavailable
 from hakobune.runtime.clock import Clock
+from hakobune.runtime.interceptors import Interceptor, NoInterceptor
 from hakobune.runtime.rooms import PAUSE_MAX_S, GiveUp, Room, Rooms, Verdict, pause_s
 from hakobune.store.api import Effect, EffectPhase, OutboxCommand, Store, Timer, WriteTx
 
@@ -49,24 +50,6 @@ class Origin:
 
 # Set by the front door around a call; inherited by what the call awaits.
 origin: ContextVar[Origin | None] = ContextVar("origin", default=None)
-
-
-class Interceptor(Protocol):
-    """Sees every command before and after it is carried out. The default does nothing; simulations crash here."""
-
-    async def before_perform(self, command: OutboxCommand) -> None: ...
-
-    async def after_perform(self, command: OutboxCommand) -> None: ...
-
-
-class NoInterceptor:
-    """The default: commands pass."""
-
-    async def before_perform(self, command: OutboxCommand) -> None:
-        """Nothing."""
-
-    async def after_perform(self, command: OutboxCommand) -> None:
-        """Nothing."""
 
 
 # Hears, in the transaction of a turn, what has happened in it; what is raised undoes the turn.

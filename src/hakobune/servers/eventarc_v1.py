@@ -3,12 +3,13 @@ events, which are ours. Channels: `eventarc_v1_channels`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from hakobune.core.errors import FieldViolation, InvalidArgument, NotFound
 from hakobune.core.filters import orders_from_text
 from hakobune.core.names import WILDCARD, check_location, check_project
+from hakobune.core.operations import EventarcOperation
 from hakobune.core.triggers.deliveries import Delivery
 from hakobune.core.triggers.event_types import PROVIDERS
 from hakobune.core.triggers.events import CloudEvent
@@ -17,6 +18,7 @@ from hakobune.core.triggers.model import Condition, Trigger, TriggerName
 from hakobune.runtime.app import Runtime
 from hakobune.servers.http.messages import Request, Response, json_response
 from hakobune.servers.http.router import Handler, Router
+from hakobune.servers.iam_deputies import Deputies, MayUse
 from hakobune.servers.operations import operation_response
 from hakobune.servers.parents import cut, location_of, page_of, project_of
 from hakobune.servers.query import flag, only
@@ -57,6 +59,7 @@ class EventarcV1:
 
     def __init__(self, runtime: Runtime) -> None:
         self._triggers = runtime.triggers
+        self._deputies = Deputies(runtime.guard, runtime.store)
         root = f"http://127.0.0.1:{runtime.settings.port}"
         runtime.triggers.events.connect(partial(object_to_data, root=root))
 
@@ -86,8 +89,13 @@ class EventarcV1:
         found = request.parameters
         name = TriggerName.make(found["project"], found["location"], new_id(request, "triggerId"), field="trigger_id")
         make = new_trigger_from_json(await body_of(request), name)
-        operation = await self._triggers.create(name, make, validate_only=flag(request, "validateOnly"))
-        return operation_response(request, operation)
+
+        def create(may_use: MayUse) -> Awaitable[EventarcOperation]:
+            return self._triggers.create(
+                name, partial(_made, make, may_use), validate_only=flag(request, "validateOnly")
+            )
+
+        return operation_response(request, await self._deputies.settle(request.account, name.project, create))
 
     async def get(self, request: Request) -> Response:
         """`GET …/triggers/T`."""
@@ -108,14 +116,18 @@ class EventarcV1:
         """`PATCH …/triggers/T`: the fields that `updateMask` names, without it all that are given."""
         name = trigger_name(request)
         wanted = trigger_patch_from_json(await body_of(request), name, request.query_fields().get("updateMask"))
-        operation = await self._triggers.patch(
-            name,
-            wanted.change,
-            make=wanted.make if flag(request, "allowMissing") else None,
-            etag=wanted.etag,
-            validate_only=flag(request, "validateOnly"),
-        )
-        return operation_response(request, operation)
+        make = wanted.make if flag(request, "allowMissing") else None
+
+        def patch(may_use: MayUse) -> Awaitable[EventarcOperation]:
+            return self._triggers.patch(
+                name,
+                lambda trigger: _used(wanted.change(trigger), may_use),
+                make=None if make is None else partial(_made, make, may_use),
+                etag=wanted.etag,
+                validate_only=flag(request, "validateOnly"),
+            )
+
+        return operation_response(request, await self._deputies.settle(request.account, name.project, patch))
 
     async def delete(self, request: Request) -> Response:
         """`DELETE …/triggers/T`."""
@@ -194,3 +206,13 @@ def _place(item: tuple[Trigger, Sequence[Condition]]) -> str:
 
 def _delivery_place(item: tuple[Delivery, Trigger, CloudEvent]) -> str:
     return item[0].uid
+
+
+def _made(make: Callable[[str], Trigger], may_use: MayUse, uid: str) -> Trigger:
+    return _used(make(uid), may_use)
+
+
+def _used(trigger: Trigger, may_use: MayUse) -> Trigger:
+    """The trigger, if it may act as its account."""
+    may_use(trigger.account)
+    return trigger

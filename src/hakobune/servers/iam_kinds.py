@@ -148,7 +148,7 @@ KINDS: tuple[Kind, ...] = (
             f"/v2/{_LOCATION}/workerPools/{{resident}}",
         ),
         partial(_resident, ResidentKind.POOL),
-        "run.workerPools.setIamPolicy",
+        "run.workerpools.setIamPolicy",
         partial(_resident_text, ResidentKind.POOL),
     ),
     Kind((f"/v1/{_LOCATION}/workflows/{{workflow}}",), _workflow, "workflows.workflows.setIamPolicy"),

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from functools import partial
 
 from hakobune.core.errors import NotFound
-from hakobune.core.identity.accounts import project_of_email
 from hakobune.core.objects.names import RESERVED_BUCKETS
 from hakobune.runtime.app import Runtime
 from hakobune.servers.http.messages import Request, Response, decode_segment
 from hakobune.servers.http.router import MethodNotAllowed, Router
+from hakobune.servers.iam_deputies import account_resource
 from hakobune.servers.iam_kinds import KINDS
+from hakobune.servers.run_v1_residents import KNATIVE, REGIONAL
 from hakobune.servers.storage_rules import Need, json_needs, xml_needs
 from hakobune.store.api import ReadTx
 
@@ -35,6 +36,74 @@ _RULES: tuple[tuple[str, str, str, str], ...] = (
         "/apis/run.googleapis.com/v1/namespaces/{project}/jobs/{job}:run",
         "run.jobs.run",
         f"{_LOCATION}/jobs/{{job}}",
+    ),
+    *(
+        (method, path, f"run.{noun}.{verb}", resource)
+        for collection, noun in (("services", "services"), ("workerPools", "workerpools"))
+        for method, path, verb, resource in (
+            ("POST", f"/v2/{_LOCATION}/{collection}", "create", _LOCATION),
+            *(
+                (method, f"/v2/{_LOCATION}/{collection}/{{resident}}", verb, f"{_LOCATION}/{collection}/{{resident}}")
+                for method, verb in (("PATCH", "update"), ("DELETE", "delete"))
+            ),
+        )
+    ),
+    *(
+        (
+            "DELETE",
+            f"/v2/{_LOCATION}/{collection}/{{resident}}/revisions/{{revision}}",
+            "run.revisions.delete",
+            f"{_LOCATION}/{collection}/{{resident}}",
+        )
+        for collection in ("services", "workerPools")
+    ),
+    *(
+        (method, f"{base}/{path}", f"run.{permission}", resource)
+        for base in (KNATIVE, REGIONAL)
+        for method, path, permission, resource in (
+            ("POST", "services", "services.create", _LOCATION),
+            ("PUT", "services/{resident}", "services.update", f"{_LOCATION}/services/{{resident}}"),
+            ("DELETE", "services/{resident}", "services.delete", f"{_LOCATION}/services/{{resident}}"),
+            ("DELETE", "revisions/{revision}", "revisions.delete", _LOCATION),
+        )
+    ),
+    *(
+        (
+            method,
+            f"/apis/run.googleapis.com/v1/namespaces/{{project}}/workerpools{path}",
+            f"run.workerpools.{verb}",
+            resource,
+        )
+        for method, path, verb, resource in (
+            ("POST", "", "create", _LOCATION),
+            ("PUT", "/{resident}", "update", f"{_LOCATION}/workerPools/{{resident}}"),
+            ("DELETE", "/{resident}", "delete", f"{_LOCATION}/workerPools/{{resident}}"),
+        )
+    ),
+    # Schedules have no policies of their own: a job of Cloud Run may bear the same name.
+    *(
+        (method, f"/v1/{_LOCATION}/jobs{path}", f"cloudscheduler.jobs.{verb}", _LOCATION)
+        for method, path, verb in (
+            ("POST", "", "create"),
+            ("PATCH", "/{job}", "update"),
+            ("DELETE", "/{job}", "delete"),
+            ("POST", "/{job}:pause", "pause"),
+            ("POST", "/{job}:resume", "enable"),
+            ("POST", "/{job}:run", "run"),
+        )
+    ),
+    ("POST", f"/v1/{_LOCATION}/triggers", "eventarc.triggers.create", _LOCATION),
+    ("POST", f"/v1/{_LOCATION}/channels", "eventarc.channels.create", _LOCATION),
+    *(
+        (method, f"/v1/{_LOCATION}/{path}", f"eventarc.{permission}", f"{_LOCATION}/{resource}")
+        for method, path, permission, resource in (
+            ("PATCH", "triggers/{trigger}", "triggers.update", "triggers/{trigger}"),
+            ("DELETE", "triggers/{trigger}", "triggers.delete", "triggers/{trigger}"),
+            ("POST", "triggers/{trigger}/events/{event}:redeliver", "triggers.update", "triggers/{trigger}"),
+            ("PATCH", "channels/{channel}", "channels.update", "channels/{channel}"),
+            ("DELETE", "channels/{channel}", "channels.delete", "channels/{channel}"),
+            ("POST", "channels/{channel}:publishEvents", "channels.publish", "channels/{channel}"),
+        )
     ),
     (
         "POST",
@@ -146,7 +215,7 @@ class Rules:
         found = {"location": request.region or self._runtime.settings.location, **request.parameters}
         name = resource.format_map(found)
         if "account" in found:
-            name = await self._runtime.store.read(partial(_name_of_account, found["account"]))
+            name = await self._runtime.store.read(partial(account_resource, found["account"], ""))
         await self._guard.check(request.account, permission, name)
         return Response()
 
@@ -159,13 +228,6 @@ def _resource(path: str) -> str:
 def _project_of_bucket(bucket: str, tx: ReadTx) -> str:
     found = tx.objects.find_bucket(bucket)
     return "" if found is None else found.project
-
-
-def _name_of_account(account: str, tx: ReadTx) -> str:
-    """The full name of an account, created or not."""
-    found = tx.identity.find_account(account)
-    project = project_of_email(account) if found is None else found.project
-    return f"projects/{project}/serviceAccounts/{account if found is None else found.email}"
 
 
 def _project(path: str) -> str:

@@ -20,6 +20,7 @@ from hakobune.runtime.runs import Caller
 from hakobune.runtime.services import ServicesRoom
 from hakobune.servers.http.messages import Request, Response, json_response
 from hakobune.servers.http.router import Handler, Router
+from hakobune.servers.iam_deputies import Deputies
 from hakobune.servers.parents import cut, page_of
 from hakobune.servers.query import only
 from hakobune.servers.run_v1_requests import DELETES, LISTS, SCAN, is_dry, namespace_of, region_of, selector_of
@@ -57,6 +58,7 @@ class RunV1Residents:
 
     def __init__(self, runtime: Runtime) -> None:
         self._room = runtime.services
+        self._deputies = Deputies(runtime.guard, runtime.store)
         self._default_location = runtime.settings.location
 
     def routes(self, router: Router) -> None:
@@ -133,6 +135,7 @@ class RunV1Residents:
         resident, draft = await _declared(kind, request)
         location = region_of(request) or self._default_location
         name = ResidentName.make(kind, namespace_of(request), location, resident, field="metadata.name")
+        await self._deputies.check(request.account, draft.template.service_account, name.project)
         caller = Caller(account=request.account)
         try:
             operation = await self._room.create(name, draft, caller, validate_only=is_dry(request))
@@ -148,6 +151,7 @@ class RunV1Residents:
         if resident != request.parameters["resident"]:
             raise InvalidArgument(f"metadata.name {resident!r} is not what the URL names.")
         held = await self._resident(kind, request)
+        await self._deputies.check(request.account, draft.template.service_account, held.name.project)
         caller = Caller(account=request.account)
         try:
             operation = await self._room.update(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,6 +16,7 @@ from hakobune.runtime.app import Runtime
 from hakobune.runtime.runs import Caller
 from hakobune.servers.http.messages import Request, Response, json_response
 from hakobune.servers.http.router import Handler, Router
+from hakobune.servers.iam_deputies import Deputies, MayUse
 from hakobune.servers.parents import cut, location_of, page_of, project_of
 from hakobune.servers.query import flag, only
 from hakobune.servers.run_v2 import body_of
@@ -67,6 +69,7 @@ class RunV2Residents:
 
     def __init__(self, runtime: Runtime) -> None:
         self._room = runtime.services
+        self._deputies = Deputies(runtime.guard, runtime.store)
 
     def routes(self, router: Router) -> None:
         """Register all paths."""
@@ -99,6 +102,7 @@ class RunV2Residents:
             )
         name = of.name(request, resident)
         draft = _draft(name, await body_of(request))
+        await self._deputies.check(request.account, draft.template.service_account, name.project)
         caller = Caller(account=request.account)
         return _operation(await self._room.create(name, draft, caller, validate_only=flag(request, "validateOnly")))
 
@@ -123,19 +127,23 @@ class RunV2Residents:
         body = await body_of(request)
         mask = request.query_fields().get("updateMask", "")
 
-        def declare(resident: Resident | None) -> ResidentDraft:
+        def declare(may_use: MayUse, resident: Resident | None) -> ResidentDraft:
             tree = resident_with_changes(name, resident, body, mask) if mask else body
-            return draft_after(resident, _draft(name, tree))
+            draft = draft_after(resident, _draft(name, tree))
+            may_use(draft.template.service_account)
+            return draft
 
-        operation = await self._room.update(
-            name,
-            declare,
-            Caller(account=request.account),
-            allow_missing=flag(request, "allowMissing"),
-            validate_only=flag(request, "validateOnly"),
-            force_new_revision=flag(request, "forceNewRevision"),
-        )
-        return _operation(operation)
+        def update(may_use: MayUse) -> Awaitable[ResidentOperation]:
+            return self._room.update(
+                name,
+                partial(declare, may_use),
+                Caller(account=request.account),
+                allow_missing=flag(request, "allowMissing"),
+                validate_only=flag(request, "validateOnly"),
+                force_new_revision=flag(request, "forceNewRevision"),
+            )
+
+        return _operation(await self._deputies.settle(request.account, name.project, update))
 
     async def delete(self, of: _Collection, request: Request) -> Response:
         """`DELETE …/services/S`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from hakobune.core import paging
 from hakobune.core.schedules.limits import PAGE_ITEMS
 from hakobune.core.schedules.model import Schedule, ScheduleName
@@ -10,6 +12,7 @@ from hakobune.runtime.app import Runtime
 from hakobune.runtime.schedules import place_of
 from hakobune.servers.http.messages import Request, Response, json_response
 from hakobune.servers.http.router import Handler, Router
+from hakobune.servers.iam_deputies import Deputies, MayUse
 from hakobune.servers.parents import location_of, page_of, project_of
 from hakobune.servers.query import only
 from hakobune.servers.run_v2 import body_of
@@ -29,6 +32,7 @@ class SchedulerV1:
 
     def __init__(self, runtime: Runtime) -> None:
         self._schedules = runtime.schedules
+        self._deputies = Deputies(runtime.guard, runtime.store)
 
     def routes(self, router: Router) -> None:
         """Register all paths."""
@@ -51,8 +55,12 @@ class SchedulerV1:
         """`POST …/jobs`."""
         found = request.parameters
         wanted = new_job_from_json(await body_of(request), found["project"], found["location"])
-        schedule = await self._schedules.create(wanted.name or self._free_name(request), wanted.make)
-        return self._shown(schedule)
+        name = wanted.name or self._free_name(request)
+
+        def create(may_use: MayUse) -> Awaitable[Schedule]:
+            return self._schedules.create(name, lambda uid, at: _used(wanted.make(uid, at), may_use))
+
+        return self._shown(await self._deputies.settle(request.account, name.project, create))
 
     def _free_name(self, request: Request) -> ScheduleName:
         found = request.parameters
@@ -76,7 +84,11 @@ class SchedulerV1:
         """`PATCH …/jobs/J`: the fields that `updateMask` names, without it all that are given."""
         name = schedule_name(request)
         change = job_patch_from_json(await body_of(request), name, request.query_fields().get("updateMask"))
-        return self._shown(await self._schedules.patch(name, change))
+
+        def patch(may_use: MayUse) -> Awaitable[Schedule]:
+            return self._schedules.patch(name, lambda schedule: _used(change(schedule), may_use))
+
+        return self._shown(await self._deputies.settle(request.account, name.project, patch))
 
     async def delete(self, request: Request) -> Response:
         """`DELETE …/jobs/J`."""
@@ -103,3 +115,10 @@ class SchedulerV1:
 
     def _shown(self, schedule: Schedule) -> Response:
         return json_response(job_to_json(schedule, schedule.next_s))
+
+
+def _used(schedule: Schedule, may_use: MayUse) -> Schedule:
+    """The schedule, if its requests may carry the tokens that it names."""
+    token = None if schedule.http is None else schedule.http.oauth or schedule.http.oidc
+    may_use("" if token is None else token.service_account_email)
+    return schedule

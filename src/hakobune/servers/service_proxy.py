@@ -8,8 +8,6 @@ that goes wrong ends in an answer with one line that says what.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
-from typing import Protocol
 
 from hakobune.core.errors import (
     HakobuneError,
@@ -20,76 +18,26 @@ from hakobune.core.errors import (
     Unavailable,
 )
 from hakobune.core.services.addresses import PROXY_PREFIX, Address, address_of, labelled, place_of
-from hakobune.core.services.model import Resident, Revision
-from hakobune.core.services.names import Kind, ResidentName
-from hakobune.runtime.clock import Identifiers, Seeds
+from hakobune.core.services.names import ResidentName
+from hakobune.runtime.clock import Identifiers
 from hakobune.runtime.service_admission import Admission, CannotStart, NoInstance, Seat
-from hakobune.runtime.service_fleet import Limits
 from hakobune.runtime.service_requests import RequestLog, ServedRequest
 from hakobune.servers import service_proxy_pages as pages
 from hakobune.servers.http.bodies import StreamBody
 from hakobune.servers.http.heads import NO_CONTENT
 from hakobune.servers.http.messages import Request, Response
 from hakobune.servers.service_doors import ServiceDoors
+from hakobune.servers.service_errands import Directory, Errand, Errands, name_of, session_cookie
 from hakobune.servers.service_invokers import Invokers
 from hakobune.servers.service_proxy_connection import Broken, InstanceConnection, SenderLeft, TimedOut
-from hakobune.servers.service_proxy_heads import (
-    Outgoing,
-    answer_headers,
-    as_plain,
-    request_head,
-    switching_headers,
-    trace_of,
-    upgrade_of,
-)
+from hakobune.servers.service_proxy_heads import answer_headers, as_plain, request_head, switching_headers
 from hakobune.servers.service_proxy_pool import Pool
 from hakobune.servers.service_proxy_tunnels import ServiceTunnel
 
-# Source: https://cloud.google.com/run/docs/configuring/session-affinity: a cookie that lives for 30 days. Its name is
-# what is seen of it.
-_COOKIE = "GAESA"
-_COOKIE_LIFE_S = 30 * 24 * 3600
-# May be sent again when the connection turns out to be closed. Source: RFC 9110, section 9.2.2.
-_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
 _REFUSALS_MAX = 3  # instances that accept no connection, one after the other
 _SWITCHING = 101
 _NOT_MODIFIED = 304
 _INTERNAL = frozenset({"INGRESS_TRAFFIC_INTERNAL_ONLY", "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"})
-
-
-class Directory(Protocol):
-    """What is known of services, in memory."""
-
-    def find(self, label: str, project: str, location: str) -> ResidentName | None: ...
-
-    def resident(self, name: ResidentName) -> Resident | None: ...
-
-    def route(self, name: ResidentName, tag: str, seed: float) -> str | None: ...
-
-    def revision(self, revision_uid: str) -> Revision | None: ...
-
-    def limits(self, revision_uid: str) -> Limits | None: ...
-
-
-@dataclass(slots=True, kw_only=True)  # not frozen: one is made for each request, and that takes twice as long
-class Errand:
-    """A request that has found its service: what is asked of which revision."""
-
-    request: Request
-    resident: Resident
-    revision_uid: str
-    revision_id: str
-    limits: Limits
-    outgoing: Outgoing
-    body: StreamBody | bytes
-    session: str  # the instance that the client's session is with; "" for none
-    has_sessions: bool
-
-    @property
-    def is_repeatable(self) -> bool:
-        """Whether it may be sent twice."""
-        is_all_here = isinstance(self.body, bytes) or self.body.length == 0
-        return is_all_here and self.request.method in _IDEMPOTENT and not self.outgoing.upgrade
 
 
 class ServiceProxy:
@@ -109,18 +57,12 @@ class ServiceProxy:
         self._directory = directory
         self._admission = admission
         self._invokers = invokers
-        self._identifiers = identifiers
-        self._seeds: Seeds | None = None  # from the first request on
+        self._errands = Errands(directory, identifiers)
         self._log = log
         self._project = project
         self._location = location
         self.doors: ServiceDoors | None = None
         self.pool = Pool()
-
-    def _draw(self) -> int:
-        if self._seeds is None:
-            self._seeds = Seeds(self._identifiers)
-        return self._seeds.draw()
 
     # -- which service ------------------------------------------------------------------------------------------
 
@@ -188,7 +130,7 @@ class ServiceProxy:
             return pages.not_found(f"The service {name.id!r} takes only requests from inside ({resident.ingress}).")
         try:
             changed = await self._invokers.check(request, resident)
-            errand = await self._errand(request, resident, tag, target, prefix, changed)
+            errand = await self._errands.prepare(request, resident, tag, target, prefix, changed)
         except Unauthenticated as error:
             return pages.unauthorized(request.path, error.message)
         except PermissionDenied as error:
@@ -224,43 +166,6 @@ class ServiceProxy:
             agent=request.headers.get("user-agent", ""),
             referer=request.headers.get("referer", ""),
             ip=request.peer,
-        )
-
-    async def _errand(
-        self, request: Request, resident: Resident, tag: str, target: str, prefix: str, changed: dict[str, str | None]
-    ) -> Errand:
-        """Raises NotFound, Unavailable, InvalidArgument."""
-        directory, draw = self._directory, self._draw
-        seed = draw()
-        uid = directory.route(resident.name, tag, _share_of(seed))
-        limits = None if uid is None else directory.limits(uid)
-        if uid is None or limits is None:
-            if tag:
-                raise NotFound(f"The service {resident.name.id!r} has no revision with the tag {tag[:60]!r}.")
-            raise Unavailable(f"The service {resident.name.id!r} has no revision that is ready.")
-        body = await _body_of(request)
-        length = len(body) if isinstance(body, bytes) else body.length
-        revision = directory.revision(uid)
-        has_sessions = revision is not None and revision.template.session_affinity
-        outgoing = Outgoing(
-            target=target,
-            host=_authority(request) or resident.name.id,
-            length=length,
-            trace=trace_of(request.headers, (seed, draw())),
-            upgrade=upgrade_of(request) if length == 0 else "",
-            prefix=prefix,
-            changed=changed,
-        )
-        return Errand(
-            request=request,
-            resident=resident,
-            revision_uid=uid,
-            revision_id="" if revision is None else revision.name.revision,
-            limits=limits,
-            outgoing=outgoing,
-            body=body,
-            session=_cookie(request.headers.get("cookie", "")) if has_sessions else "",
-            has_sessions=has_sessions,
         )
 
     async def _carry_out(self, errand: Errand, served: ServedRequest | None) -> Response:
@@ -343,8 +248,7 @@ class ServiceProxy:
         if not request.is_tls and request.peer and not host.endswith(".run.app"):
             headers = as_plain(headers, host)
         if errand.has_sessions and errand.session != seat.backend.uid:
-            told = f"{_COOKIE}={seat.backend.uid}; Max-Age={_COOKIE_LIFE_S}; Path=/; HttpOnly; SameSite=Lax"
-            headers.append(("Set-Cookie", told))
+            headers.append(("Set-Cookie", session_cookie(seat.backend.uid)))
         if connection.is_complete:
             content = connection.content()
             length = connection.length
@@ -370,10 +274,9 @@ class ServiceProxy:
         """A seat at an instance that speaks HTTP/2, and for how long. Raises HakobuneError."""
         name = name_of(service)
         resident = self._directory.resident(name)
-        uid = None if resident is None else self._directory.route(name, "", _share_of(self._draw()))
-        limits = None if uid is None else self._directory.limits(uid)
-        if resident is None or uid is None or limits is None:
-            raise Unavailable("no revision is ready")
+        if resident is None:
+            raise NotFound(f"the service {name.id!r} is not here any more")
+        uid, limits = self._errands.choose(name, "", self._errands.draw())
         if resident.ingress in _INTERNAL:
             raise PermissionDenied(f"it takes only requests from inside ({resident.ingress})")
         await self._invokers.check(Request(method="POST", target="/"), resident)  # no header of HTTP/2 is read here
@@ -401,32 +304,6 @@ class _Held:
             self._served.end(self._status, size)
 
 
-def name_of(service: str) -> ResidentName:
-    """The name in `projects/P/locations/L/services/S`: one of ours, so it is well formed."""
-    _, project, _, location, _, resident = service.split("/")
-    return ResidentName(kind=Kind.SERVICE, project=project, location=location, id=resident)
-
-
-def _share_of(seed: int) -> float:
-    """64 random bits as a number from 0 to less than 1: as many of them as a float has."""
-    return (seed >> 11) / 2**53
-
-
-async def _body_of(request: Request) -> StreamBody | bytes:
-    """The body as it comes; one from inside the house is all here."""
-    if isinstance(request.body, StreamBody):
-        return request.body
-    return b"".join([chunk async for chunk in request.body.chunks()])
-
-
-def _authority(request: Request) -> str:
-    """Host and port that a request names: those of a target in absolute form count. Source: RFC 9112, section 3.2.2."""
-    scheme, slashes, rest = request.target.partition("://")
-    if not slashes or "/" in scheme:
-        return request.headers.get("host", "")
-    return rest[: min((place for place in map(rest.find, "/?#") if place >= 0), default=len(rest))]
-
-
 def _target(path: str, query: str) -> str:
     path = path if path.startswith("/") else f"/{path}"
     return f"{path}?{query}" if query else path
@@ -444,15 +321,6 @@ def _refused(error: HakobuneError) -> Response:
             return pages.unavailable(f"The service cannot start an instance: {error.message}")
         case _:
             return pages.unavailable(error.message)
-
-
-def _cookie(cookies: str) -> str:
-    """The instance that a client's session is with."""
-    for pair in cookies.split(";"):
-        name, _, value = pair.strip().partition("=")
-        if name == _COOKIE:
-            return value
-    return ""
 
 
 async def _nothing() -> AsyncGenerator[bytes, None]:

@@ -221,8 +221,8 @@ class MessagesWrite(Protocol):
         ...
 
     def pull(self, name: SubscriptionName, wish: PullWish, now_s: float) -> Pulled:
-        """Lease messages. Raises NotFound, FailedPrecondition (detached; one that pushes, and is not known), Aborted (not
-        the one that is known)."""
+        """Lease messages. Raises NotFound, FailedPrecondition (detached; one that pushes, and is not known), Aborted
+        (not the one that is known)."""
         ...
 
     def acknowledge(self, name: SubscriptionName, ack_ids: Sequence[str], now_s: float) -> Settled:

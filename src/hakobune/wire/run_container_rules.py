@@ -14,6 +14,10 @@ from hakobune.wire.violations import Violations
 _DNS_LABEL = re.compile(r"[a-z](?:[a-z0-9-]*[a-z0-9])?\Z")
 _SECRET = re.compile(r"(?:projects/[a-z0-9.:-]{1,63}/secrets/)?[A-Za-z0-9_-]{1,255}\Z")
 _VERSION = re.compile(r"[A-Za-z0-9_-]{1,63}\Z")
+# Source: RFC 9110, section 5, and RFC 9112, section 3.2.
+_URL_PATH = re.compile(r"[!-~]*\Z")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+_HEADER_VALUE = re.compile(r"[^\0\r\n]*\Z")
 _IMAGE_MAX_CHARS = 2_048  # ours
 _PATH_MAX_BYTES = 4_095  # Linux: PATH_MAX less the final NUL
 _PORT_NAMES = frozenset({"", "http1", "h2c"})
@@ -213,6 +217,20 @@ def _check_probe(probe: Json, delay_max_s: int, period_max_s: int, where: str, f
     for action in ("httpGet", "tcpSocket", "grpc"):
         if action in probe:
             _check_port(probe[action].get("port", 0), f"{where}.{action}.port", found)
+    if "httpGet" in probe:
+        _check_http_get(probe["httpGet"], f"{where}.httpGet", found)
+
+
+def _check_http_get(action: Json, where: str, found: Violations) -> None:
+    """Nothing of it may end its line of the request."""
+    if not _URL_PATH.match(action.get("path", "")):
+        found.add(f"{where}.path", f"must be a path of a URL, such as /ready, not {action['path'][:80]!r}")
+    for number, header in enumerate(action.get("httpHeaders", [])):
+        name, value = header.get("name", ""), header.get("value", "")
+        if not _HEADER_NAME.match(name):
+            found.add(f"{where}.httpHeaders[{number}].name", f"is no name of a header: {name[:80]!r}")
+        if not _HEADER_VALUE.match(value):
+            found.add(f"{where}.httpHeaders[{number}].value", "must not have line breaks")
 
 
 def _check_range(value: int, least: int, most: int, path: str, found: Violations) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 
+from hakobune.core.errors import InvalidArgument
 from hakobune.core.instants import duration_from_text
 from hakobune.core.jobs.policy import SOURCE
 from hakobune.core.services import limits
-from hakobune.core.services.autoscaling import ANNOTATIONS
+from hakobune.core.services.autoscaling import ANNOTATIONS, COUNT, policy_from_annotations
 from hakobune.core.services.names import Kind
 from hakobune.wire.run_container_rules import check_containers
 from hakobune.wire.run_labels import check_annotations, check_labels
@@ -29,7 +30,7 @@ _TIMEOUT_MIN_S = 1.0
 _WHOLE = 100
 _ANNOTATIONS = {  # of those that are ours
     Kind.SERVICE: frozenset({SOURCE}),
-    Kind.POOL: ANNOTATIONS | {SOURCE},
+    Kind.POOL: ANNOTATIONS | {SOURCE, COUNT},
 }
 _ACTIONS = ("httpGet", "tcpSocket", "grpc")
 _PROBES = ("startupProbe", "livenessProbe")
@@ -49,12 +50,26 @@ def check_resident(kind: Kind, tree: Json, resident: str, found: Violations) -> 
         if not audience:
             found.add(f"customAudiences[{number}]", "must not be empty")
     _check_scaling(tree.get("scaling", {}), "scaling", found)
+    if kind is Kind.POOL:
+        _check_policy(tree.get("annotations", {}), tree.get("template", {}).get("annotations", {}), found)
     for field in ("traffic", "instanceSplits"):
         _check_shares(tree.get(field, []), field, found)
     if "template" not in tree:
         found.add("template", "is required")
         return
     _check_template(kind, tree["template"], resident, found)
+
+
+def _check_policy(own: dict[str, str], of_template: dict[str, str], found: Violations) -> None:
+    """The annotations of the autoscaler, which make sense together."""
+    known = {name: text for name, text in {**of_template, **own}.items() if name in ANNOTATIONS}
+    try:
+        policy_from_annotations(known, "")
+    except InvalidArgument as error:
+        for violation in error.violations:
+            name = violation.field.partition("'")[2].rstrip("']")
+            is_of_template = name in of_template and name not in own
+            found.add(f"{'template.' if is_of_template else ''}{violation.field}", violation.description)
 
 
 def _check_scaling(scaling: Json, path: str, found: Violations) -> None:
@@ -103,7 +118,7 @@ def _check_allocation(share: Json, where: str, found: Violations) -> None:
 
 def _check_template(kind: Kind, template: Json, resident: str, found: Violations) -> None:
     check_labels(template.get("labels", {}), "template.labels", found)
-    check_annotations(template.get("annotations", {}), "template.annotations", found, _ANNOTATIONS[kind])
+    check_annotations(template.get("annotations", {}), "template.annotations", found, _ANNOTATIONS[kind] - {COUNT})
     _check_revision(template.get("revision", ""), resident, found)
     _check_scaling(template.get("scaling", {}), "template.scaling", found)
     check_account(template, "template", found)

@@ -44,7 +44,12 @@ from hakobune.wire.run_v1_resident_annotations import (
 from hakobune.wire.run_v1_resident_schema import SERVICE, WORKER_POOL
 from hakobune.wire.run_v2_resident_schema import LATEST, REVISION, SPLIT_PREFIX, TRAFFIC_PREFIX
 from hakobune.wire.run_v2_resident_templates import template_settings_to_tree
-from hakobune.wire.run_v2_residents import resident_draft_from_tree, resident_fields_to_tree, shares_now
+from hakobune.wire.run_v2_residents import (
+    resident_draft_from_tree,
+    resident_fields_to_tree,
+    scaled_annotations,
+    shares_now,
+)
 from hakobune.wire.schema import Json, Message, Reader
 from hakobune.wire.violations import Violations
 
@@ -188,6 +193,7 @@ def resident_to_v1(resident: Resident) -> Json:
         tree["scaling"] = {"manualInstanceCount": 1 if manual is None else manual, "scalingMode": "MANUAL"}
     annotations = {
         **resident.annotations,
+        **scaled_annotations(resident),
         **resident_annotations_to_v1(tree, service_urls(resident) if is_service else []),
         **authors_to_v1(resident.creator, resident.last_modifier),
     }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hakobune.core.instants import timestamp_to_text
+from hakobune.core.services.autoscaling import COUNT
 from hakobune.core.services.conditions import resident_conditions
 from hakobune.core.services.model import Resident, ResidentDraft, Scaling, ScalingMode, Share
 from hakobune.core.services.names import Kind, ResidentName
@@ -65,11 +66,12 @@ def resident_draft_from_tree(kind: Kind, tree: Json, resident: str, service_acco
     rest.pop("name", None)
     stage: str = rest.pop("launchStage", "")
     shares = tuple(_share_from_tree(item) for item in rest.pop(_SHARES[kind], []))
+    annotations: dict[str, str] = rest.pop("annotations", {})
     return ResidentDraft(
         etag=rest.pop("etag", ""),
         description=rest.pop("description", ""),
         labels=rest.pop("labels", {}),
-        annotations=rest.pop("annotations", {}),
+        annotations={name: text for name, text in annotations.items() if name != COUNT},
         client=rest.pop("client", ""),
         client_version=rest.pop("clientVersion", ""),
         launch_stage="" if stage == "GA" else stage,
@@ -110,7 +112,7 @@ def resident_to_json(resident: Resident) -> Json:
         "uid": resident.uid,
         "generation": str(resident.generation),
         "labels": without_reserved(resident.labels),
-        "annotations": without_reserved(resident.annotations),
+        "annotations": {**without_reserved(resident.annotations), **scaled_annotations(resident)},
         "createTime": timestamp_to_text(resident.create_time_s),
         "updateTime": timestamp_to_text(resident.update_time_s),
         "creator": resident.creator,
@@ -135,6 +137,11 @@ def resident_to_json(resident: Resident) -> Json:
         splits = shares_now(resident)
         tree["instanceSplitStatuses"] = [_share_to_tree(kind, share, is_latest=latest) for share, latest in splits]
     return {key: value for key, value in tree.items() if value}
+
+
+def scaled_annotations(resident: Resident) -> dict[str, str]:
+    """How many workers the autoscaler of a pool asks for: an extension, for reading only."""
+    return {} if resident.auto_count is None else {COUNT: str(resident.auto_count)}
 
 
 def resident_fields_to_tree(resident: Resident) -> Json:

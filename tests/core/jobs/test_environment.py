@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from world import an_execution
 
-from hakobune.core.containers import Container, EnvVar, SecretRef
-from hakobune.core.containers import DEFAULT_PATH
+from hakobune.core.containers import DEFAULT_PATH, Container, EnvVar, SecretRef
 from hakobune.core.jobs.environment import ATTEMPT_VARIABLE, INDEX_VARIABLE, task_environment
 
 

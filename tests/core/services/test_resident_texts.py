@@ -80,7 +80,23 @@ def test_given_a_program_that_does_not_listen_then_the_text_says_what_it_did_ins
     )
     assert texts.not_listening(5, "Container called exit(1).").startswith(f"{begin} Container called exit(1).")
     assert "read the number from the variable PORT" in texts.not_listening(5, "")
+    assert "variable PORT. Logs" in texts.not_listening(5, texts.listening(["127.0.0.1:90"], 5))
     assert texts.cannot_start("Gone.") == "The container cannot be started: Gone."
+
+
+@pytest.mark.parametrize(
+    ("addresses", "expected"),
+    [
+        ([], ""),
+        (["127.0.0.1:5", "127.0.0.1:6"], ""),  # it listens, but does not answer
+        (["127.0.0.1:90"], "It listens on 127.0.0.1:90, not on PORT=5: read the number from the variable PORT."),
+        (["[::1]:5"], "It listens on [::1]:5 only, which IPv4 does not reach: listen on 0.0.0.0."),
+    ],
+)
+def test_given_where_a_program_listens_when_that_is_elsewhere_then_the_text_says_it(
+    addresses: list[str], expected: str
+) -> None:
+    assert texts.listening(addresses, 5) == expected
 
 
 @pytest.mark.parametrize(

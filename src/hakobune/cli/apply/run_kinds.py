@@ -46,6 +46,7 @@ _SERVER_ANNOTATIONS = frozenset(
         "run.googleapis.com/ingress-status",
         "serving.knative.dev/creator",
         "serving.knative.dev/lastModifier",
+        "hakobune.dev/scaled-instances",
     }
 )
 _SERVER_LABELS = frozenset({_LOCATION, "run.googleapis.com/lastUpdatedTime"})

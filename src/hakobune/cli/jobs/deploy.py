@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hakobune.cli.containers import flags as shared
 from hakobune.cli.containers.changes import LOCAL_IMAGE
+from hakobune.cli.containers.requirements import check_name, check_program, names_a_program
 from hakobune.cli.document import Document, text_at
 from hakobune.cli.errors import CommandError, UsageError
 from hakobune.cli.flags import Arguments, Command, Positional
@@ -18,10 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hakobune.cli.session import Session
 
-_NAME_RULE = (
-    "The name must use only lowercase alphanumeric characters and dashes, cannot begin or end with a dash, and cannot"
-    " be longer than 63 characters."
-)
+JOB = "job"  # the argument that names one
 _FAILED = "Job failed to deploy"
 
 
@@ -43,16 +41,12 @@ _UPDATING = Verb("Updating", "updated", may_create=False, may_update=True)
 
 
 def _deploy(session: Session, arguments: Arguments) -> object:
-    if not _names_a_program(arguments):
-        raise CommandError(
-            "Missing required argument [--image]: Requires a container image to deploy (e.g."
-            " `us-docker.pkg.dev/cloudrun/container/job:latest`), `--image local` with --command, or --source DIR."
-        )
+    check_program(arguments, "us-docker.pkg.dev/cloudrun/container/job:latest")
     return _run(session, arguments, _DEPLOYING)
 
 
 def _create(session: Session, arguments: Arguments) -> object:
-    if not _names_a_program(arguments):
+    if not names_a_program(arguments):
         raise CommandError("argument --image: Must be specified.")
     return _run(session, arguments, _CREATING)
 
@@ -61,14 +55,9 @@ def _update(session: Session, arguments: Arguments) -> object:
     return _run(session, arguments, _UPDATING)
 
 
-def _names_a_program(arguments: Arguments) -> bool:
-    scopes = [arguments, *(scope for _, scope in arguments.containers)]
-    return arguments.given("source") or any(scope.text("image") for scope in scopes)
-
-
 def _run(session: Session, arguments: Arguments, verb: Verb) -> object:
-    name = arguments.word("job") or session.console.ask("Job name: ")
-    check_name(name)
+    name = arguments.word(JOB) or session.console.ask("Job name: ")
+    check_name(JOB, name)
     wanted = new_job(session.project, name)
     if verb.may_create:
         apply_flags(wanted, arguments)  # so that a wrong flag is found before anything is asked of the runtime
@@ -84,7 +73,7 @@ def _run(session: Session, arguments: Arguments, verb: Verb) -> object:
         wanted = held
         apply_flags(wanted, arguments)
     if held is not None or verb.may_create:
-        _check_program(wanted)
+        _check_local_program(wanted)
     if arguments.switch("async"):
         job = _put(api, wanted, held, verb)
         session.console.say(f"Job [{bold(name)}] is being {verb.done} asynchronously.")
@@ -147,7 +136,7 @@ def _until_ready(api: RunApi, job: Document, tracker: Tracker) -> Document:
         job = patiently(lambda: api.get("jobs", name), since) or job
 
 
-def _check_program(job: Document) -> None:
+def _check_local_program(job: Document) -> None:
     """`--image local` alone starts nothing: say so before the first task fails."""
     from hakobune.cli.document import dict_at, list_at
 
@@ -157,15 +146,6 @@ def _check_program(job: Document) -> None:
     container = list_at(template, "spec", "template", "spec", "containers")[0]
     if not list_at(container, "command"):
         raise UsageError("argument --image: The image `local` needs --command (and --args), or use --source DIR.")
-
-
-def check_name(name: str) -> None:
-    """Raises CommandError for a name that Cloud Run does not take."""
-    if not name:
-        raise UsageError("argument JOB: Must be specified.")
-    letters = "abcdefghijklmnopqrstuvwxyz0123456789-"
-    if len(name) > 63 or name[0] == "-" or name[-1] == "-" or not all(letter in letters for letter in name):
-        raise CommandError(f"Invalid resource name [{name}]. {_NAME_RULE}")
 
 
 def _say_next(session: Session, name: str, *, again: bool) -> None:

@@ -56,6 +56,7 @@ def exported(resource: Document) -> Document:
         "run.googleapis.com/creatorEmail",
         "run.googleapis.com/lastModifierEmail",
         "run.googleapis.com/operation-id",
+        "hakobune.dev/scaled-instances",
     )
     from hakobune.cli.document import dict_at
 

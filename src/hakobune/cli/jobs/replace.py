@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from hakobune import __version__
+from hakobune.cli.containers.requirements import check_name
 from hakobune.cli.document import Document, as_dict, at, child, dict_at, is_dict, text_at
 from hakobune.cli.errors import CommandError
 from hakobune.cli.flags import Arguments, Command, Positional
 from hakobune.cli.jobs import view
-from hakobune.cli.jobs.deploy import Verb, check_name, put_and_follow
+from hakobune.cli.jobs.deploy import JOB, Verb, put_and_follow
 from hakobune.cli.jobs.jobs import ASYNC
 from hakobune.cli.run_api import RunApi
 
@@ -53,7 +54,7 @@ def _job(session: Session, document: object, path: str) -> Document:
     job["kind"] = "Job"
     metadata = child(job, "metadata")
     if isinstance(metadata.get("name"), str):
-        check_name(text_at(metadata, "name"))
+        check_name(JOB, text_at(metadata, "name"))
     else:
         raise CommandError(f"[{path}]: metadata.name is required but missing.")
     namespace = text_at(metadata, "namespace")

@@ -54,6 +54,7 @@ _OF_RESOURCE = frozenset(
         *("region", "project", "format", "quiet", "verbosity", "access-token-file", "log-http"),
     }
 )
+_POLICY = ("scaling-", "clear-scaling")  # flags of worker pools: the pool is scaled, its program is the same
 _HEALTH = f"{RUN}health-check-disabled"
 _AUDIENCES = f"{RUN}custom-audiences"
 
@@ -86,7 +87,8 @@ def check_program(resource: Document) -> None:
 
 
 def _touches_template(arguments: Arguments) -> bool:
-    return bool(arguments.containers) or not _OF_RESOURCE.issuperset(arguments.values)
+    named = {name for name in arguments.values if not name.startswith(_POLICY)}
+    return bool(arguments.containers) or not _OF_RESOURCE.issuperset(named)
 
 
 def force_revision(resource: Document, arguments: Arguments) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hakobune.cli.containers.requirements import check_name, check_program
 from hakobune.cli.document import Document, as_list, text_at
 from hakobune.cli.errors import CommandError
 from hakobune.cli.flags import Arguments, Command, Positional
@@ -12,7 +13,7 @@ from hakobune.cli.services import deploy_flags as flags
 from hakobune.cli.services import shares
 from hakobune.cli.services.changes import apply_service_flags, apply_template_flags, force_revision
 from hakobune.cli.services.following import CREATING, POLICY, ROUTING, put, until_ready
-from hakobune.cli.services.names import SERVICE, check_name
+from hakobune.cli.services.names import SERVICE
 from hakobune.cli.services.policy import allow_everybody
 from hakobune.cli.services.subject import LATEST
 
@@ -23,18 +24,8 @@ if TYPE_CHECKING:
 _FAILED = "Deployment failed"
 
 
-def names_a_program(arguments: Arguments) -> bool:
-    """Whether the flags say what to run."""
-    scopes = [arguments, *(scope for _, scope in arguments.containers)]
-    return arguments.given("source") or any(scope.text("image") for scope in scopes)
-
-
 def _deploy(session: Session, arguments: Arguments) -> object:
-    if not names_a_program(arguments):
-        raise CommandError(
-            "Missing required argument [--image]: Requires a container image to deploy (e.g."
-            " `gcr.io/cloudrun/hello:latest`), `--image local` with --command, or --source DIR."
-        )
+    check_program(arguments, "gcr.io/cloudrun/hello:latest")
     return _run(session, arguments, may_create=True)
 
 
@@ -44,7 +35,7 @@ def _update(session: Session, arguments: Arguments) -> object:
 
 def _run(session: Session, arguments: Arguments, *, may_create: bool) -> object:
     name = arguments.word("service") or session.console.ask("Service name: ")
-    check_name(SERVICE, name)
+    check_name(SERVICE.positional, name)
     if may_create:  # so that a wrong flag is found before anything is asked of the runtime
         _changed(SERVICE.new(session.project, name), arguments)
     api = RunApi(session, session.region)

@@ -72,6 +72,9 @@ def _settings(resource: Document) -> list[Node]:
 
 
 def _scaling(resource: Document) -> str:
+    scaled = view.annotation(resource, "hakobune.dev/scaled-instances")
+    if scaled:
+        return f"By backlog (Instances: {scaled})"  # an extension
     found = {
         name: view.annotation(resource, _RUN + name)
         for name in ("scalingMode", "manualInstanceCount", "minScale", "maxScale")

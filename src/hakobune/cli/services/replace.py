@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hakobune import __version__
 from hakobune.cli.containers.changes import RUN
+from hakobune.cli.containers.requirements import check_name
 from hakobune.cli.document import Document, as_dict, at, child, dict_at, is_dict, text_at
 from hakobune.cli.errors import CommandError
 from hakobune.cli.flags import Arguments, Command, Flag, Positional
@@ -12,7 +13,7 @@ from hakobune.cli.jobs.jobs import ASYNC
 from hakobune.cli.progress import Stage, Tracker
 from hakobune.cli.run_api import RunApi
 from hakobune.cli.services.following import CREATING, ROUTING, put, until_ready
-from hakobune.cli.services.names import SERVICE, check_name
+from hakobune.cli.services.names import SERVICE
 from hakobune.cli.services.services import PLATFORM
 
 TYPE_CHECKING = False
@@ -77,7 +78,7 @@ def _read(subject: Subject, session: Session, document: object, path: str) -> Do
     metadata = child(resource, "metadata")
     if not isinstance(metadata.get("name"), str):
         raise CommandError(f"[{path}]: metadata.name is required but missing.")
-    check_name(subject, text_at(metadata, "name"))
+    check_name(subject.positional, text_at(metadata, "name"))
     namespace = text_at(metadata, "namespace")
     if namespace and namespace != session.project and not namespace.isdigit():
         raise CommandError(

@@ -36,6 +36,7 @@ def resident_record(resource: Document) -> Record:
         "labels": dict_at(resource, "metadata", "labels"),
         "annotations": dict_at(resource, "metadata", "annotations"),
         "ready_symbol": view.mark(resource)[0],
+        "scaled_instances": view.annotation(resource, "hakobune.dev/scaled-instances"),
     }
     return Record(resource, names, text_at(resource, "metadata", "selfLink"))
 

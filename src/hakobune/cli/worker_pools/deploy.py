@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hakobune.cli.containers.changes import RUN
 from hakobune.cli.containers.flags import EXCLUSIVE
+from hakobune.cli.containers.requirements import check_name, check_program
 from hakobune.cli.document import Document, child, text_at
 from hakobune.cli.errors import CommandError, UsageError
 from hakobune.cli.flags import Arguments, Command, Flag, Positional
@@ -12,11 +13,11 @@ from hakobune.cli.progress import Stage, Tracker
 from hakobune.cli.run_api import RunApi
 from hakobune.cli.services import shares
 from hakobune.cli.services.changes import apply_template_flags, change_scaling, force_revision
-from hakobune.cli.services.deploy import names_a_program
 from hakobune.cli.services.deploy_flags import COMMON_FLAGS
 from hakobune.cli.services.following import CREATING, put, until_ready
-from hakobune.cli.services.names import POOL_CONTAINER_FLAGS, WORKER_POOL, check_name
+from hakobune.cli.services.names import POOL_CONTAINER_FLAGS, WORKER_POOL
 from hakobune.cli.services.replace import DRY_RUN
+from hakobune.cli.worker_pools import scaling
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,11 +27,7 @@ _MODE, _MANUAL = f"{RUN}scalingMode", f"{RUN}manualInstanceCount"
 
 
 def _deploy(session: Session, arguments: Arguments) -> object:
-    if not names_a_program(arguments):
-        raise CommandError(
-            "Missing required argument [--image]: Requires a container image to deploy (e.g."
-            " `gcr.io/cloudrun/hello:latest`), `--image local` with --command, or --source DIR."
-        )
+    check_program(arguments, "gcr.io/cloudrun/hello:latest")
     return _run(session, arguments, may_create=True)
 
 
@@ -40,7 +37,7 @@ def _update(session: Session, arguments: Arguments) -> object:
 
 def _run(session: Session, arguments: Arguments, *, may_create: bool) -> object:
     name = arguments.word("worker-pool") or session.console.ask("Worker pool name: ")
-    check_name(WORKER_POOL, name)
+    check_name(WORKER_POOL.positional, name)
     if may_create:  # so that a wrong flag is found before anything is asked of the runtime
         _change(WORKER_POOL.new(session.project, name), arguments)
     api = RunApi(session, session.region)
@@ -97,6 +94,7 @@ def _change(pool: Document, arguments: Arguments) -> None:
             annotations[name] = str(arguments.number(flag))
     if arguments.given("min") and arguments.given("instances"):
         raise UsageError("argument --instances: At most one of --instances | --min can be specified.")
+    scaling.change_policy(annotations, arguments)
     force_revision(pool, arguments)
 
 
@@ -112,12 +110,16 @@ _FLAGS = [
     Flag("--revision-suffix", "text", "The end of the revision's name."),
     Flag("--description", "text", "What the worker pool is for."),
     DRY_RUN,
+    *scaling.FLAGS,
 ]
 _EXAMPLES = [
     ("Three workers of a program in this directory:",
      "hakobune run worker-pools deploy consumer --source . --instances 3"),
     ("A program of this machine:",
      "hakobune run worker-pools deploy consumer --image local --command python3 --args worker.py"),
+    ("One worker for each 50 messages that wait:",
+     "hakobune run worker-pools deploy consumer --source . --scaling-pubsub-subscription billing"
+     " --scaling-pubsub-target 50"),
 ]  # fmt: skip
 DEPLOY = Command(
     _deploy,

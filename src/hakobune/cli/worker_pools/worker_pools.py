@@ -20,6 +20,7 @@ _COLUMNS = (
     'last_transition_time:label="LAST DEPLOYED AT"',
     'author:label="CREATED BY"',
     "creation_timestamp:label=CREATED",
+    'scaled_instances:label="SCALED TO"',  # an extension
 )
 POOL = Positional("worker-pool", "The name of the worker pool.")
 

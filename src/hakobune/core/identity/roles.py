@@ -21,8 +21,17 @@ _READ_RUN = (
     "run.services.list",
     "run.revisions.get",
     "run.revisions.list",
-    "run.workerPools.get",
-    "run.workerPools.list",
+    "run.workerpools.get",
+    "run.workerpools.list",
+)
+_READ_SCHEDULES = ("cloudscheduler.jobs.get", "cloudscheduler.jobs.list")
+_READ_EVENTS = (
+    "eventarc.triggers.get",
+    "eventarc.triggers.list",
+    "eventarc.channels.get",
+    "eventarc.channels.list",
+    "eventarc.providers.get",
+    "eventarc.providers.list",
 )
 _READ_WORKFLOWS = (
     "workflows.workflows.get",
@@ -48,10 +57,19 @@ _READ_SECRETS = (
 )
 _READ_OBJECTS = ("storage.objects.get", "storage.objects.list")
 _USE_OBJECTS = (*_READ_OBJECTS, "storage.objects.create", "storage.objects.delete", "storage.objects.update")
-_READ_ALL = (*_READ_RUN, *_READ_WORKFLOWS, *_READ_PUBSUB, *_READ_SECRETS)
+_READ_ALL = (*_READ_RUN, *_READ_SCHEDULES, *_READ_EVENTS, *_READ_WORKFLOWS, *_READ_PUBSUB, *_READ_SECRETS)
 _SET_POLICY = "setIamPolicy"
+# These may all that their lines say but change policies.
+_SETS_NO_POLICY = frozenset(
+    {
+        "roles/editor",
+        "roles/run.developer",
+        "roles/eventarc.developer",
+        "roles/workflows.editor",
+        "roles/pubsub.editor",
+    }
+)
 
-# Basic roles are told apart below: an editor may all but change policies.
 ROLES: Mapping[str, tuple[str, ...]] = {
     "roles/owner": ("*",),
     "roles/editor": ("*",),
@@ -63,12 +81,21 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "run.tasks.*",
         "run.services.*",
         "run.revisions.*",
-        "run.workerPools.*",
+        "run.workerpools.*",
     ),
     "roles/run.invoker": ("run.jobs.run", "run.routes.invoke"),
+    "roles/run.servicesInvoker": ("run.routes.invoke",),
     "roles/run.jobsExecutor": ("run.jobs.run",),
     "roles/run.jobsExecutorWithOverrides": ("run.jobs.run", "run.jobs.runWithOverrides"),
     "roles/run.viewer": _READ_RUN,
+    "roles/cloudscheduler.admin": ("cloudscheduler.*",),
+    "roles/cloudscheduler.jobRunner": ("cloudscheduler.jobs.run",),
+    "roles/cloudscheduler.viewer": _READ_SCHEDULES,
+    "roles/eventarc.admin": ("eventarc.*",),
+    "roles/eventarc.developer": ("eventarc.triggers.*", *_READ_EVENTS),
+    "roles/eventarc.eventReceiver": ("eventarc.events.receiveEvent",),
+    "roles/eventarc.publisher": ("eventarc.channels.get", "eventarc.channels.list", "eventarc.channels.publish"),
+    "roles/eventarc.viewer": _READ_EVENTS,
     "roles/workflows.admin": ("workflows.*",),
     "roles/workflows.editor": ("workflows.*",),
     "roles/workflows.invoker": ("workflows.executions.*",),
@@ -126,7 +153,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
 
 def allows(role: str, permission: str) -> bool:
     """Whether a role has a permission. Unknown roles have none."""
-    if role in ("roles/editor", "roles/workflows.editor", "roles/pubsub.editor") and permission.endswith(_SET_POLICY):
+    if role in _SETS_NO_POLICY and permission.endswith(_SET_POLICY):
         return False
     return any(
         permission.startswith(held[:-1]) if held.endswith("*") else permission == held for held in ROLES.get(role, ())

@@ -47,6 +47,7 @@ _KNOWN = frozenset(
     }
 )
 ANNOTATIONS = frozenset(PREFIX + name for name in _KNOWN)  # all that a pool may have
+COUNT = "hakobune.dev/scaled-instances"  # output only: how many workers the autoscaler asks for now
 
 # Defaults. Target of Kafka and tolerance: README of the scaler. The others are ours.
 _PUBSUB_TARGET_DEFAULT = 100.0
@@ -155,7 +156,11 @@ def stabilised(
 
 def policy_of(declared: Resident | ResidentDraft, project: str) -> Policy | None:
     """What the annotations of a pool declare; None: nothing. Raises InvalidArgument."""
-    given = {**declared.template.annotations, **declared.annotations}
+    return policy_from_annotations({**declared.template.annotations, **declared.annotations}, project)
+
+
+def policy_from_annotations(given: Mapping[str, str], project: str) -> Policy | None:
+    """The same, from the annotations. A subscription without a project is one of `project`."""
     fields = {name.removeprefix(PREFIX): text for name, text in given.items() if name.startswith(PREFIX)}
     if not fields:
         return None
@@ -164,7 +169,7 @@ def policy_of(declared: Resident | ResidentDraft, project: str) -> Policy | None
             raise _bad(name, f"is no setting of the autoscaler; there are {', '.join(sorted(_KNOWN))}")
     pubsub, kafka = _pubsub(fields, project), _kafka(fields)
     if pubsub is None and kafka is None:
-        raise _bad(_SUBSCRIPTION, f"or {PREFIX}{_GROUP} must say what is measured")
+        raise _bad(_SUBSCRIPTION, f"must say what is measured, or {PREFIX}{_GROUP}")
     least = int(_number(fields, _MIN, 0, 0, _INSTANCES_MAX))
     most = int(_number(fields, _MAX, max(least, _MAX_DEFAULT), 1, _INSTANCES_MAX))
     if least > most:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from hakobune.core.conditions import Condition, ConditionState
 from hakobune.core.services.model import Resident, Revision, RevisionState
 from hakobune.core.services.names import Kind
+from hakobune.core.services.texts import FAILED_REASON, crashing
 
 READY = "Ready"
 _DEPLOYING = "Deploying Revision."
@@ -19,7 +20,7 @@ _RETIRED = "Revision retired."
 def resident_conditions(resident: Resident) -> tuple[Condition, ...]:
     """The terminal one (`Ready`) first; services tell of their configuration and their routes as well."""
     state, reason, message = _resident_state(resident)
-    since_s = resident.update_time_s if resident.settle_time_s is None else resident.settle_time_s
+    since_s = _since_s(resident)
     ready = Condition(type=READY, state=state, since_s=since_s, reason=reason, message=message)
     if resident.name.kind is Kind.POOL:
         return (ready,)
@@ -35,7 +36,15 @@ def _resident_state(resident: Resident) -> tuple[ConditionState, str, str]:
         return ConditionState.RECONCILING, "", _DEPLOYING
     if resident.ready_reason:
         return ConditionState.FAILED, resident.ready_reason, resident.ready_message
+    if resident.crash_loop is not None:
+        return ConditionState.FAILED, FAILED_REASON, crashing(resident.crash_loop)
     return ConditionState.SUCCEEDED, "", ""
+
+
+def _since_s(resident: Resident) -> float:
+    if resident.crash_loop is not None and not resident.is_reconciling and not resident.ready_reason:
+        return resident.crash_loop.since_s
+    return resident.update_time_s if resident.settle_time_s is None else resident.settle_time_s
 
 
 def _routes(resident: Resident, state: ConditionState) -> ConditionState:

@@ -184,6 +184,7 @@ def shown(resident: Resident, revision: Revision, now_s: float) -> Resident:
         observed_generation=resident.generation,
         ready_reason="",
         ready_message="",
+        crash_loop=None,
         settle_time_s=now_s,
     )
 

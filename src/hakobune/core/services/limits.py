@@ -23,4 +23,5 @@ REVISIONS_KEPT = 1_000  # per resident; the oldest that serve nothing go first
 RESTART_FIRST_S = 1.0
 RESTART_MAX_S = 60.0
 RESTART_FORGIVEN_S = 60.0
+CRASHES_MIN = 2  # ours: so many ends in a row are a crash loop
 INSTANCES_AT_ONCE_MAX = 10_000  # of a revision, however many are asked for

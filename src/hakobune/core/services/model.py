@@ -107,6 +107,17 @@ class Scaling:
     mode: ScalingMode | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrashLoop:
+    """Instances of a resident end by themselves again and again, and none of them lives. `detail` tells of the last
+    end, `restart_s` is when the next instance begins."""
+
+    since_s: float
+    detail: str
+    failures: int
+    restart_s: float
+
+
 class RevisionState(StrEnum):
     """How far a revision has come."""
 
@@ -165,6 +176,7 @@ class Resident:
     shares: tuple[Share, ...] = ()  # as declared; empty: all to the latest ready revision
     scaling: Scaling = Scaling()
     auto_count: int | None = None  # workers that its autoscaler asks for (an extension of pools); None: it has none
+    crash_loop: CrashLoop | None = None
     port: int = 0
     revisions_made: int = 0
     latest_created: str = ""  # revision ids

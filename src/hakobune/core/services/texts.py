@@ -3,7 +3,10 @@ them finds what it looks for."""
 
 from __future__ import annotations
 
-from hakobune.core.services.model import Probe, ProbeKind
+from collections.abc import Sequence
+
+from hakobune.core.instants import timestamp_to_text
+from hakobune.core.services.model import CrashLoop, Probe, ProbeKind
 from hakobune.core.services.names import Kind, ResidentName, RevisionName
 
 HEALTH_REASON = "HEALTH_CHECK_CONTAINER_ERROR"  # Condition.RevisionReason
@@ -44,13 +47,24 @@ def not_listening(port: int, how: str) -> str:
     )
 
 
-def probe_failed(kind: str, probe: Probe, port: int, attempts: int) -> str:
-    """Of a startup or liveness probe that failed as often as it may."""
+def listening(addresses: Sequence[str], port: int) -> str:
+    """Where a program listens instead of on the port that it was given; "": nothing is known of that."""
+    if not addresses:
+        return ""
+    if all(address.endswith(f"]:{port}") for address in addresses):
+        return f"It listens on {' and '.join(addresses)} only, which IPv4 does not reach: listen on 0.0.0.0."
+    if any(address.endswith(f":{port}") for address in addresses):
+        return ""
+    return f"It listens on {' and '.join(addresses)}, not on PORT={port}: read the number from the variable PORT."
+
+
+def probe_failed(kind: str, probe: Probe, port: int, attempts: int, how: str = "") -> str:
+    """Of a startup or liveness probe that failed as often as it may. `how` says what the program does instead."""
     shown = {ProbeKind.HTTP: "HTTP", ProbeKind.TCP: "TCP", ProbeKind.GRPC: "gRPC"}[probe.kind]
     path = f' path "{probe.path}" on' if probe.kind is ProbeKind.HTTP else ""
     return (
         f"{kind} {shown} probe failed {attempts} time{'s' if attempts != 1 else ''} consecutively for container "
-        f"on{path} port {port}. The instance was not started successfully or was shut down. "
+        f"on{path} port {port}. The instance was not started successfully or was shut down. {how}{' ' if how else ''}"
         "Logs for this revision might contain more information."
     )
 
@@ -58,6 +72,15 @@ def probe_failed(kind: str, probe: Probe, port: int, attempts: int) -> str:
 def cannot_start(detail: str) -> str:
     """Of a program that is not there, or cannot be started as declared."""
     return f"The container cannot be started: {detail}"
+
+
+def crashing(loop: CrashLoop) -> str:
+    """Of a resident whose instances end again and again."""
+    return (
+        f"Its instances end by themselves again and again, {loop.failures} times in a row by now. The last one: "
+        f"{loop.detail} The next one starts at {timestamp_to_text(loop.restart_s)}. "
+        "Logs for this revision might contain more information."
+    )
 
 
 def ended(exit_code: int | None, signal: int | None, detail: str) -> str:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import ClassVar, Self
 
 from hakobune.core.errors import Code, FieldViolation, InvalidArgument
-from hakobune.core.names import LocationName, check_location, check_project
+from hakobune.core.names import LocationName, check_location, check_project, default_service_account
 from hakobune.core.triggers.limits import ID_CHARACTERS
 
 JSON_TYPE = "application/json"
@@ -182,6 +182,12 @@ class Trigger:
     def event_type(self) -> str:
         """What its filter on `type` says."""
         return next((one.value for one in self.filters if one.attribute == "type"), "")
+
+    @property
+    def account(self) -> str:
+        """Whose tokens its calls carry; "" for none. An execution is always started by somebody."""
+        starts = self.destination.kind in (DestinationKind.WORKFLOW, DestinationKind.JOB)
+        return self.service_account or (default_service_account(self.name.project) if starts else "")
 
     @property
     def etag(self) -> str:

@@ -10,7 +10,7 @@ SELECT doc FROM schedules WHERE uid = :uid
 SELECT doc FROM schedules WHERE project = :project AND location = :location AND job > :after ORDER BY job LIMIT :limit
 
 -- name: list_everywhere
-SELECT doc FROM schedules WHERE project = :project AND (job, location) > (:job, :location)
+SELECT doc FROM schedules WHERE project = :project AND (job, location) > (:after, :after_location)
 ORDER BY job, location LIMIT :limit
 
 -- name: add

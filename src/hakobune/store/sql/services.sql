@@ -11,7 +11,7 @@ SELECT doc FROM residents WHERE kind = :kind AND project = :project AND location
 ORDER BY id LIMIT :limit
 
 -- name: list_everywhere
-SELECT doc FROM residents WHERE kind = :kind AND project = :project AND (id, location) > (:id, :location)
+SELECT doc FROM residents WHERE kind = :kind AND project = :project AND (id, location) > (:after, :after_location)
 ORDER BY id, location LIMIT :limit
 
 -- All of all projects: read once, at a start.

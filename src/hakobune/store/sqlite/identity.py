@@ -3,37 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TypeVar
 
 from hakobune.core.identity.accounts import ServiceAccount, UserKey
 from hakobune.core.identity.secrets import Secret, SecretName, SecretVersion, VersionState
 from hakobune.store.api import Page
-from hakobune.store.documents import from_document, to_document
+from hakobune.store.documents import to_document
 from hakobune.store.queries import queries
-
-T = TypeVar("T")
+from hakobune.store.sqlite.document_rows import DocumentRows
 
 _NEWEST = 1 << 62  # above every number of a version
 
 
-class SqliteIdentityRead:
+class SqliteIdentityRead(DocumentRows):
     """Questions about service accounts and secrets."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._sql = queries("identity")
-
-    def _first(self, query: str, **parameters: object) -> object:
-        row = self._connection.execute(self._sql[query], parameters).fetchone()
-        return None if row is None else row[0]
-
-    def _one(self, kind: type[T], query: str, **parameters: object) -> T | None:
-        document = self._first(query, **parameters)
-        return None if document is None else from_document(kind, str(document))
-
-    def _all(self, kind: type[T], query: str, **parameters: object) -> list[T]:
-        rows = self._connection.execute(self._sql[query], parameters).fetchall()
-        return [from_document(kind, row[0]) for row in rows]
+        super().__init__(connection, "identity")
 
     # -- service accounts -----------------------------------------------------------------------------------------
 
@@ -87,9 +72,6 @@ class SqliteIdentityRead:
 
 class SqliteIdentityWrite(SqliteIdentityRead):
     """Changes of service accounts and secrets."""
-
-    def _do(self, query: str, **parameters: object) -> None:
-        self._connection.execute(self._sql[query], parameters)
 
     def _drop_policy(self, resource: str) -> None:
         self._connection.execute(queries("changes")["delete_policy"], {"resource": resource})

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TypeVar
 
 from hakobune.core.errors import AlreadyExists
 from hakobune.core.schedules.model import Run, Schedule, ScheduleName
-from hakobune.store.documents import from_document, to_document
-from hakobune.store.queries import queries
+from hakobune.store.documents import to_document
 from hakobune.store.records import Page
+from hakobune.store.sqlite.document_rows import DocumentRows
 
-T = TypeVar("T")
 
-
-class SqliteSchedulesRead:
+class SqliteSchedulesRead(DocumentRows):
     """Questions about schedules."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._sql = queries("schedules")
-
-    def _one(self, kind: type[T], query: str, **parameters: object) -> T | None:
-        row = self._connection.execute(self._sql[query], parameters).fetchone()
-        return None if row is None else from_document(kind, row[0])
-
-    def _all(self, kind: type[T], query: str, **parameters: object) -> list[T]:
-        rows = self._connection.execute(self._sql[query], parameters).fetchall()
-        return [from_document(kind, row[0]) for row in rows]
+        super().__init__(connection, "schedules")
 
     def find_schedule(self, name: ScheduleName) -> Schedule | None:
         return self._one(Schedule, "find", project=name.project, location=name.location, job=name.job)
@@ -36,12 +24,7 @@ class SqliteSchedulesRead:
         return self._one(Schedule, "by_uid", uid=uid)
 
     def list_schedules(self, project: str, location: str | None, page: Page) -> list[Schedule]:
-        job, _, after_location = page.after.partition("/")
-        if location is not None:
-            return self._all(Schedule, "list", project=project, location=location, after=job, limit=page.limit)
-        return self._all(
-            Schedule, "list_everywhere", project=project, job=job, location=after_location, limit=page.limit
-        )
+        return self._page(Schedule, "list", location, page, project=project)
 
     def find_run(self, uid: str) -> Run | None:
         return self._one(Run, "find_run", uid=uid)
@@ -55,9 +38,6 @@ class SqliteSchedulesRead:
 
 class SqliteSchedulesWrite(SqliteSchedulesRead):
     """Changes of schedules."""
-
-    def _do(self, query: str, **parameters: object) -> None:
-        self._connection.execute(self._sql[query], parameters)
 
     def add_schedule(self, schedule: Schedule) -> None:
         name = schedule.name

@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TypeVar
 
 from hakobune.core.errors import AlreadyExists
 from hakobune.core.services.model import Instance, Resident, Revision, RevisionState
 from hakobune.core.services.names import Kind, ResidentName
 from hakobune.store.api import Page
-from hakobune.store.documents import from_document, to_document
-from hakobune.store.queries import queries
-
-T = TypeVar("T")
+from hakobune.store.documents import to_document
+from hakobune.store.sqlite.document_rows import DocumentRows
 
 _NEWEST = 1 << 62  # above every number
 
 
-class SqliteServicesRead:
+class SqliteServicesRead(DocumentRows):
     """Questions about residents."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._sql = queries("services")
-
-    def _one(self, noun: type[T], query: str, /, **parameters: object) -> T | None:
-        row = self._connection.execute(self._sql[query], parameters).fetchone()
-        return None if row is None else from_document(noun, row[0])
-
-    def _all(self, noun: type[T], query: str, /, **parameters: object) -> list[T]:
-        rows = self._connection.execute(self._sql[query], parameters).fetchall()
-        return [from_document(noun, row[0]) for row in rows]
+        super().__init__(connection, "services")
 
     def find_resident(self, name: ResidentName) -> Resident | None:
         return self._one(
@@ -41,20 +29,7 @@ class SqliteServicesRead:
         return self._one(Resident, "by_uid", uid=uid)
 
     def list_residents(self, kind: Kind, project: str, location: str | None, page: Page) -> list[Resident]:
-        last, _, after_location = page.after.partition("/")
-        if location is not None:
-            return self._all(
-                Resident, "list", kind=kind.value, project=project, location=location, after=last, limit=page.limit
-            )
-        return self._all(
-            Resident,
-            "list_everywhere",
-            kind=kind.value,
-            project=project,
-            id=last,
-            location=after_location,
-            limit=page.limit,
-        )
+        return self._page(Resident, "list", location, page, kind=kind.value, project=project)
 
     def resident_uids(self) -> list[str]:
         return [row[0] for row in self._connection.execute(self._sql["uids"]).fetchall()]
@@ -113,9 +88,6 @@ class SqliteServicesRead:
 
 class SqliteServicesWrite(SqliteServicesRead):
     """Changes of residents."""
-
-    def _do(self, query: str, **parameters: object) -> None:
-        self._connection.execute(self._sql[query], parameters)
 
     def add_resident(self, resident: Resident) -> None:
         name = resident.name

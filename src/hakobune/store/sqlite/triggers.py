@@ -4,43 +4,24 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import TypeVar
 
 from hakobune.core.errors import AlreadyExists
 from hakobune.core.triggers.deliveries import Delivery
 from hakobune.core.triggers.events import CloudEvent
 from hakobune.core.triggers.model import Channel, ChannelName, Trigger, TriggerName
 from hakobune.store.documents import from_document, to_document
-from hakobune.store.queries import queries
 from hakobune.store.records import Page
+from hakobune.store.sqlite.document_rows import DocumentRows
 from hakobune.store.triggers_api import DeliveryQuery
-
-T = TypeVar("T")
 
 _NEWEST = 1 << 62  # above every number of an event
 
 
-class SqliteTriggersRead:
+class SqliteTriggersRead(DocumentRows):
     """Questions about triggers."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._sql = queries("triggers")
-
-    def _one(self, kind: type[T], query: str, **parameters: object) -> T | None:
-        row = self._connection.execute(self._sql[query], parameters).fetchone()
-        return None if row is None else from_document(kind, row[0])
-
-    def _all(self, kind: type[T], query: str, **parameters: object) -> list[T]:
-        rows = self._connection.execute(self._sql[query], parameters).fetchall()
-        return [from_document(kind, row[0]) for row in rows]
-
-    def _page(self, kind: type[T], query: str, project: str, location: str | None, page: Page) -> list[T]:
-        after, _, after_location = page.after.partition("/")
-        if location is not None:
-            return self._all(kind, query, project=project, location=location, after=after, limit=page.limit)
-        query += "_everywhere"
-        return self._all(kind, query, project=project, after=after, after_location=after_location, limit=page.limit)
+        super().__init__(connection, "triggers")
 
     def find_trigger(self, name: TriggerName) -> Trigger | None:
         return self._one(Trigger, "find_trigger", project=name.project, location=name.location, id=name.id)
@@ -49,10 +30,10 @@ class SqliteTriggersRead:
         return self._one(Trigger, "trigger_by_uid", uid=uid)
 
     def list_triggers(self, project: str, location: str | None, page: Page) -> list[Trigger]:
-        return self._page(Trigger, "list_triggers", project, location, page)
+        return self._page(Trigger, "list_triggers", location, page, project=project)
 
     def count_triggers(self, project: str) -> int:
-        return int(self._connection.execute(self._sql["count_triggers"], {"project": project}).fetchone()[0])
+        return int(str(self._first("count_triggers", project=project)))
 
     def all_triggers(self) -> list[Trigger]:
         return self._all(Trigger, "all_triggers")
@@ -61,7 +42,7 @@ class SqliteTriggersRead:
         return self._one(Channel, "find_channel", project=name.project, location=name.location, id=name.id)
 
     def list_channels(self, project: str, location: str | None, page: Page) -> list[Channel]:
-        return self._page(Channel, "list_channels", project, location, page)
+        return self._page(Channel, "list_channels", location, page, project=project)
 
     def find_event(self, number: int) -> CloudEvent | None:
         return self._one(CloudEvent, "find_event", number=number)
@@ -97,9 +78,6 @@ class SqliteTriggersRead:
 
 class SqliteTriggersWrite(SqliteTriggersRead):
     """Changes of triggers."""
-
-    def _do(self, query: str, **parameters: object) -> None:
-        self._connection.execute(self._sql[query], parameters)
 
     def add_trigger(self, trigger: Trigger) -> None:
         name = trigger.name

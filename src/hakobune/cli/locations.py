@@ -1,4 +1,4 @@
-"""`eventarc locations list | describe`."""
+"""`scheduler locations list | describe`, and the same of `eventarc`: both APIs answer at the same path."""
 
 from __future__ import annotations
 
@@ -29,18 +29,25 @@ def _describe(session: Session, arguments: Arguments) -> Document:
     return session.call("GET", target(f"projects/{session.project}/locations/{location}"))
 
 
-LIST = Command(
-    _list,
-    "List the locations that triggers can be in.",
-    flags=[*LIST_FLAGS],
-    default_format="table(id:label=NAME)",
-    examples=[("All locations:", "hakobune eventarc locations list")],
-)
+def _commands(group: str, things: str, table: str) -> tuple[Command, Command]:
+    """(list, describe) of a group of commands whose `things` are in locations."""
+    return (
+        Command(
+            _list,
+            f"List the locations that {things} can be in.",
+            flags=[*LIST_FLAGS],
+            default_format=table,
+            examples=[("All locations:", f"hakobune {group} locations list")],
+        ),
+        Command(
+            _describe,
+            "Show a location.",
+            positionals=[Positional("location", "The id of the location.")],
+            default_format="yaml",
+            examples=[("One location:", f"hakobune {group} locations describe us-central1")],
+        ),
+    )
 
-DESCRIBE = Command(
-    _describe,
-    "Show a location.",
-    positionals=[Positional("location", "The id of the location.")],
-    default_format="yaml",
-    examples=[("One location:", "hakobune eventarc locations describe us-central1")],
-)
+
+LIST_OF_JOBS, DESCRIBE_OF_JOBS = _commands("scheduler", "jobs", "table(id:label=NAME,name:label=FULL_NAME)")
+LIST_OF_TRIGGERS, DESCRIBE_OF_TRIGGERS = _commands("eventarc", "triggers", "table(id:label=NAME)")
