@@ -19,8 +19,8 @@ from hakobune.core.pubsub.messages import new_message
 from hakobune.core.pubsub.model import NewMessage, Subscription, Topic
 from hakobune.core.pubsub.names import SubscriptionName, TopicName
 from hakobune.runtime.clock import RandomIdentifiers, SystemClock
+from hakobune.runtime.outlet import Outlet
 from hakobune.runtime.pubsub import PubsubRoom
-from hakobune.runtime.pubsub_push import Outlet
 from hakobune.runtime.threads import WorkerThreads
 from hakobune.runtime.wheel import Wheel
 from hakobune.store.sqlite.database import SqliteStore

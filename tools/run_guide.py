@@ -33,7 +33,7 @@ from served import HAKOBUNE, served
 EXAMPLE = Path(__file__).parents[1] / "examples" / "guide"
 PROJECT = "guide-project"
 LOCATION = "asia-northeast1"
-ITEMS = [f"item-{number:03d}" for number in range(250)]
+ITEMS = [f"item-{number:03d}" for number in range(110)]
 STRIDE = 100_000  # of the guide's ids; the local one is the prelude's
 LOCAL_ID = 7
 VIDEO = {"video": "gs://uploads-raw/news.mp4"}

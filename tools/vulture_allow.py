@@ -1,6 +1,6 @@
 """Names that look unused to vulture and are not: who uses them is said beside each group."""
 
-from hakobune.cli import auth, environment, graph, lint, logging_read, logs, start, test
+from hakobune.cli import auth, environment, graph, lint, locations, logging_read, logs, start, test
 from hakobune.cli.apply import command as apply_command
 from hakobune.cli.format.yaml_writer import _Dumper
 from hakobune.cli.iam import accounts as iam_accounts
@@ -56,6 +56,7 @@ copying.CP, copying.MV, listing.LS, listing.DU, reading.CAT, reading.HASH, remov
 buckets.SERVICE_AGENT, storage_objects.COMPOSE
 scheduler_create.CREATE_HTTP, scheduler_create.CREATE_PUBSUB, scheduler_preview.PREVIEW
 scheduler_update.UPDATE_HTTP, scheduler_update.UPDATE_PUBSUB
+locations.LIST_OF_JOBS, locations.DESCRIBE_OF_JOBS, locations.LIST_OF_TRIGGERS, locations.DESCRIBE_OF_TRIGGERS
 messages.ACK, messages.MODIFY_DEADLINE, subscriptions.MODIFY_PUSH, topics.LIST_SUBSCRIPTIONS, topics.LIST_SNAPSHOTS
 schemas.COMMIT, schemas.ROLLBACK, schemas.DELETE_REVISION
 logs.READ_SERVICE, logs.TAIL_SERVICE, logs.READ_POOL, logs.TAIL_POOL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -231,6 +232,27 @@ def test_given_aliases_that_stand_for_millions_when_they_are_read_then_they_are_
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
     line = only(tmp_path, "\n".join(lines))
     assert line.endswith("has more than 200000 values")
+
+
+def test_given_a_pipe_in_the_folder_then_nobody_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "gone.yaml").symlink_to("nowhere.yaml")
+    assert told(tmp_path, topic_yaml="kind: Topic\nname: orders\n") == [
+        f"gone.yaml:1:1: Unable to read file [{tmp_path}/gone.yaml]: No such file or directory"
+    ]
+
+
+def test_given_a_file_that_is_too_large_then_that_is_said(tmp_path: Path) -> None:
+    with (tmp_path / "a.yaml").open("wb") as file:
+        file.truncate(16 * 1024 * 1024 + 1)
+    (line,) = told(tmp_path)
+    assert line.endswith("it has more than 16777216 bytes")
+
+
+def test_given_a_name_that_paints_the_terminal_then_it_is_shown_as_text(tmp_path: Path) -> None:
+    (tmp_path / "a\x1b[2J.yaml").write_text("kind: X\n")
+    (line,) = told(tmp_path)
+    assert line.startswith("a\\x1b[2J.yaml:1:1: ")
 
 
 def test_given_references_when_they_are_read_then_they_are_known(tmp_path: Path) -> None:

@@ -304,6 +304,9 @@ def test_a_worker_pool_is_deployed_updated_and_deleted(run: Call) -> None:
     printed = run("worker-pools", "update", "w", "--instances=0", "--description=drains").err
     assert "Worker pool [w] revision [w-00001-" in printed  # the same one: its template has not changed
     assert "has been updated." in printed
+    run("worker-pools", "update", "w", "--scaling-pubsub-subscription=nothing")
+    assert "Scaling:     By backlog (Instances: not measured yet)\n" in run("worker-pools", "describe", "w").out
+    run("worker-pools", "update", "w", "--clear-scaling")
     run("worker-pools", "update", "w", "--update-env-vars=A=1")
     page = run("worker-pools", "describe", "w").out
     assert "Scaling:     Manual (Instances: 0)\nDescription: drains\n" in page

@@ -17,7 +17,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,9 @@ WORKFLOWS = f"/v1/projects/{PROJECT}/locations/{REGION}/workflows"
 RECEIPTS = "/hakobune/v1/services/telop-reception/proxy/receipts"
 GONE = (OSError, http.client.HTTPException)
 OPEN = ("accepted", "running")
-WITHIN_S = 120.0
+WITHIN_S = 300.0 if IS_SOAK else 120.0
 GONE_WITHIN_S = 12.0
-USERS = 2
+USERS = 4 if IS_SOAK else 2
 
 
 def definitions(folder: Path, mark: str) -> Path:
@@ -52,6 +52,7 @@ def definitions(folder: Path, mark: str) -> Path:
         text = path.read_text(encoding="utf-8")
         text = text.replace("python3", sys.executable).replace("hakobune-local", PROJECT)
         text = text.replace("/tmp/telop-archive.db", str(folder / "archive.db")).replace('"0.5"', '"0.15"')
+        text = text.replace("maxRetries: 3", "maxRetries: 10")  # each of the test's kills of a task uses one up
         if "\n          env:\n" in text:
             text = text.replace("\n          env:\n", f"\n          env:{extra}")
         elif "\n              env:\n" in text:
@@ -123,7 +124,7 @@ class User:
         self._thread.start()
 
     def join(self) -> None:
-        self._thread.join(WITHIN_S)
+        self._thread.join(2 * WITHIN_S)
         assert not self._thread.is_alive(), f"a receipt is not complete\n{self._runtime.log[-3000:]}"
 
     def _work(self) -> None:
@@ -215,6 +216,11 @@ def alive(mark: str) -> list[dict[str, str]]:
     return found
 
 
+def kill(process: dict[str, str]) -> None:
+    with suppress(ProcessLookupError):  # it has ended by itself
+        os.kill(int(process["pid"]), signal.SIGKILL)
+
+
 def wait_for(what: str, look: Callable[[], object], within_s: float) -> None:
     end = time.monotonic() + within_s
     while not look():
@@ -228,10 +234,7 @@ def storm(runtime: RuntimeProcess, mark: str, dice: random.Random) -> None:
         time.sleep(dice.uniform(0.1, 1.6))
         processes = alive(mark)
         if processes and dice.random() < 0.3:
-            try:
-                os.kill(int(dice.choice(processes)["pid"]), signal.SIGKILL)
-            except ProcessLookupError:
-                """It has ended by itself."""
+            kill(dice.choice(processes))
         runtime.kill()
         runtime.start()
 
@@ -266,8 +269,8 @@ def test_given_kills_at_random_instants_when_uploads_are_made_then_each_has_one_
         wait_for("a service or a worker is alive after its end", lambda: not alive(mark), GONE_WITHIN_S)
         assert runtime.stop() == 0, runtime.log
     finally:
-        for env in alive(mark):
-            os.kill(int(env["pid"]), signal.SIGKILL)
+        for process in alive(mark):
+            kill(process)
 
 
 def check(runtime: RuntimeProcess, complete: dict[int, Any], archive: Path) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from example_programs import EXAMPLES, ROOT, until
 from google.cloud import pubsub_v1
-from test_worker_examples import IS_SOAK, PARTITIONS, a_broker, effects, fill_kafka
+from test_worker_examples import IS_SOAK, a_broker, effects, fill_kafka
 
 from runtime_process import BASE, HAKOBUNE, LOCATION, PROJECT, RuntimeProcess
 

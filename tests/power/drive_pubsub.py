@@ -18,8 +18,8 @@ from hakobune.core.pubsub.model import Subscription, Topic
 from hakobune.core.pubsub.names import SnapshotName, SubscriptionName, TopicName
 from hakobune.core.workflows.effects import HttpRequest, HttpResponse, NoResponse
 from hakobune.runtime.clock import RandomIdentifiers, SystemClock
+from hakobune.runtime.outlet import Outlet
 from hakobune.runtime.pubsub import PubsubRoom
-from hakobune.runtime.pubsub_push import Outlet
 from hakobune.runtime.threads import WorkerThreads
 from hakobune.runtime.wheel import Wheel
 from hakobune.store.api import Durability

@@ -14,8 +14,8 @@ from hakobune.core.pubsub.messages import decode_body, new_message
 from hakobune.core.pubsub.model import Delivery, PushConfig, Subscription, Topic
 from hakobune.core.pubsub.names import SubscriptionName, TopicName
 from hakobune.core.workflows.effects import HttpRequest, HttpResponse, NoResponse
+from hakobune.runtime.outlet import Outlet
 from hakobune.runtime.pubsub import Publisher, PubsubRoom
-from hakobune.runtime.pubsub_push import Outlet
 from hakobune.runtime.threads import InlineThreads
 from hakobune.runtime.wheel import Wheel
 from hakobune.store.sqlite.database import SqliteStore

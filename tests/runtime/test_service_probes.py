@@ -109,6 +109,19 @@ async def test_given_a_health_service_then_serving_is_well(service: str, state: 
     assert asked == [b"\x0a" + bytes([len(service)]) + service.encode() if service else b""]
 
 
+async def test_given_a_look_over_grpc_when_it_is_cancelled_then_nothing_else_is() -> None:
+    async with a_server(lambda _: None) as port:
+
+        async def look() -> None:
+            with anyio.move_on_after(0.05) as scope:
+                await is_well(Probe(kind=ProbeKind.GRPC, timeout_s=60.0), port)
+            assert scope.cancelled_caught
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(look)
+        assert not group.cancel_scope.cancel_called
+
+
 def test_given_ports_that_are_taken_then_others_are_drawn() -> None:
     ports = FreePorts()
     first = ports.draw(3, ())

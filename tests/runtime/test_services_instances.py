@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
+import anyio
+import anyio.abc
 import pytest
 from resident_world import POOL, SERVER, SERVICE, WORKER, ServiceHouse, a_service_house, pool, service
 
@@ -242,6 +245,28 @@ async def test_given_busy_workers_when_the_pool_shrinks_then_none_is_stopped_bef
         (folder / "done").touch()
         await house.count(1)
         assert _named(folder, "*.term", 1)
+
+
+async def test_given_a_kafka_that_says_nothing_when_other_pools_scale_then_it_holds_nobody_up(tmp_path: Path) -> None:
+    crowd = replace(POOL, id="crowd")
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    address = f"127.0.0.1:{listener.extra(anyio.abc.SocketAttribute.local_port)}"
+    async with listener, a_service_house(tmp_path) as house:
+        room = house.runtime.pubsub
+        await room.topics.create(Topic(name=TOPIC))
+        await room.subscriptions.create(Subscription(name=SUBSCRIPTION, topic=TOPIC))
+        kafka = {"kafka-bootstrap-servers": address, "kafka-group": "g", "kafka-topics": "t"}
+        await house.deploy(crowd, pool(annotations=_policy(kafka), count=0))
+        await house.deploy(POOL, pool(annotations=_policy({"pubsub-subscription": "orders"}), count=0))
+        await room.publish(TOPIC, [new_message(b"x", {})])
+        begun_s = house.runtime.clock.now_s()
+        await house.count(1, "ready")
+        assert house.runtime.clock.now_s() - begun_s < 5.0  # Kafka is given up after 10 s
+
+
+def _policy(settings: dict[str, str]) -> dict[str, str]:
+    named = {"interval-seconds": "0.1", **settings}
+    return {f"hakobune.dev/scaling-{name}": text for name, text in named.items()}
 
 
 def _named(folder: Path, pattern: str, count: int) -> bool:

@@ -20,7 +20,7 @@ def test_a_seed_that_found_a_bug_holds(seed: int) -> None:
     run_seed(seed)
 
 
-@pytest.mark.parametrize("first", range(40_000, 40_080, 20))
+@pytest.mark.parametrize("first", range(40_000, 40_040, 20))
 def test_twenty_seeds_hold(first: int) -> None:
     for seed in range(first, first + 20):
         run_seed(seed, part=Part.DATA)
@@ -41,11 +41,11 @@ def test_a_seed_of_all_parts_repeats_to_the_last_digit() -> None:
 
 
 def test_the_world_really_is_bad() -> None:
-    outcomes = [run_seed(seed, part=Part.DATA) for seed in range(600, 630)]
-    assert sum(outcome.crashes for outcome in outcomes) > 50
-    assert sum(outcome.stops for outcome in outcomes) > 20
-    assert sum(outcome.versions for outcome in outcomes) > 50
-    assert sum(outcome.deliveries for outcome in outcomes) > 600
+    outcomes = [run_seed(seed, part=Part.DATA) for seed in range(600, 615)]
+    assert sum(outcome.crashes for outcome in outcomes) > 25
+    assert sum(outcome.stops for outcome in outcomes) > 10
+    assert sum(outcome.versions for outcome in outcomes) > 25
+    assert sum(outcome.deliveries for outcome in outcomes) > 300
 
 
 def test_without_faults_nothing_ends() -> None:

@@ -29,7 +29,7 @@ def test_a_seed_that_found_a_bug_holds(seed: int) -> None:
     run_seed(seed, part=Part.WORKFLOWS)
 
 
-@pytest.mark.parametrize("first", range(20_000, 20_060, 20))
+@pytest.mark.parametrize("first", range(20_000, 20_040, 20))
 def test_twenty_seeds_hold(first: int) -> None:
     for seed in range(first, first + 20):
         run_seed(seed, part=Part.WORKFLOWS)
@@ -45,12 +45,12 @@ def test_a_seed_repeats_to_the_last_digit() -> None:
 
 
 def test_the_world_really_is_bad() -> None:
-    outcomes = [run_seed(seed, part=Part.WORKFLOWS) for seed in range(500, 530)]
-    assert sum(outcome.crashes for outcome in outcomes) > 20
-    assert sum(outcome.stops for outcome in outcomes) > 5
-    assert sum(outcome.flow_executions for outcome in outcomes) > 80
-    assert sum(outcome.calls for outcome in outcomes) > 300
-    assert sum(outcome.leaps for outcome in outcomes) > 15
+    outcomes = [run_seed(seed, part=Part.WORKFLOWS) for seed in range(500, 515)]
+    assert sum(outcome.crashes for outcome in outcomes) > 10
+    assert sum(outcome.stops for outcome in outcomes) > 2
+    assert sum(outcome.flow_executions for outcome in outcomes) > 40
+    assert sum(outcome.calls for outcome in outcomes) > 150
+    assert sum(outcome.leaps for outcome in outcomes) > 7
 
 
 def test_given_faults_when_nobody_interferes_then_each_execution_ends_as_without_them() -> None:

@@ -24,9 +24,9 @@ def test_a_seed_that_found_a_bug_holds(seed: int) -> None:
     run_seed(seed, part=Part.JOBS)
 
 
-@pytest.mark.parametrize("first", range(10_000, 10_200, 40))
-def test_forty_seeds_hold(first: int) -> None:
-    for seed in range(first, first + 40):
+@pytest.mark.parametrize("first", range(10_000, 10_080, 20))
+def test_twenty_seeds_hold(first: int) -> None:
+    for seed in range(first, first + 20):
         run_seed(seed, part=Part.JOBS)
 
 
@@ -35,9 +35,9 @@ def test_a_seed_repeats_to_the_last_digit() -> None:
 
 
 def test_the_world_really_is_bad() -> None:
-    outcomes = [run_seed(seed, part=Part.JOBS) for seed in range(300, 340)]
-    assert sum(outcome.crashes for outcome in outcomes) > 20
-    assert sum(outcome.stops for outcome in outcomes) > 5
+    outcomes = [run_seed(seed, part=Part.JOBS) for seed in range(300, 320)]
+    assert sum(outcome.crashes for outcome in outcomes) > 10
+    assert sum(outcome.stops for outcome in outcomes) > 2
     assert sum(outcome.engine_lives - 1 for outcome in outcomes) > 5
     assert sum(outcome.processes for outcome in outcomes) > 200
 

@@ -22,7 +22,12 @@ def a_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "pytest", *plugin, *arguments],
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(ROOT / "src"), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={
+            **environment,
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # others take a second to load
+            "PYTHONPATH": str(ROOT / "src"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
         capture_output=True,
         text=True,
         timeout=60,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from hakobune.cli.errors import CommandError
-from hakobune.cli.workflows.source_file import is_cases, line_without_utf8, read_bytes
+from hakobune.cli.workflows.source_file import is_cases, line_without_utf8, may_be_read, read_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,8 +42,9 @@ def _below(folder: str) -> Iterator[str]:
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            if name.endswith(_ENDINGS):
-                yield os.path.normpath(os.path.join(place, name))
+            path = os.path.normpath(os.path.join(place, name))
+            if name.endswith(_ENDINGS) and may_be_read(path):
+                yield path
 
 
 def is_definition(path: str) -> bool:

@@ -50,3 +50,16 @@ class Container:
     # The default memory limit is shown, but only a limit that the user wrote is enforced for processes.
     memory_set_by_user: bool = False
     other: Mapping[str, object] = field(default_factory=_no_json)
+
+
+def given_environment(container: Container, *, home: str, runtime: Mapping[str, str]) -> dict[str, str]:
+    """What a program finds, without the names that its kind reserves. `home` is a directory that its user may use,
+    `runtime` holds the variables with which clients find this runtime; the container's win over both. Variables that
+    name a secret are left out: each start gets the values of its own time."""
+    env = {"PATH": DEFAULT_PATH, "HOME": home, **runtime}
+    for variable in container.env:
+        if variable.secret is None:
+            env[variable.name] = variable.value
+        else:
+            env.pop(variable.name, None)
+    return env

@@ -26,11 +26,11 @@ from hakobune.runtime.jobs import JobsRoom
 from hakobune.runtime.logs import LogsRoom
 from hakobune.runtime.objects import ObjectsRoom
 from hakobune.runtime.operations import OperationsRoom
+from hakobune.runtime.outlet import Outlet
 from hakobune.runtime.programs import Programs
 from hakobune.runtime.pubsub import Publisher, PubsubRoom
-from hakobune.runtime.pubsub_push import Outlet
 from hakobune.runtime.runs import Runs
-from hakobune.runtime.schedule_attempts import Exits, ScheduleAttempts
+from hakobune.runtime.schedule_attempts import ScheduleAttempts
 from hakobune.runtime.schedule_logs import ScheduleLog
 from hakobune.runtime.schedules import SchedulesRoom
 from hakobune.runtime.secrets import SecretsRoom
@@ -154,18 +154,13 @@ class Runtime:
         outlet = Outlet(sender=self._calls, tokens=self.credentials, allowed_hosts=settings.http_allowed_hosts)
         self.pubsub = PubsubRoom(self.wheel, outside.identifiers, outside.threads, outlet)
         self.publisher = Publisher(self.pubsub)
-        exits = Exits(
-            sender=self._calls,
-            tokens=self.credentials,
-            publisher=self.publisher,
-            allowed_hosts=settings.http_allowed_hosts,
-        )
         self.request_log = RequestLog(self.logs, outside.clock, is_on=settings.records_requests)
         self._schedule_log = ScheduleLog(self.logs)
-        self.schedules = SchedulesRoom(self.wheel, outside.identifiers, ScheduleAttempts(exits), self._schedule_log)
+        attempts = ScheduleAttempts(outlet, self.publisher)
+        self.schedules = SchedulesRoom(self.wheel, outside.identifiers, attempts, self._schedule_log)
         self.wheel.add_room(schedules.ROOM, self.schedules, self.schedules.give_up)
         book = TriggerBook()
-        events = triggers_events.TriggerEvents(self.wheel, book, TriggerAttempts(exits), self.publisher)
+        events = triggers_events.TriggerEvents(self.wheel, book, TriggerAttempts(outlet), self.publisher)
         self.triggers = TriggersRoom(self.wheel, outside.identifiers, self.pubsub, events, book, settings)
         self.wheel.add_room(triggers_events.ROOM, events, events.give_up)
 

@@ -99,6 +99,11 @@ def refused_address(text: str) -> str:
     return ""
 
 
+def is_google(host: str) -> bool:
+    """Whether a host is one of Google's APIs: they are never those of anybody else."""
+    return host == "googleapis.com" or host.endswith(".googleapis.com")
+
+
 def is_this_machine(host: str) -> bool:
     """Whether a host, in its one form, can be nothing but this machine. Source of the names: RFC 6761 section 6.3."""
     address = _address(host)

@@ -17,8 +17,9 @@ from hakobune.core.pubsub.messages import new_message
 from hakobune.core.pubsub.model import Delivery, NewMessage
 from hakobune.core.pubsub.names import SubscriptionName, TopicName
 from hakobune.runtime.clock import Identifiers
+from hakobune.runtime.outlet import Outlet
 from hakobune.runtime.pubsub_cleaning import Cleaning
-from hakobune.runtime.pubsub_push import Outlet, Push
+from hakobune.runtime.pubsub_push import Push
 from hakobune.runtime.pubsub_schemas import Schemas
 from hakobune.runtime.pubsub_signals import Signals
 from hakobune.runtime.pubsub_snapshots import Snapshots

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
-from typing import Protocol
-from urllib.parse import urlsplit
 
 import anyio
 from anyio.abc import TaskGroup
 
 from hakobune.core.errors import HakobuneError, ResourceExhausted, Unavailable
 from hakobune.core.pubsub.failures import AckFailure
-from hakobune.core.pubsub.model import Delivery, OidcToken, PushConfig, Subscription
+from hakobune.core.pubsub.model import Delivery, PushConfig, Subscription
 from hakobune.core.pubsub.names import SubscriptionName
 from hakobune.core.pubsub.pushing import ACK_STATUSES, push_content, window_after
-from hakobune.core.workflows.effects import HttpRequest, HttpResponse, NoResponse, Trouble
-from hakobune.runtime.http_hosts import host_of, is_this_machine
+from hakobune.core.workflows.effects import HttpRequest, NoResponse, Trouble
+from hakobune.runtime.outlet import Outlet, shown_url
 from hakobune.runtime.pubsub_signals import Signals
 from hakobune.runtime.pubsub_traffic import Traffic
 from hakobune.runtime.wheel import Wheel
@@ -31,31 +28,6 @@ _SHOWN_CHARACTERS = 200  # of an endpoint, in the log
 _LEASE_MARGIN_S = 30.0  # a lease outlives its request; at a start all leases of push subscriptions end
 
 _log = logging.getLogger("hakobune.pubsub")
-
-
-class PushSender(Protocol):
-    """Sends one request to where its host is served: our own front door, a local service, or outside."""
-
-    async def send(self, request: HttpRequest) -> HttpResponse | NoResponse:
-        """The answer as it is (a redirect is one), or why there is none. The deadline is the caller's."""
-        ...
-
-
-class IdTokens(Protocol):
-    """Makes ID tokens."""
-
-    async def id_token(self, account: str, audience: str) -> str:
-        """Raises HakobuneError."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outlet:
-    """How push requests leave the house. `allowed_hosts` get tokens over plain HTTP, too."""
-
-    sender: PushSender
-    tokens: IdTokens
-    allowed_hosts: tuple[str, ...] = ()
 
 
 class Push:
@@ -199,24 +171,13 @@ class Pusher:
         oidc = self._push.oidc_token
         if oidc is None:
             return ()
-        check_token_host(self._push.endpoint, self._outlet.allowed_hosts)
-        return (("Authorization", f"Bearer {await self._token(oidc)}"),)
-
-    async def _token(self, oidc: OidcToken) -> str:
-        return await self._outlet.tokens.id_token(oidc.service_account_email, oidc.audience or self._push.endpoint)
+        audience = oidc.audience or self._push.endpoint
+        return (await self._outlet.id_authorization(self._push.endpoint, oidc.service_account_email, audience),)
 
 
 def plain_endpoint(url: str) -> str:
     """What a log may say of an endpoint: without the secrets that its account and its query may be."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()[:_SHOWN_CHARACTERS]
-
-
-def check_token_host(url: str, allowed_hosts: tuple[str, ...]) -> None:
-    """Tokens go to https, to this machine, and to hosts that the settings name. Raises ValueError."""
-    host = host_of(url)
-    if urlsplit(url).scheme != "https" and host not in allowed_hosts and not is_this_machine(host):
-        raise ValueError("the endpoint is not https: it gets no token")
+    return shown_url(url)[:_SHOWN_CHARACTERS]
 
 
 def _batches(found: Sequence[Delivery], *, is_ordered: bool) -> list[list[Delivery]]:

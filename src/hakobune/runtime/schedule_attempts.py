@@ -5,9 +5,6 @@ Also asks our own APIs what became of executions that earlier attempts started.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
@@ -19,8 +16,9 @@ from hakobune.core.schedules.sending import idempotency_key, outcome_of, request
 from hakobune.core.schedules.started import execution_in, execution_url, is_under_way, starts_executions
 from hakobune.core.workflows.effects import HttpRequest, HttpResponse, NoResponse, Trouble
 from hakobune.runtime.http_client import redirected
-from hakobune.runtime.http_hosts import host_of, is_this_machine
-from hakobune.runtime.workflow_calls import KEY_HEADER, is_google
+from hakobune.runtime.http_hosts import host_of, is_google, is_this_machine
+from hakobune.runtime.outlet import Outlet, Publishes
+from hakobune.runtime.workflow_calls import KEY_HEADER
 
 REDIRECTS = 20  # inferred: as many as common clients follow
 AT_ONCE = 1_000  # requests to the outside; more of them wait
@@ -42,49 +40,12 @@ class Unknown(Exception):
         self.outcome = outcome
 
 
-class Sender(Protocol):
-    """Sends one request to where its host is served: our own front door, a local service, or outside."""
-
-    async def send(self, request: HttpRequest) -> HttpResponse | NoResponse:
-        """The answer as it is (a redirect is one), or why there is none. The deadline is the caller's."""
-        ...
-
-
-class Tokens(Protocol):
-    """Makes tokens. Raises HakobuneError."""
-
-    async def id_token(self, account: str, audience: str) -> str:
-        """For a receiver of this name."""
-        ...
-
-    async def access_token(self, account: str) -> str:
-        """For our own APIs."""
-        ...
-
-
-class Publishes(Protocol):
-    """Publishes messages."""
-
-    async def publish(self, topic: str, data: bytes, attributes: Mapping[str, str]) -> None:
-        """Returns when the message is durable. Raises HakobuneError."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exits:
-    """How attempts leave the house. `allowed_hosts` get tokens over plain HTTP, too."""
-
-    sender: Sender
-    tokens: Tokens
-    publisher: Publishes
-    allowed_hosts: tuple[str, ...] = ()
-
-
 class ScheduleAttempts:
     """Makes attempts, so many at once."""
 
-    def __init__(self, exits: Exits) -> None:
-        self._exits = exits
+    def __init__(self, outlet: Outlet, publisher: Publishes) -> None:
+        self._outlet = outlet
+        self._publisher = publisher
         self._limiter = anyio.CapacityLimiter(AT_ONCE)
         self._hosts: WeakValueDictionary[str, anyio.CapacityLimiter] = WeakValueDictionary()
 
@@ -105,7 +66,7 @@ class ScheduleAttempts:
 
     async def _publish(self, target: PubsubTarget) -> Outcome:
         try:
-            await self._exits.publisher.publish(target.topic, target.data, target.attributes)
+            await self._publisher.publish(target.topic, target.data, target.attributes)
         except (Unavailable, ResourceExhausted):
             raise
         except HakobuneError as error:
@@ -121,13 +82,13 @@ class ScheduleAttempts:
         except HakobuneError as error:
             return Outcome(code=Code.UNAUTHENTICATED, message=f"No token could be made: {error.message}")
         except ValueError as error:
-            return Outcome(code=Code.INVALID_ARGUMENT, message=str(error))
+            return Outcome(code=Code.INVALID_ARGUMENT, message=f"The request cannot be sent: {error}.")
         body = target.body if target.method in METHODS_WITH_BODY else None
         request = HttpRequest(
             method=target.method, url=target.uri, headers=headers, body=body, timeout_s=schedule.attempt_deadline_s
         )
         for _ in range(REDIRECTS + 1):
-            answer = await self._exits.sender.send(request)
+            answer = await self._outlet.sender.send(request)
             following = redirected(request, answer) if isinstance(answer, HttpResponse) else answer
             if following is None:
                 assert isinstance(answer, HttpResponse)
@@ -168,7 +129,7 @@ class ScheduleAttempts:
             body=b"{}" if verb else None,
             timeout_s=_LOOK_S,
         )
-        answer = await self._exits.sender.send(request)
+        answer = await self._outlet.sender.send(request)
         what = f"{verb or 'state'} of execution {execution}"
         if isinstance(answer, NoResponse):
             raise Unknown(Outcome(code=Code.UNAVAILABLE, message=f"The {what} failed: {answer.detail}."))
@@ -182,23 +143,11 @@ class ScheduleAttempts:
     async def _authorization(self, target: HttpTarget) -> tuple[tuple[str, str], ...]:
         """The header with the token. Raises HakobuneError, ValueError: this target may not see one."""
         if target.oidc is not None:
-            self._check(target.uri, "OIDC")
             account, audience = target.oidc.service_account_email, target.oidc.audience or target.uri
-            return (("Authorization", f"Bearer {await self._exits.tokens.id_token(account, audience)}"),)
+            return (await self._outlet.id_authorization(target.uri, account, audience),)
         if target.oauth is not None:
-            self._check(target.uri, "OAuth")
-            token = await self._exits.tokens.access_token(target.oauth.service_account_email)
-            return (("Authorization", f"Bearer {token}"),)
+            return (await self._outlet.access_authorization(target.uri, target.oauth.service_account_email),)
         return ()
-
-    def _check(self, uri: str, kind: str) -> None:
-        host = host_of(uri)
-        if host in self._exits.allowed_hosts or is_this_machine(host):
-            return
-        if kind == "OAuth" and not is_google(host):
-            raise ValueError(f"{host} is no host of googleapis.com: it gets no OAuth token, use an OIDC token.")
-        if urlsplit(uri).scheme != "https":
-            raise ValueError("The target is not https: it gets no token.")
 
 
 def _is_ours(target: HttpTarget) -> bool:

@@ -33,6 +33,13 @@ class CannotStart(Unavailable):
     """No instance can be started."""
 
 
+class RevisionGone(NotFound):
+    """The revision serves no more: another one does, or none."""
+
+    def __init__(self) -> None:
+        super().__init__("The revision serves no more.")
+
+
 class Ready(Protocol):
     """What admission needs of the fleet."""
 
@@ -74,6 +81,7 @@ class _Waiter:
     backend: Backend | None = None
     is_tried: bool = False  # it has waited for as long as one more start may take
     refusal: str = ""
+    is_gone: bool = False  # its revision
 
 
 class Admission:
@@ -93,11 +101,11 @@ class Admission:
 
     async def enter(self, revision_uid: str, *, preferred: str = "", avoided: AbstractSet[str] = _NOBODY) -> Seat:
         """A seat at an instance, as soon as there is one. Raises NoInstance (the line is full, or the wait was too
-        long), CannotStart (no instance can be started), NotFound (the revision serves no more)."""
+        long), CannotStart (no instance can be started), RevisionGone."""
         fleet = self._fleet
         limits = fleet.limits(revision_uid)
         if limits is None:
-            raise NotFound("The revision serves no more.")
+            raise RevisionGone
         backends = fleet.backends(revision_uid)
         line = self._lines.get(revision_uid)
         if line is None:
@@ -140,6 +148,8 @@ class Admission:
             self._tidy(revision_uid, line)
         if waiter.backend is not None:
             return self._seated(revision_uid, line, waiter.backend)
+        if waiter.is_gone:
+            raise RevisionGone
         if waiter.refusal:
             raise CannotStart(waiter.refusal)
         failure = self._hopeless(revision_uid)
@@ -185,7 +195,9 @@ class Admission:
             return
         limits = self._fleet.limits(revision_uid)
         if limits is None:
-            self._refuse(waiters, "The revision serves no more.")
+            for waiter in waiters.values():
+                waiter.is_gone = True
+                waiter.woken.set()
             return
         backends = {backend.uid: backend for backend in self._fleet.backends(revision_uid)}
         if not backends:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import anyio
@@ -53,24 +53,29 @@ class Autoscaler:
         self._kafka = kafka
         self._past: dict[str, tuple[Asked, ...]] = {}
         self._next_s: dict[str, float] = {}
+        self._looking: set[str] = set()  # pools whose measure is under way: another one's slow Kafka holds nobody up
         self._told: dict[str, str] = {}  # the last trouble of a pool that the log tells of
         self._pool_shown = anyio.Event()
         fleet.on_pool = self._note
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            pools = self._pools()
-            for picture, policy in pools:
-                await self._look(picture, policy)
-            for gone in self._next_s.keys() - {picture.resident.uid for picture, _ in pools}:
-                del self._next_s[gone]
-                self._past.pop(gone, None)
-            if pools:
-                await anyio.sleep(_LOOK_S)
-            else:
-                await self._pool_shown.wait()
-                self._pool_shown = anyio.Event()
+        async with anyio.create_task_group() as group:
+            while True:
+                pools = self._pools()
+                for picture, policy in pools:
+                    uid = picture.resident.uid
+                    if uid not in self._looking and self._next_s.get(uid, 0.0) <= self._wheel.clock.now_s():
+                        self._looking.add(uid)
+                        group.start_soon(self._look, picture, policy)
+                for gone in self._next_s.keys() - {picture.resident.uid for picture, _ in pools}:
+                    del self._next_s[gone]
+                    self._past.pop(gone, None)
+                if pools:
+                    await anyio.sleep(_LOOK_S)
+                else:
+                    await self._pool_shown.wait()
+                    self._pool_shown = anyio.Event()
 
     def _note(self, resident_uid: str) -> None:
         del resident_uid
@@ -88,15 +93,22 @@ class Autoscaler:
 
     async def _look(self, picture: Picture, policy: Policy) -> None:
         uid, now_s = picture.resident.uid, self._wheel.clock.now_s()
-        if self._next_s.get(uid, 0.0) > now_s:
-            return
         self._next_s[uid] = now_s + policy.interval_s
         try:
             measures = await self._measures(policy)
+            self._told.pop(uid, None)
+            await self._follow(uid, policy, measures, now_s)
         except HakobuneError as error:
             self._tell(uid, f"worker pool '{picture.resident.name.id}' is not scaled: {error.message}")
-            return
-        self._told.pop(uid, None)
+        except Exception as error:  # noqa: BLE001 - one pool's Kafka must not end the scaling of all others
+            self._tell(uid, f"worker pool '{picture.resident.name.id}' is not scaled: {error!r}")
+        finally:
+            self._looking.discard(uid)
+
+    async def _follow(self, uid: str, policy: Policy, measures: Sequence[Measure], now_s: float) -> None:
+        picture = self._fleet.picture(uid)
+        if picture is None:
+            return  # it was deleted meanwhile
         current = scaling.manual_count(picture.resident)
         asked = recommended(policy, measures, current, self._busy(picture))
         count, self._past[uid] = stabilised(policy, self._past.get(uid, ()), asked, current, now_s)
@@ -111,7 +123,7 @@ class Autoscaler:
     async def _set(self, uid: str, count: int) -> None:
         def unit(turn: Turn) -> None:
             resident = turn.tx.services.resident_by_uid(uid)
-            if resident is not None:
+            if resident is not None and policy_of(resident, resident.name.project) is not None:
                 turn.tx.services.save_resident(replace(resident, auto_count=count))
 
         try:

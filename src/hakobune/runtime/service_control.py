@@ -87,9 +87,11 @@ class ServiceControl(Observer):
     # -- what the engine tells ------------------------------------------------------------------------------------
 
     def opened(self, known: Sequence[Known]) -> None:
-        """From now on what the store says of instances is true."""
+        """From now on what the store says of instances is true. An engine that is another one has lost what it had."""
         del known
         self._opened.set()
+        for uid in self._fleet.resident_uids():
+            self.touch(uid)
 
     def started(self, report: Started) -> None:
         """A worker without a probe is ready now."""
@@ -263,7 +265,8 @@ class ServiceControl(Observer):
     # -- doing ----------------------------------------------------------------------------------------------------
 
     def _changing(self, picture: Picture, steps: Sequence[Step], loop: CrashLoop | None) -> Callable[[Turn], bool]:
-        """A turn that does what the steps say, and notes whether its instances crash. False: it found another picture, and did nothing."""
+        """A turn that does what the steps say, and notes whether instances crash. False: it found another picture, and
+        did nothing."""
         ports = {step.revision.uid: self._new_ports(step) for step in steps}
 
         def unit(turn: Turn) -> bool:

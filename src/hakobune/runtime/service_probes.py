@@ -7,7 +7,6 @@ is well. Requests go to 127.0.0.1.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
@@ -72,16 +71,30 @@ def _is_good(line: bytes) -> bool:
 
 
 async def _is_grpc_well(probe: Probe, port: int) -> bool:
-    """Nothing cancels the call: it has a deadline of its own."""
+    """The call has a deadline of its own, and is never awaited before it is over: a cancellation that goes through the
+    library comes out as another one, which nobody owns, and ends the task group around it."""
     try:
         # An extra, and slow to load: only those who declare such a probe wait for it.
         grpc: Any = await anyio.to_thread.run_sync(importlib.import_module, "grpc.aio")
     except ImportError:
         return False
     async with grpc.insecure_channel(f"{_HOST}:{port}") as channel:
-        check: Callable[..., Awaitable[bytes]] = channel.unary_unary(_HEALTH)
+        call: Any = channel.unary_unary(_HEALTH)(_health_request(probe.grpc_service.encode()), timeout=probe.timeout_s)
+        is_over = anyio.Event()
+
+        def end(call: object) -> None:
+            del call
+            is_over.set()
+
+        call.add_done_callback(end)
         try:
-            answer = await check(_health_request(probe.grpc_service.encode()), timeout=probe.timeout_s)
+            await is_over.wait()
+        finally:
+            call.cancel()
+        answer = b""
+        try:
+            with anyio.CancelScope(shield=True):  # it is over: this takes no time
+                answer = await call
         except grpc.AioRpcError:
             return False
     return answer == _SERVING

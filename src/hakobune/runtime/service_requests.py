@@ -4,48 +4,31 @@ written, and the log says how many are not."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from itertools import count
-from typing import Protocol
 
-import anyio
-
-from hakobune.core.errors import HakobuneError
 from hakobune.core.logs.entries import LogEntry
 from hakobune.core.logs.requests import Served, left_out_entry, request_entry
 from hakobune.core.services.names import ResidentName
 from hakobune.runtime.clock import Clock
+from hakobune.runtime.log_gathering import Entries, Gathering
 from hakobune.runtime.logs import Shelf
 
 _GATHER_S = 0.25  # so long entries are gathered for one write
 _GATHERED_MAX = 125  # ours: of each such time, 500 a second; what comes beyond them is only counted
-
-_log = logging.getLogger("hakobune.services")
-
-
-class Entries(Protocol):
-    """Where entries are kept."""
-
-    async def write_entries(
-        self, entries: Iterable[LogEntry], *, shelf: Shelf = Shelf.USER, since_s: float | None = None
-    ) -> None:
-        """Keep entries. Raises HakobuneError."""
-        ...
 
 
 class RequestLog:
     """Entries of requests, on their way to the log."""
 
     def __init__(self, entries: Entries, clock: Clock, *, is_on: bool) -> None:
-        self._entries = entries
+        self._gathering = Gathering(
+            entries, "requests", at_most=_GATHERED_MAX, shelf=Shelf.CALLS, gather_s=_GATHER_S, told=self._left_out
+        )
         self._clock = clock
         self._is_on = is_on
         self._numbers = count()
-        self._waiting: list[Callable[[], LogEntry]] = []
-        self._has_some = anyio.Event()
-        self._left_out = 0  # since the last write
         self._last: ResidentName | None = None  # the service that was asked last
 
     def begin(
@@ -73,27 +56,19 @@ class RequestLog:
 
     def take(self, make: Callable[..., Served], started_s: float) -> None:
         """A request is over."""
-        if len(self._waiting) < _GATHERED_MAX:
-            latency_s = self._clock.now_s() - started_s
-            self._waiting.append(lambda: request_entry(make(started_s=started_s, latency_s=latency_s)))
-            self._has_some.set()
-        else:
-            self._left_out += 1
+        if self._gathering.is_full:
+            self._gathering.leave_out()
+            return
+        latency_s = self._clock.now_s() - started_s
+        self._gathering.take(lambda: request_entry(make(started_s=started_s, latency_s=latency_s)))
+
+    def _left_out(self, number: int) -> Callable[[], LogEntry]:
+        assert self._last is not None
+        return partial(left_out_entry, self._last.project, number, self._clock.now_s())
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            await self._has_some.wait()
-            await anyio.sleep(_GATHER_S)
-            makes, self._waiting = self._waiting, []
-            left_out, self._left_out = self._left_out, 0
-            self._has_some = anyio.Event()
-            if left_out and self._last is not None:
-                makes.append(partial(left_out_entry, self._last.project, left_out, self._clock.now_s()))
-            try:
-                await self._entries.write_entries((make() for make in makes), shelf=Shelf.CALLS)
-            except HakobuneError as error:
-                _log.warning("entries of %d requests are lost: %s", len(makes), error.message)
+        await self._gathering.run()
 
 
 class ServedRequest:

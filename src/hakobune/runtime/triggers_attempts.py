@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import re
 from typing import cast
-from urllib.parse import urlsplit
 
 import anyio
 
 from hakobune.core.errors import HakobuneError
-from hakobune.core.names import project_number
+from hakobune.core.services.addresses import cloud_url
 from hakobune.core.triggers.deliveries import Attempted, Delivery, DeliveryRules
 from hakobune.core.triggers.events import CloudEvent, binary_headers, event_to_json, identity_key, job_variables
 from hakobune.core.triggers.limits import JOB_DATA_CHARACTERS
 from hakobune.core.triggers.model import DestinationKind, ServiceDestination, Trigger
 from hakobune.core.workflows.effects import HttpRequest, HttpResponse, NoResponse
-from hakobune.runtime.pubsub_push import check_token_host
-from hakobune.runtime.schedule_attempts import Exits
+from hakobune.runtime.outlet import Outlet, shown_url
 from hakobune.runtime.workflow_calls import KEY_HEADER
 
 AT_ONCE = 500  # attempts; more of them wait
@@ -30,8 +28,8 @@ _KEY_IN_USE = re.compile(r"idempotency key .* was used for another request")
 class TriggerAttempts:
     """Makes attempts, so many at once."""
 
-    def __init__(self, exits: Exits) -> None:
-        self._exits = exits
+    def __init__(self, outlet: Outlet) -> None:
+        self._outlet = outlet
         self._limiter = anyio.CapacityLimiter(AT_ONCE)
 
     async def make(self, trigger: Trigger, event: CloudEvent, delivery: Delivery, rules: DeliveryRules) -> Attempted:
@@ -60,7 +58,7 @@ class TriggerAttempts:
         request = HttpRequest(
             method="POST", url=request.url, headers=request.headers, body=request.body, timeout_s=deadline_s
         )
-        return _outcome(await self._exits.sender.send(request), kind)
+        return _outcome(await self._outlet.sender.send(request), kind)
 
     async def _event_request(self, trigger: Trigger, event: CloudEvent, delivery: Delivery) -> HttpRequest:
         """The event itself, in binary content mode."""
@@ -73,9 +71,7 @@ class TriggerAttempts:
             url = audience = endpoint.uri
         headers = binary_headers(event, delivery.uid)
         if trigger.service_account:
-            check_token_host(url, self._exits.allowed_hosts)
-            token = await self._exits.tokens.id_token(trigger.service_account, audience)
-            headers += (("Authorization", f"Bearer {token}"),)
+            headers += (await self._outlet.id_authorization(url, trigger.service_account, audience),)
         return HttpRequest(method="POST", url=url, headers=headers, body=event.data)
 
     async def _execution_of_workflow(self, trigger: Trigger, event: CloudEvent, delivery: Delivery) -> HttpRequest:
@@ -97,7 +93,7 @@ class TriggerAttempts:
     ) -> HttpRequest:
         headers = (
             ("Content-Type", "application/json"),
-            ("Authorization", f"Bearer {await self._exits.tokens.access_token(trigger.account)}"),
+            await self._outlet.access_authorization(url, trigger.account),
             (KEY_HEADER, start_key(trigger, event, delivery)),
         )
         return HttpRequest(method="POST", url=url, headers=headers, body=json.dumps(body).encode())
@@ -105,7 +101,7 @@ class TriggerAttempts:
 
 def service_url(project: str, service: ServiceDestination) -> str:
     """The URL of a service, which is also the audience of tokens for it."""
-    return f"https://{service.service}-{project_number(project)}.{service.region}.run.app"
+    return cloud_url(service.service, project, service.region)
 
 
 def start_key(trigger: Trigger, event: CloudEvent, delivery: Delivery) -> str:
@@ -156,7 +152,4 @@ def _tree(body: bytes) -> dict[str, object]:
 def shown_destination(trigger: Trigger) -> str:
     """A destination as a log may name it: a URL without what may be secret in it."""
     endpoint = trigger.destination.endpoint
-    if endpoint is None:
-        return str(trigger.destination)
-    parts = urlsplit(endpoint.uri)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    return str(trigger.destination) if endpoint is None else shown_url(endpoint.uri)

@@ -23,7 +23,7 @@ from hakobune.core.triggers.events import CloudEvent
 from hakobune.core.triggers.limits import BACKOFF_MAX_S, BACKOFF_MIN_S
 from hakobune.core.triggers.model import Trigger
 from hakobune.core.triggers.states import DeliveryState
-from hakobune.runtime.schedule_attempts import Publishes
+from hakobune.runtime.outlet import Publishes
 from hakobune.runtime.triggers_attempts import TriggerAttempts, shown_destination
 from hakobune.runtime.triggers_book import TriggerBook
 from hakobune.runtime.wheel import Turn, Wheel

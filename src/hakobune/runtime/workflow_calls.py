@@ -36,7 +36,8 @@ from hakobune.runtime.clock import Clock
 from hakobune.runtime.credentials import Credentials
 from hakobune.runtime.google_token import GoogleToken
 from hakobune.runtime.http_client import Transport, redirected
-from hakobune.runtime.http_hosts import host_of, is_this_machine, plain_url
+from hakobune.runtime.http_hosts import host_of, is_google, plain_url
+from hakobune.runtime.outlet import NoToken, token_refusal
 from hakobune.runtime.settings import Settings
 
 _log = logging.getLogger("hakobune.workflows")
@@ -220,11 +221,6 @@ def _keyed(request: HttpRequest, key: str) -> HttpRequest:
     return replace(request, headers=(*request.headers, (KEY_HEADER, key)))
 
 
-def is_google(host: str) -> bool:
-    """Whether a host is one of Google's APIs: those are served here."""
-    return host == "googleapis.com" or host.endswith(".googleapis.com")
-
-
 def is_served(host: str) -> bool:
     """Whether our front door serves an API host: `run.googleapis.com`, `us-central1-run.googleapis.com`, …"""
     label = host.removesuffix(".googleapis.com").partition(".")[0]
@@ -244,15 +240,14 @@ def service_url(url: str, services: Mapping[str, str]) -> str | None:
 
 
 def check_token_host(token: Token, url: str, allowed: tuple[str, ...]) -> None:
-    """Tokens go to Google's APIs (OAuth2), to https (OIDC), to this machine and to hosts that the settings name.
-    Raises ValueError."""
-    host = host_of(url)
-    if host in allowed or is_this_machine(host):
-        return
-    if urlsplit(url).scheme != "https":
+    """Raises ValueError: the URL may not see the token of its call."""
+    refusal = token_refusal(url, allowed, is_access=token.kind is TokenKind.OAUTH2)
+    if refusal is NoToken.NOT_HTTPS:
         raise ValueError(f"the URL is invalid for auth type {token.kind}: it is not https")
-    if token.kind is TokenKind.OAUTH2 and not is_google(host):
-        raise ValueError(f"the URL is invalid for auth type {token.kind}: {host} is not a host of googleapis.com")
+    if refusal is NoToken.NOT_GOOGLE:
+        raise ValueError(
+            f"the URL is invalid for auth type {token.kind}: {host_of(url)} is not a host of googleapis.com"
+        )
 
 
 def _no_service(name: str) -> bytes:

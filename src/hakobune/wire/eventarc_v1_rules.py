@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from hakobune.core.errors import InvalidArgument
 from hakobune.core.instants import duration_from_text
@@ -28,6 +27,7 @@ from hakobune.core.triggers.model import (
 from hakobune.core.triggers.patterns import BadPattern, compile_pattern
 from hakobune.wire.schema import Json
 from hakobune.wire.violations import Violations
+from hakobune.wire.web_urls import is_web_url
 from hakobune.wire.workflows_v1_rules import check_labels
 
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}\Z", re.ASCII)
@@ -228,12 +228,12 @@ def _uri(text: str, path: str, found: Violations) -> str:
     if not text:
         found.add(path, "must not be empty")
         return text
-    try:
-        parts = urlsplit(text)
-        is_web = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_web = False
-    if not is_web or len(text) > limits.VALUE_CHARACTERS or any(ord(char) < 0x21 for char in text) or " " in text:
+    if (
+        not is_web_url(text)
+        or len(text) > limits.VALUE_CHARACTERS
+        or any(ord(char) < 0x21 for char in text)
+        or " " in text
+    ):
         found.add(path, f"{text[:200]!r} is no URL that begins with http:// or https://")
     return text
 

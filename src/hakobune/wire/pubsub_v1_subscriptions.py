@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from hakobune.core.errors import InvalidArgument
 from hakobune.core.instants import duration_to_text, timestamp_from_text
@@ -22,6 +21,7 @@ from hakobune.wire.pubsub_v1_rules import (
 from hakobune.wire.pubsub_v1_schema import DETACH, MODIFY_PUSH_CONFIG, SEEK, SUBSCRIPTION
 from hakobune.wire.schema import Json, Message, Reader, Scalar
 from hakobune.wire.violations import Violations
+from hakobune.wire.web_urls import is_web_url
 
 _PATCHABLE = frozenset(
     {
@@ -290,7 +290,7 @@ def _push(tree: Json | None, path: str, found: Violations) -> PushConfig | None:
             found.add_missing(f"{path}.push_endpoint")
         return None
     endpoint = tree["pushEndpoint"]
-    if len(endpoint) > limits.ENDPOINT_CHARACTERS or not _is_web(endpoint):
+    if len(endpoint) > limits.ENDPOINT_CHARACTERS or not is_web_url(endpoint):
         found.add(f"{path}.push_endpoint", "must be a URL that begins with https:// or http://")
     attributes = tree.get("attributes", {})
     for key, value in attributes.items():
@@ -310,11 +310,3 @@ def _push(tree: Json | None, path: str, found: Violations) -> PushConfig | None:
         shows_wrapper="pubsubWrapper" in tree,
         write_metadata=tree.get("noWrapper", {}).get("writeMetadata", False),
     )
-
-
-def _is_web(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False

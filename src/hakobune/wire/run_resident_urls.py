@@ -1,12 +1,9 @@
 """Where services are found: the addresses that Google would give them, which are ours too, and the one of this
-machine.
-
-Source of the form: https://cloud.google.com/run/docs/triggering/https-request#deterministic.
-"""
+machine."""
 
 from __future__ import annotations
 
-from hakobune.core.names import project_number
+from hakobune.core.services.addresses import cloud_url
 from hakobune.core.services.model import Resident
 from hakobune.core.services.names import ResidentName
 
@@ -14,8 +11,7 @@ from hakobune.core.services.names import ResidentName
 def service_uri(name: ResidentName, tag: str = "") -> str:
     """`https://NAME-NUMBER.REGION.run.app`, of a tag `https://TAG---NAME-…`. Hosts of this form lead to the service
     from workflows, schedules, triggers, subscriptions, and by the front door."""
-    label = f"{tag}---{name.id}" if tag else name.id
-    return f"https://{label}-{project_number(name.project)}.{name.location}.run.app"
+    return cloud_url(f"{tag}---{name.id}" if tag else name.id, name.project, name.location)
 
 
 def service_urls(service: Resident) -> list[str]:

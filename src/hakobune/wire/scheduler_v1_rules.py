@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
 
 from hakobune.core.errors import InvalidArgument
 from hakobune.core.instants import duration_from_text
@@ -30,6 +29,7 @@ from hakobune.core.schedules.zones import UTC_NAME, check_zone
 from hakobune.wire.octets import octets_from_text
 from hakobune.wire.schema import Json
 from hakobune.wire.violations import Violations
+from hakobune.wire.web_urls import is_web_url
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z", re.ASCII)  # RFC 9110 section 5.6.2
 _HEADER_VALUE = re.compile(r"[^\x00-\x1f\x7f]*\Z")
@@ -115,12 +115,7 @@ def _uri(text: str, path: str, found: Violations) -> str:
     if len(text) > limits.URI_CHARACTERS:
         found.add(path, f"has more than {limits.URI_CHARACTERS} characters")
         return text
-    try:
-        parts = urlsplit(text)
-        is_web = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_web = False
-    if not is_web or any(char.isspace() or ord(char) < 0x21 for char in text):
+    if not is_web_url(text) or any(char.isspace() or ord(char) < 0x21 for char in text):
         found.add(path, f"{text[:200]!r} is no URL that begins with http:// or https://")
     elif not text.isascii():
         found.add(path, f"{text[:200]!r} has characters that must be percent-encoded")

@@ -21,6 +21,7 @@ from hakobune.core.services.autoscaling import (
 
 POLICY = Policy(most=20)
 PREFIX = "hakobune.dev/scaling-"
+KAFKA = {"kafka-group": "g", "kafka-topics": "t"}
 
 
 @pytest.mark.parametrize(
@@ -120,6 +121,11 @@ def test_given_annotations_of_kafka_then_they_are_the_policy() -> None:
         ({"pubsub-subscription": "s", "pubsub-target": "none"}, "must be a number from 0.001 to 1e+12, not 'none'"),
         ({"pubsub-subscription": "s", "min": "3", "max": "2"}, "3 is more than hakobune.dev/scaling-max, 2"),
         ({"pubsub-subscription": "s", "max": "nan"}, "must be a number from 1 to 1000"),
+        (
+            {**KAFKA, "kafka-bootstrap-servers": "a:1,broker"},
+            "must be HOST:PORT, and others after commas, not 'broker'",
+        ),
+        ({**KAFKA, "kafka-bootstrap-servers": "broker:70000"}, "must be HOST:PORT"),
         ({"kafka-group": "g"}, "is missing: Kafka needs servers, a group and topics"),
     ],
 )

@@ -40,7 +40,8 @@ class Problem:
     def text(self) -> str:
         """`FILE:LINE:COLUMN: FIELD: MESSAGE`, the remedy below it."""
         said = f"{self.field}: {self.message}" if self.field else self.message
-        head = f"{self.file}:{self.line}:{self.column}: {said}"
+        file = "".join(one if one.isprintable() else repr(one)[1:-1] for one in self.file)  # it may paint the terminal
+        head = f"{file}:{self.line}:{self.column}: {said}"
         return f"{head}\n  {self.remedy}" if self.remedy else head
 
 

@@ -13,7 +13,7 @@ from hakobune.cli.apply.run_kinds import program_of
 from hakobune.cli.apply.table import KINDS, SOURCE_ENDINGS
 from hakobune.cli.document import Document, text_at
 from hakobune.cli.errors import CommandError
-from hakobune.cli.workflows.source_file import is_cases, read_source
+from hakobune.cli.workflows.source_file import is_cases, may_be_read, read_source
 from hakobune.core.errors import HakobuneError
 
 TYPE_CHECKING = False
@@ -80,7 +80,8 @@ def _below(folder: str) -> Iterator[str]:
     """Files of YAML and JSON; folders whose names begin with a dot are not looked into."""
     for place, folders, names in walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (os.path.normpath(os.path.join(place, name)) for name in names if name.endswith(_ENDINGS))
+        paths = (os.path.normpath(os.path.join(place, name)) for name in names if name.endswith(_ENDINGS))
+        yield from filter(may_be_read, paths)
 
 
 class _Reading:

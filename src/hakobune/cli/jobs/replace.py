@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from hakobune import __version__
-from hakobune.cli.containers.requirements import check_name
-from hakobune.cli.document import Document, as_dict, at, child, dict_at, is_dict, text_at
-from hakobune.cli.errors import CommandError
+from hakobune.cli.containers.files import resource_in
+from hakobune.cli.document import Document
 from hakobune.cli.flags import Arguments, Command, Positional
 from hakobune.cli.jobs import view
 from hakobune.cli.jobs.deploy import JOB, Verb, put_and_follow
@@ -41,32 +39,9 @@ def _replace(session: Session, arguments: Arguments) -> object:
 
 
 def _job(session: Session, document: object, path: str) -> Document:
-    """The job in the file, made ready to be sent. Raises CommandError."""
-    if not is_dict(document):
-        raise CommandError(f"[{path}] holds no job: a YAML map with apiVersion, kind, metadata and spec is expected.")
-    job = as_dict(document)
-    if text_at(job, "kind") not in ("", "Job"):
-        raise CommandError(f"[{path}] holds a {text_at(job, 'kind')}, not a Job.")
-    if not isinstance(at(job, "spec", "template"), dict):
-        raise CommandError("spec.template is required but missing. Please check the content in your yaml file.")
-    job.pop("status", None)
-    job["apiVersion"] = "run.googleapis.com/v1"
-    job["kind"] = "Job"
-    metadata = child(job, "metadata")
-    if isinstance(metadata.get("name"), str):
-        check_name(JOB, text_at(metadata, "name"))
-    else:
-        raise CommandError(f"[{path}]: metadata.name is required but missing.")
-    namespace = text_at(metadata, "namespace")
-    if namespace and namespace != session.project and not namespace.isdigit():
-        raise CommandError(
-            f"Namespace must be project ID [{session.project}] or quoted number for Cloud Run; [{path}] has"
-            f" [{namespace}]."
-        )
-    metadata["namespace"] = session.project
-    client = {"run.googleapis.com/client-name": "hakobune", "run.googleapis.com/client-version": __version__}
-    metadata["annotations"] = {**dict_at(metadata, "annotations"), **client}
-    return job
+    return resource_in(
+        session, document, path, api_version="run.googleapis.com/v1", kind="Job", noun="job", positional=JOB
+    )
 
 
 REPLACE = Command(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hakobune.cli.containers.requirements import check_name, check_program
+from hakobune.cli.containers.requirements import check_program
 from hakobune.cli.document import Document, as_list, text_at
 from hakobune.cli.errors import CommandError
 from hakobune.cli.flags import Arguments, Command, Positional
@@ -12,7 +12,7 @@ from hakobune.cli.run_api import RunApi
 from hakobune.cli.services import deploy_flags as flags
 from hakobune.cli.services import shares
 from hakobune.cli.services.changes import apply_service_flags, apply_template_flags, force_revision
-from hakobune.cli.services.following import CREATING, POLICY, ROUTING, put, until_ready
+from hakobune.cli.services.following import CREATING, POLICY, ROUTING, found, put, until_ready
 from hakobune.cli.services.names import SERVICE
 from hakobune.cli.services.policy import allow_everybody
 from hakobune.cli.services.subject import LATEST
@@ -34,20 +34,8 @@ def _update(session: Session, arguments: Arguments) -> object:
 
 
 def _run(session: Session, arguments: Arguments, *, may_create: bool) -> object:
-    name = arguments.word("service") or session.console.ask("Service name: ")
-    check_name(SERVICE.positional, name)
-    if may_create:  # so that a wrong flag is found before anything is asked of the runtime
-        _changed(SERVICE.new(session.project, name), arguments)
-    api = RunApi(session, session.region)
+    api, name, held = found(SERVICE, session, arguments, _changed, may_create=may_create)
     bold = session.console.bold
-    if may_create:
-        session.console.say(
-            f"Deploying container to Cloud Run service [{bold(name)}] in project [{bold(session.project)}] region"
-            f" [{bold(api.region)}]"
-        )
-    held = api.find("services", name)
-    if held is None and not may_create:
-        raise CommandError(f"Service [{name}] could not be found.")
     wanted = SERVICE.new(session.project, name) if held is None else held
     if held is None and arguments.given("traffic") and not arguments.switch("traffic"):
         raise CommandError("--no-traffic not supported when creating a new service.")

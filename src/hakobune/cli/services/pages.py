@@ -73,8 +73,9 @@ def _settings(resource: Document) -> list[Node]:
 
 def _scaling(resource: Document) -> str:
     scaled = view.annotation(resource, "hakobune.dev/scaled-instances")
-    if scaled:
-        return f"By backlog (Instances: {scaled})"  # an extension
+    is_scaled = any(name.startswith("hakobune.dev/scaling-") for name in dict_at(resource, "metadata", "annotations"))
+    if scaled or is_scaled:  # an extension
+        return f"By backlog (Instances: {scaled or 'not measured yet'})"
     found = {
         name: view.annotation(resource, _RUN + name)
         for name in ("scalingMode", "manualInstanceCount", "minScale", "maxScale")

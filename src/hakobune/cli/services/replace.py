@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from hakobune import __version__
-from hakobune.cli.containers.changes import RUN
-from hakobune.cli.containers.requirements import check_name
-from hakobune.cli.document import Document, as_dict, at, child, dict_at, is_dict, text_at
-from hakobune.cli.errors import CommandError
+from hakobune.cli.containers.files import resource_in
+from hakobune.cli.document import Document, text_at
 from hakobune.cli.flags import Arguments, Command, Flag, Positional
 from hakobune.cli.jobs import view
 from hakobune.cli.jobs.jobs import ASYNC
@@ -62,33 +59,15 @@ def replacing(subject: Subject, stages: Sequence[str]) -> Callable[[Session, Arg
 
 
 def _read(subject: Subject, session: Session, document: object, path: str) -> Document:
-    """The resource in the file, made ready to be sent. Raises CommandError."""
-    if not is_dict(document):
-        raise CommandError(
-            f"[{path}] holds no {subject.noun}: a YAML map with apiVersion, kind, metadata and spec is expected."
-        )
-    resource = as_dict(document)
-    if text_at(resource, "kind") not in ("", subject.kind):
-        raise CommandError(f"[{path}] holds a {text_at(resource, 'kind')}, not a {subject.kind}.")
-    if not isinstance(at(resource, "spec", "template"), dict):
-        raise CommandError("spec.template is required but missing. Please check the content in your yaml file.")
-    resource.pop("status", None)
-    resource["apiVersion"] = subject.api_version
-    resource["kind"] = subject.kind
-    metadata = child(resource, "metadata")
-    if not isinstance(metadata.get("name"), str):
-        raise CommandError(f"[{path}]: metadata.name is required but missing.")
-    check_name(subject.positional, text_at(metadata, "name"))
-    namespace = text_at(metadata, "namespace")
-    if namespace and namespace != session.project and not namespace.isdigit():
-        raise CommandError(
-            f"Namespace must be project ID [{session.project}] or quoted number for Cloud Run; [{path}] has"
-            f" [{namespace}]."
-        )
-    metadata["namespace"] = session.project
-    client = {f"{RUN}client-name": "hakobune", f"{RUN}client-version": __version__}
-    metadata["annotations"] = {**dict_at(metadata, "annotations"), **client}
-    return resource
+    return resource_in(
+        session,
+        document,
+        path,
+        api_version=subject.api_version,
+        kind=subject.kind,
+        noun=subject.noun,
+        positional=subject.positional,
+    )
 
 
 DRY_RUN = Flag("--dry-run", "switch", "Check the file, and change nothing.")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from hakobune.cli.containers.changes import RUN
 from hakobune.cli.containers.flags import EXCLUSIVE
-from hakobune.cli.containers.requirements import check_name, check_program
+from hakobune.cli.containers.requirements import check_program
 from hakobune.cli.document import Document, child, text_at
-from hakobune.cli.errors import CommandError, UsageError
+from hakobune.cli.errors import UsageError
 from hakobune.cli.flags import Arguments, Command, Flag, Positional
 from hakobune.cli.jobs import view
 from hakobune.cli.progress import Stage, Tracker
-from hakobune.cli.run_api import RunApi
 from hakobune.cli.services import shares
 from hakobune.cli.services.changes import apply_template_flags, change_scaling, force_revision
 from hakobune.cli.services.deploy_flags import COMMON_FLAGS
-from hakobune.cli.services.following import CREATING, put, until_ready
+from hakobune.cli.services.following import CREATING, found, put, until_ready
 from hakobune.cli.services.names import POOL_CONTAINER_FLAGS, WORKER_POOL
 from hakobune.cli.services.replace import DRY_RUN
 from hakobune.cli.worker_pools import scaling
@@ -36,20 +35,8 @@ def _update(session: Session, arguments: Arguments) -> object:
 
 
 def _run(session: Session, arguments: Arguments, *, may_create: bool) -> object:
-    name = arguments.word("worker-pool") or session.console.ask("Worker pool name: ")
-    check_name(WORKER_POOL.positional, name)
-    if may_create:  # so that a wrong flag is found before anything is asked of the runtime
-        _change(WORKER_POOL.new(session.project, name), arguments)
-    api = RunApi(session, session.region)
+    api, name, held = found(WORKER_POOL, session, arguments, _change, may_create=may_create)
     bold = session.console.bold
-    if may_create:
-        session.console.say(
-            f"Deploying container to Cloud Run worker pool [{bold(name)}] in project [{bold(session.project)}] region"
-            f" [{bold(api.region)}]"
-        )
-    held = api.find("workerpools", name)
-    if held is None and not may_create:
-        raise CommandError(f"Worker pool [{name}] could not be found.")
     wanted = WORKER_POOL.new(session.project, name) if held is None else held
     _change(wanted, arguments)
     if arguments.given("promote") and not arguments.switch("promote"):
@@ -118,8 +105,7 @@ _EXAMPLES = [
     ("A program of this machine:",
      "hakobune run worker-pools deploy consumer --image local --command python3 --args worker.py"),
     ("One worker for each 50 messages that wait:",
-     "hakobune run worker-pools deploy consumer --source . --scaling-pubsub-subscription billing"
-     " --scaling-pubsub-target 50"),
+     "hakobune run worker-pools update consumer --scaling-pubsub-subscription billing --scaling-pubsub-target 50"),
 ]  # fmt: skip
 DEPLOY = Command(
     _deploy,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from hakobune.cli.errors import CommandError
 
 CASES_ENDINGS = ("_test.yaml", "_test.yml", "_test.json")
@@ -26,9 +28,18 @@ def read_bytes(path: str) -> bytes:
     """What is in the file. Raises CommandError."""
     try:
         with open(path, "rb") as file:
-            return file.read(_BYTES_MAX)
+            data = file.read(_BYTES_MAX + 1)
     except OSError as error:
         raise CommandError(f"Unable to read file [{path}]: {error.strerror or error}") from error
+    if len(data) > _BYTES_MAX:
+        raise CommandError(f"Unable to read file [{path}]: it has more than {_BYTES_MAX} bytes")
+    return data
+
+
+def may_be_read(path: str) -> bool:
+    """Whether a name that was found in a folder is a file's, or of nothing that is there any more. To open a pipe would
+    be to wait for whoever writes into it."""
+    return os.path.isfile(path) or not os.path.exists(path)
 
 
 def line_without_utf8(data: bytes) -> int:

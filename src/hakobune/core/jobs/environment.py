@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hakobune.core.containers import DEFAULT_PATH, Container
+from hakobune.core.containers import Container, given_environment
 from hakobune.core.jobs.model import Execution
 
 # Index and attempt differ from task to task: the engine adds these two.
@@ -23,16 +23,10 @@ def task_environment(
 ) -> dict[str, str]:
     """The environment that all tasks of an execution share.
 
-    `home` is a directory that the task's user may use, `runtime` holds the variables with which clients find this
-    runtime. Variables that name a secret are left out: each attempt gets the values of its own start. No PORT and no
-    K_* names are set: jobs have none.
+    Variables that name a secret are left out: each attempt gets the values of its own start. No PORT and no K_* names
+    are set: jobs have none.
     """
-    env = {"PATH": DEFAULT_PATH, "HOME": home, **runtime}
-    for variable in container.env:
-        if variable.secret is None:
-            env[variable.name] = variable.value
-        else:
-            env.pop(variable.name, None)
+    env = given_environment(container, home=home, runtime=runtime)
     for name in [name for name in env if name.startswith("CLOUD_RUN_")]:
         del env[name]
     env["CLOUD_RUN_JOB"] = execution.name.job

@@ -43,6 +43,12 @@ def address_of(host: str) -> Address | None:
     return None
 
 
+def cloud_url(label: str, project: str, location: str) -> str:
+    """`https://LABEL-NUMBER.REGION.run.app`: where a service, or a tag of it, is found.
+    Source: https://cloud.google.com/run/docs/triggering/https-request#deterministic."""
+    return f"https://{label}-{project_number(project)}.{location}{_CLOUD}"
+
+
 def labelled(label: str) -> Address:
     """The address in the first label of a host, or in the name that stands in a path."""
     return _address(label, "")

@@ -212,6 +212,10 @@ def _kafka(fields: Mapping[str, str]) -> KafkaSource | None:
         return None
     if missing:
         raise _bad(missing[0], "is missing: Kafka needs servers, a group and topics")
+    for server in servers:
+        _, colon, port = server.rpartition(":")
+        if not (colon and port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65_536):
+            raise _bad(_SERVERS, f"must be HOST:PORT, and others after commas, not {server[:120]!r}")
     return KafkaSource(
         servers=servers,
         group=group,

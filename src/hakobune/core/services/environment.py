@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hakobune.core.containers import DEFAULT_PATH, Container
+from hakobune.core.containers import Container, given_environment
 from hakobune.core.services.names import Kind, RevisionName
 
 PORT = "PORT"
@@ -16,16 +16,9 @@ WORK_FILE = "HAKOBUNE_WORK_FILE"  # read by hakobune.sdk
 def instance_environment(
     revision: RevisionName, container: Container, *, home: str, runtime: Mapping[str, str]
 ) -> dict[str, str]:
-    """The environment that all instances of a revision share. `home` is a directory that the program's user may use,
-    `runtime` holds the variables with which clients find this runtime. Variables that name a secret are left out: each
-    instance gets the values of its own start."""
-    env = {"PATH": DEFAULT_PATH, "HOME": home, **runtime}
-    for variable in container.env:
-        if variable.secret is None:
-            env[variable.name] = variable.value
-        else:
-            env.pop(variable.name, None)
-    return {**env, **_reserved(revision)}
+    """The environment that all instances of a revision share. Variables that name a secret are left out: each instance
+    gets the values of its own start."""
+    return {**given_environment(container, home=home, runtime=runtime), **_reserved(revision)}
 
 
 def _reserved(revision: RevisionName) -> dict[str, str]:

@@ -7,7 +7,7 @@ becomes the body ("*": all that the path does not hold); what is left becomes th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 
@@ -30,28 +30,38 @@ _OPERATION = "google.longrunning.Operation"
 _EMPTY = "google.protobuf.Empty"
 
 
+# Name, message of the answer ("" is Empty; one without a dot is of the service's package), verb, path, body.
+_Row = tuple[str, str, str, str, str]
+
+
+def _methods(
+    package: str, service: str, table: Iterable[_Row], *, base: str = "/v1/", requests: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, Method]]:
+    """The methods of a service. `requests` names those to which the resource itself is sent."""
+    for name, response, verb, path, body in table:
+        sent = (requests or {}).get(name, f"{name}Request")
+        answer = response if "." in response else f"{package}.{response}" if response else _EMPTY
+        method = Method(request=f"{package}.{sent}", response=answer, verb=verb, path=base + path, body=body)
+        yield f"/{package}.{service}/{name}", method
+
+
 def _workflows(version: str) -> Iterator[tuple[str, Method]]:
     package = f"google.cloud.workflows.{version}"
-    base = f"/{version}/"
-    # name, response, verb, path, body
     table = [
-        ("ListWorkflows", f"{package}.ListWorkflowsResponse", "GET", f"{{parent={_LOCATION}}}/workflows", ""),
-        ("GetWorkflow", f"{package}.Workflow", "GET", f"{{name={_WORKFLOW}}}", ""),
+        ("ListWorkflows", "ListWorkflowsResponse", "GET", f"{{parent={_LOCATION}}}/workflows", ""),
+        ("GetWorkflow", "Workflow", "GET", f"{{name={_WORKFLOW}}}", ""),
         ("CreateWorkflow", _OPERATION, "POST", f"{{parent={_LOCATION}}}/workflows", "workflow"),
         ("DeleteWorkflow", _OPERATION, "DELETE", f"{{name={_WORKFLOW}}}", ""),
         ("UpdateWorkflow", _OPERATION, "PATCH", f"{{workflow.name={_WORKFLOW}}}", "workflow"),
         (
             "ListWorkflowRevisions",
-            f"{package}.ListWorkflowRevisionsResponse",
+            "ListWorkflowRevisionsResponse",
             "GET",
             f"{{name={_WORKFLOW}}}:listRevisions",
             "",
         ),
     ]
-    for name, response, verb, path, body in table:
-        request = f"{package}.{name}Request"
-        method = Method(request=request, response=response, verb=verb, path=base + path, body=body)
-        yield f"/{package}.Workflows/{name}", method
+    yield from _methods(package, "Workflows", table, base=f"/{version}/")
 
 
 def _run() -> Iterator[tuple[str, Method]]:
@@ -91,13 +101,11 @@ def _revisions(package: str) -> Iterator[tuple[str, Method]]:
     """Of services, and of worker pools."""
     revision = f"{_LOCATION}/*/*/revisions/*"
     table = [
-        ("GetRevision", f"{package}.Revision", "GET", f"{{name={revision}}}"),
-        ("ListRevisions", f"{package}.ListRevisionsResponse", "GET", f"{{parent={_LOCATION}/*/*}}/revisions"),
-        ("DeleteRevision", _OPERATION, "DELETE", f"{{name={revision}}}"),
+        ("GetRevision", "Revision", "GET", f"{{name={revision}}}", ""),
+        ("ListRevisions", "ListRevisionsResponse", "GET", f"{{parent={_LOCATION}/*/*}}/revisions", ""),
+        ("DeleteRevision", _OPERATION, "DELETE", f"{{name={revision}}}", ""),
     ]
-    for name, response, verb, path in table:
-        method = Method(request=f"{package}.{name}Request", response=response, verb=verb, path=f"/v2/{path}")
-        yield f"/{package}.Revisions/{name}", method
+    yield from _methods(package, "Revisions", table, base="/v2/")
 
 
 def _residents(package: str, noun: str, collection: str, field: str) -> Iterator[tuple[str, Method]]:
@@ -105,72 +113,45 @@ def _residents(package: str, noun: str, collection: str, field: str) -> Iterator
     one = f"{_LOCATION}/{collection}/*"
     table = [
         (f"Create{noun}", _OPERATION, "POST", f"{{parent={_LOCATION}}}/{collection}", field),
-        (f"Get{noun}", f"{package}.{noun}", "GET", f"{{name={one}}}", ""),
-        (f"List{noun}s", f"{package}.List{noun}sResponse", "GET", f"{{parent={_LOCATION}}}/{collection}", ""),
+        (f"Get{noun}", noun, "GET", f"{{name={one}}}", ""),
+        (f"List{noun}s", f"List{noun}sResponse", "GET", f"{{parent={_LOCATION}}}/{collection}", ""),
         (f"Update{noun}", _OPERATION, "PATCH", f"{{{field}.name={one}}}", field),
         (f"Delete{noun}", _OPERATION, "DELETE", f"{{name={one}}}", ""),
     ]
-    for name, response, verb, path, body in table:
-        method = Method(request=f"{package}.{name}Request", response=response, verb=verb, path=f"/v2/{path}", body=body)
-        yield f"/{package}.{noun}s/{name}", method
+    yield from _methods(package, f"{noun}s", table, base="/v2/")
     yield from _policies(f"/{package}.{noun}s", one)
 
 
 def _executions(version: str) -> Iterator[tuple[str, Method]]:
     package = f"google.cloud.workflows.executions.{version}"
-    base = f"/{version}/"
     table = [
         ("ListExecutions", "ListExecutionsResponse", "GET", f"{{parent={_WORKFLOW}}}/executions", ""),
         ("CreateExecution", "Execution", "POST", f"{{parent={_WORKFLOW}}}/executions", "execution"),
         ("GetExecution", "Execution", "GET", f"{{name={_EXECUTION}}}", ""),
         ("CancelExecution", "Execution", "POST", f"{{name={_EXECUTION}}}:cancel", "*"),
     ]
-    for name, response, verb, path, body in table:
-        method = Method(
-            request=f"{package}.{name}Request",
-            response=f"{package}.{response}",
-            verb=verb,
-            path=base + path,
-            body=body,
-        )
-        yield f"/{package}.Executions/{name}", method
+    yield from _methods(package, "Executions", table, base=f"/{version}/")
 
 
 def _operations() -> Iterator[tuple[str, Method]]:
     package = "google.longrunning"
     table = [
-        ("ListOperations", f"{package}.ListOperationsResponse", "GET", f"/v1/{{name={_LOCATION}}}/operations", ""),
-        ("GetOperation", _OPERATION, "GET", f"/v1/{_OPERATION_NAME}", ""),
-        ("DeleteOperation", _EMPTY, "DELETE", f"/v1/{_OPERATION_NAME}", ""),
-        ("CancelOperation", _EMPTY, "POST", f"/v1/{_OPERATION_NAME}:cancel", "*"),
-        ("WaitOperation", _OPERATION, "POST", f"/v1/{_OPERATION_NAME}:wait", "*"),
+        ("ListOperations", "ListOperationsResponse", "GET", f"{{name={_LOCATION}}}/operations", ""),
+        ("GetOperation", _OPERATION, "GET", _OPERATION_NAME, ""),
+        ("DeleteOperation", _EMPTY, "DELETE", _OPERATION_NAME, ""),
+        ("CancelOperation", _EMPTY, "POST", f"{_OPERATION_NAME}:cancel", "*"),
+        ("WaitOperation", _OPERATION, "POST", f"{_OPERATION_NAME}:wait", "*"),
     ]
-    for name, response, verb, path, body in table:
-        request = f"{package}.{name}Request"
-        method = Method(request=request, response=response, verb=verb, path=path, body=body)
-        yield f"/{package}.Operations/{name}", method
+    yield from _methods(package, "Operations", table)
 
 
 def _locations() -> Iterator[tuple[str, Method]]:
     package = "google.cloud.location"
-    yield (
-        f"/{package}.Locations/ListLocations",
-        Method(
-            request=f"{package}.ListLocationsRequest",
-            response=f"{package}.ListLocationsResponse",
-            verb="GET",
-            path="/v1/{name=projects/*}/locations",
-        ),
-    )
-    yield (
-        f"/{package}.Locations/GetLocation",
-        Method(
-            request=f"{package}.GetLocationRequest",
-            response=f"{package}.Location",
-            verb="GET",
-            path=f"/v1/{{name={_LOCATION}}}",
-        ),
-    )
+    table = [
+        ("ListLocations", "ListLocationsResponse", "GET", "{name=projects/*}/locations", ""),
+        ("GetLocation", "Location", "GET", f"{{name={_LOCATION}}}", ""),
+    ]
+    yield from _methods(package, "Locations", table)
 
 
 def _secrets() -> Iterator[tuple[str, Method]]:
@@ -191,15 +172,7 @@ def _secrets() -> Iterator[tuple[str, Method]]:
         ("EnableSecretVersion", "SecretVersion", "POST", f"{{name={version}}}:enable", "*"),
         ("DestroySecretVersion", "SecretVersion", "POST", f"{{name={version}}}:destroy", "*"),
     ]
-    for name, response, verb, path, body in table:
-        method = Method(
-            request=f"{package}.{name}Request",
-            response=f"{package}.{response}" if response else _EMPTY,
-            verb=verb,
-            path=f"/v1/{path}",
-            body=body,
-        )
-        yield f"{service}/{name}", method
+    yield from _methods(package, "SecretManagerService", table)
     yield from _policies(service, secret)
 
 
@@ -236,15 +209,7 @@ def _iam_admin() -> Iterator[tuple[str, Method]]:
         ("DisableServiceAccountKey", "", "POST", f"{{name={key}}}:disable", "*"),
     ]
     made = {"UpdateServiceAccount": "ServiceAccount"}  # what is sent is the resource itself
-    for name, response, verb, path, body in table:
-        method = Method(
-            request=f"{package}.{made.get(name, f'{name}Request')}",
-            response=f"{package}.{response}" if response else _EMPTY,
-            verb=verb,
-            path=f"/v1/{path}",
-            body=body,
-        )
-        yield f"/{package}.IAM/{name}", method
+    yield from _methods(package, "IAM", table, requests=made)
     yield from _policies(f"/{package}.IAM", account)
 
 
@@ -318,15 +283,7 @@ def _scheduler() -> Iterator[tuple[str, Method]]:
         ("ResumeJob", "Job", "POST", f"{{name={job}}}:resume", "*"),
         ("RunJob", "Job", "POST", f"{{name={job}}}:run", "*"),
     ]
-    for name, response, verb, path, body in table:
-        method = Method(
-            request=f"{package}.{name}Request",
-            response=f"{package}.{response}" if response else _EMPTY,
-            verb=verb,
-            path=f"/v1/{path}",
-            body=body,
-        )
-        yield f"/{package}.CloudScheduler/{name}", method
+    yield from _methods(package, "CloudScheduler", table)
 
 
 def _eventarc() -> Iterator[tuple[str, Method]]:
@@ -334,34 +291,22 @@ def _eventarc() -> Iterator[tuple[str, Method]]:
     for noun, collection in (("Trigger", "triggers"), ("Channel", "channels")):
         one, field = f"{_LOCATION}/{collection}/*", noun.lower()
         table = [
-            (f"Get{noun}", f"{package}.{noun}", "GET", f"{{name={one}}}", ""),
-            (f"List{noun}s", f"{package}.List{noun}sResponse", "GET", f"{{parent={_LOCATION}}}/{collection}", ""),
+            (f"Get{noun}", noun, "GET", f"{{name={one}}}", ""),
+            (f"List{noun}s", f"List{noun}sResponse", "GET", f"{{parent={_LOCATION}}}/{collection}", ""),
             (f"Create{noun}", _OPERATION, "POST", f"{{parent={_LOCATION}}}/{collection}", field),
             (f"Update{noun}", _OPERATION, "PATCH", f"{{{field}.name={one}}}", field),
             (f"Delete{noun}", _OPERATION, "DELETE", f"{{name={one}}}", ""),
         ]
-        for name, response, verb, path, body in table:
-            request = f"{package}.{name}Request"
-            method = Method(request=request, response=response, verb=verb, path=f"/v1/{path}", body=body)
-            yield f"/{package}.Eventarc/{name}", method
-    for name, response, path in (
-        ("GetProvider", "Provider", f"{{name={_LOCATION}/providers/*}}"),
-        ("ListProviders", "ListProvidersResponse", f"{{parent={_LOCATION}}}/providers"),
-    ):
-        request = f"{package}.{name}Request"
-        method = Method(request=request, response=f"{package}.{response}", verb="GET", path=f"/v1/{path}")
-        yield f"/{package}.Eventarc/{name}", method
+        yield from _methods(package, "Eventarc", table)
+    providers = [
+        ("GetProvider", "Provider", "GET", f"{{name={_LOCATION}/providers/*}}", ""),
+        ("ListProviders", "ListProvidersResponse", "GET", f"{{parent={_LOCATION}}}/providers", ""),
+    ]
+    yield from _methods(package, "Eventarc", providers)
     publishing = "google.cloud.eventarc.publishing.v1"
-    yield (
-        f"/{publishing}.Publisher/PublishEvents",
-        Method(
-            request=f"{publishing}.PublishEventsRequest",
-            response=f"{publishing}.PublishEventsResponse",
-            verb="POST",
-            path=f"/v1/{{channel={_LOCATION}/channels/*}}:publishEvents",
-            body="*",
-        ),
-    )
+    channel = f"{{channel={_LOCATION}/channels/*}}"
+    table = [("PublishEvents", "PublishEventsResponse", "POST", f"{channel}:publishEvents", "*")]
+    yield from _methods(publishing, "Publisher", table)
 
 
 def _policies(service: str = "/google.iam.v1.IAMPolicy", resource: str = "projects/**") -> Iterator[tuple[str, Method]]:

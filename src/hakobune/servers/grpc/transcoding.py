@@ -60,7 +60,7 @@ def _tree(method: Method, content: bytes) -> Json:
     try:
         message = message_class(method.request).FromString(content)
         return json_format.MessageToDict(message, descriptor_pool=pool())
-    except (DecodeError, json_format.Error, ValueError) as error:
+    except (DecodeError, json_format.Error, ValueError, TypeError) as error:  # TypeError: an Any of an unknown type
         raise InvalidArgument(f"The request is no {method.request}: {error}") from error
 
 

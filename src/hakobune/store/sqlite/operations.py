@@ -16,6 +16,8 @@ from hakobune.core.operations import (
     Operation,
     OperationKind,
     ResidentOperation,
+    ResidentVerb,
+    Verb,
     WorkflowOperation,
 )
 from hakobune.core.services.model import Resident
@@ -126,7 +128,13 @@ class SqliteOperationsWrite(SqliteOperationsRead):
         self._seq = seq
 
     def _insert(
-        self, name: OperationName, kind: OperationKind, target_uid: str, now_s: float, picture: Job | Execution | None
+        self,
+        name: OperationName,
+        kind: OperationKind | Verb | ResidentVerb,
+        target_uid: str,
+        create_s: float,
+        target_kind: str | None,
+        doc: str | None,
     ) -> None:
         self._connection.execute(
             self._sql["insert"],
@@ -136,71 +144,33 @@ class SqliteOperationsWrite(SqliteOperationsRead):
                 "location": name.location,
                 "kind": kind.value,
                 "target_uid": target_uid,
-                "create_s": now_s,
-                "target_kind": None if picture is None else _kind_of(picture),
-                "doc": None if picture is None else to_document(picture),
+                "create_s": create_s,
+                "target_kind": target_kind,
+                "doc": doc,
                 "seq": self._seq,
             },
         )
 
     def add_operation(self, name: OperationName, kind: OperationKind, target_uid: str, now_s: float) -> None:
-        self._insert(name, kind, target_uid, now_s, None)
+        self._insert(name, kind, target_uid, now_s, None, None)
 
     def close_operation(
         self, name: OperationName, kind: OperationKind, resource: Job | Execution, now_s: float
     ) -> None:
-        self._insert(name, kind, resource.uid, now_s, resource)
+        self._insert(name, kind, resource.uid, now_s, _kind_of(resource), to_document(resource))
 
     def add_workflow_operation(self, operation: WorkflowOperation) -> None:
-        name = operation.name
-        self._connection.execute(
-            self._sql["insert"],
-            {
-                "operation": name.operation,
-                "project": name.project,
-                "location": name.location,
-                "kind": operation.verb.value,
-                "target_uid": "" if operation.workflow is None else operation.workflow.uid,
-                "create_s": operation.create_time_s,
-                "target_kind": _WORKFLOW,
-                "doc": to_document(operation),
-                "seq": self._seq,
-            },
-        )
+        target_uid = "" if operation.workflow is None else operation.workflow.uid
+        doc = to_document(operation)
+        self._insert(operation.name, operation.verb, target_uid, operation.create_time_s, _WORKFLOW, doc)
 
     def add_eventarc_operation(self, operation: EventarcOperation) -> None:
-        name = operation.name
-        self._connection.execute(
-            self._sql["insert"],
-            {
-                "operation": name.operation,
-                "project": name.project,
-                "location": name.location,
-                "kind": operation.verb.value,
-                "target_uid": "",
-                "create_s": operation.create_time_s,
-                "target_kind": _EVENTARC,
-                "doc": to_document(operation),
-                "seq": self._seq,
-            },
-        )
+        self._insert(operation.name, operation.verb, "", operation.create_time_s, _EVENTARC, to_document(operation))
 
     def add_resident_operation(self, operation: ResidentOperation, target_uid: str) -> None:
-        name = operation.name
-        self._connection.execute(
-            self._sql["insert"],
-            {
-                "operation": name.operation,
-                "project": name.project,
-                "location": name.location,
-                "kind": operation.verb.value,
-                "target_uid": target_uid,
-                "create_s": operation.create_time_s,
-                "target_kind": resident_operations.DONE if operation.done else resident_operations.OPEN,
-                "doc": resident_operations.operation_document(operation),
-                "seq": self._seq,
-            },
-        )
+        state = resident_operations.DONE if operation.done else resident_operations.OPEN
+        doc = resident_operations.operation_document(operation)
+        self._insert(operation.name, operation.verb, target_uid, operation.create_time_s, state, doc)
 
     def settle_resident_operations(self, resident: Resident, error: tuple[int, str] | None) -> None:
         rows = self._connection.execute(
