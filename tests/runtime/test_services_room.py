@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
+import struct
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -120,6 +123,24 @@ async def test_given_a_killed_runtime_when_it_starts_again_then_instances_and_po
         backends = await house.until(lambda: _backends(house, revision.uid))
         assert [(one.uid, one.port) for one in backends] == [(before.uid, before.port)]
         assert await house.ask(before.port) == pid
+
+
+async def test_given_an_engine_that_is_killed_then_what_must_run_runs_again(tmp_path: Path) -> None:
+    async with a_service_house(tmp_path) as house:
+        await house.deploy(SERVICE, service(min_instances=1))
+        (before,) = await house.count(1, "ready")
+        os.kill(_listener(tmp_path / "supervisor" / "socket"), signal.SIGKILL)
+        await house.until(lambda: _another(house, before.uid))
+        (after,) = await house.count(1, "ready")
+        assert (after.uid != before.uid, after.failures) == (True, 0)
+
+
+def _listener(path: Path) -> int:
+    """The process that listens on a socket."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+        pid, _, _ = struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return int(pid)
 
 
 def _backends(house: ServiceHouse, revision_uid: str) -> Sequence[Backend]:

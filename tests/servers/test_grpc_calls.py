@@ -62,6 +62,12 @@ def test_given_clients_that_leave_before_their_answer_then_what_was_begun_goes_o
         ("/google.pubsub.v1.Publisher/Publish", b"x" * 21_000_000, "RESOURCE_EXHAUSTED", "larger than max"),
         (WORKFLOWS + "Gone", b"", "UNIMPLEMENTED", f"{WORKFLOWS}Gone: not supported"),
         (WORKFLOWS + "GetWorkflow", b"", "INVALID_ARGUMENT", "Invalid value at 'name'"),
+        (  # an Any without a type
+            "/google.cloud.eventarc.publishing.v1.Publisher/PublishEvents",
+            b"\x12\x03\x12\x01x",
+            "INVALID_ARGUMENT",
+            "The request is no google.cloud.eventarc",
+        ),
         (WORKFLOWS + "GetWorkflow", b"\xff\xff", "INVALID_ARGUMENT", "The request is no google.cloud"),
         (WORKFLOWS + "GetWorkflow", b"x" * 5_000_000, "RESOURCE_EXHAUSTED", "larger than max"),
         (WORKFLOWS + "ListWorkflows", b"\x0a\x1cprojects/p/locations/a/../b/", "INVALID_ARGUMENT", "parent"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from service_world import ServiceWorld, Told, get, service_world
+from service_world import ServiceWorld, Told, get, post, service_world
 
 from hakobune.runtime.service_fleet import Backend
 
@@ -89,6 +89,30 @@ async def test_given_an_instance_that_does_not_come_then_429_in_time(
     status, _, content = await world.asked(get())
     assert (status, b"Container called exit(3)." in content) == (503, True)
     assert world.fleet.woken == ["rev-1", "rev-1"]
+
+
+async def test_given_a_request_that_waits_when_its_revision_is_replaced_then_the_next_one_serves_it(
+    world: ServiceWorld,
+) -> None:
+    world.fleet.serve()
+    client = await world.client()
+    await client.send(post(b"once"))
+    await world.eventually(lambda: world.admission.demand("rev-1") == 1)
+    world.fleet.serve(await world.instance(quick), uid="rev-2")
+    del world.fleet.bounds["rev-1"]
+    world.fleet.watch("rev-1")
+    assert (await client.answer())[0] == 200
+
+
+async def test_given_a_request_that_waits_when_its_service_is_deleted_then_404(world: ServiceWorld) -> None:
+    world.fleet.serve()
+    client = await world.client()
+    await client.send(get())
+    await world.eventually(lambda: world.admission.demand("rev-1") == 1)
+    world.fleet.residents.clear()
+    del world.fleet.bounds["rev-1"]
+    world.fleet.watch("rev-1")
+    assert (await client.answer())[0] == 404
 
 
 async def test_given_starts_that_fail_then_those_who_wait_are_told_when_one_more_has_failed(

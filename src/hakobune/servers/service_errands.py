@@ -42,6 +42,7 @@ class Errand:
 
     request: Request
     resident: Resident
+    tag: str
     revision_uid: str
     revision_id: str
     limits: Limits
@@ -81,6 +82,17 @@ class Errands:
             raise Unavailable(f"The service {name.id!r} has no revision that is ready.")
         return uid, limits
 
+    def lead_on(self, errand: Errand) -> None:
+        """Its revision was replaced while the request waited. Nobody has heard of it yet, so it goes to the one that
+        serves now. Raises NotFound, Unavailable: none does."""
+        name = errand.resident.name
+        if self._directory.resident(name) is None:
+            raise NotFound(f"The service {name.id!r} is not here any more.")
+        uid, limits = self.choose(name, errand.tag, self.draw())
+        if uid == errand.revision_uid:
+            raise Unavailable(f"The service {name.id!r} has no revision that is ready.")
+        errand.revision_uid, errand.limits = uid, limits
+
     async def prepare(
         self, request: Request, resident: Resident, tag: str, target: str, prefix: str, changed: dict[str, str | None]
     ) -> Errand:
@@ -103,6 +115,7 @@ class Errands:
         return Errand(
             request=request,
             resident=resident,
+            tag=tag,
             revision_uid=uid,
             revision_id="" if revision is None else revision.name.revision,
             limits=limits,

@@ -20,7 +20,7 @@ from hakobune.core.errors import (
 from hakobune.core.services.addresses import PROXY_PREFIX, Address, address_of, labelled, place_of
 from hakobune.core.services.names import ResidentName
 from hakobune.runtime.clock import Identifiers
-from hakobune.runtime.service_admission import Admission, CannotStart, NoInstance, Seat
+from hakobune.runtime.service_admission import Admission, CannotStart, NoInstance, RevisionGone, Seat
 from hakobune.runtime.service_requests import RequestLog, ServedRequest
 from hakobune.servers import service_proxy_pages as pages
 from hakobune.servers.http.bodies import StreamBody
@@ -203,12 +203,16 @@ class ServiceProxy:
 
     async def _connect(self, errand: Errand) -> tuple[Seat, InstanceConnection]:
         """A seat, and a connection to its instance. One that accepts none is about to be missed by the fleet, too.
-        Raises NoInstance, CannotStart, NotFound, Broken."""
+        Raises NoInstance, CannotStart, NotFound, Unavailable, Broken."""
         avoided: set[str] = set()
         while True:
-            seat = await self._admission.enter(
-                errand.revision_uid, preferred=errand.session, avoided=frozenset(avoided)
-            )
+            try:
+                seat = await self._admission.enter(
+                    errand.revision_uid, preferred=errand.session, avoided=frozenset(avoided)
+                )
+            except RevisionGone:
+                self._errands.lead_on(errand)
+                continue
             try:
                 return seat, await self.pool.take(seat.backend, may_be_old=errand.is_repeatable)
             except (OSError, TimeoutError) as error:
