@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 root=$PWD
 bin=$root/.venv/bin
 $bin/python -m hakobune.testing --seeds "${SEEDS:-10000}"
-HAKOBUNE_SOAK=1 HAKOBUNE_POWER_CUTS="${POWER_CUTS:-1000}" $bin/python -m pytest -q tests/power tests/e2e tests/examples
+HAKOBUNE_SOAK=1 HAKOBUNE_POWER_CUTS="${POWER_CUTS:-1000}" $bin/python -m pytest -q tests/power tests/e2e tests/examples \
+    tests/demo tests/language/test_random_programs.py tests/servers/test_any_body.py
 if [ -n "${RELIABILITY:-}" ]; then
     start="$bin/hakobune up --data {data} --port {port} --grpc-port {grpc_port}"
     for part in crash_jobs crash_workflows crash_storage crash_pubsub; do

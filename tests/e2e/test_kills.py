@@ -14,7 +14,7 @@ import pytest
 
 from runtime_process import RuntimeProcess, completed
 
-KILLS = 50 if os.environ.get("HAKOBUNE_SOAK") else 12
+KILLS = 50 if os.environ.get("HAKOBUNE_SOAK") else 6
 TASKS = 200
 ORPHAN_GRACE_S = 12.0
 MARK = "HAKOBUNE_TEST_RUN"

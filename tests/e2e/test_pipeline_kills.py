@@ -27,7 +27,7 @@ from runtime_process import HAKOBUNE, PROJECT, RuntimeProcess
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "pipeline"
 IS_SOAK = bool(os.environ.get("HAKOBUNE_SOAK"))
-KILLS = 60 if IS_SOAK else 4
+KILLS = 60 if IS_SOAK else 3
 MARK = "HAKOBUNE_TEST_PIPELINE"
 REGION = "us-central1"
 RUN = f"/v2/projects/{PROJECT}/locations/{REGION}"

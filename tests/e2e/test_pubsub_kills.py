@@ -16,7 +16,7 @@ import pytest
 
 from runtime_process import PROJECT, RuntimeProcess
 
-KILLS = 110 if os.environ.get("HAKOBUNE_SOAK") else 5
+KILLS = 110 if os.environ.get("HAKOBUNE_SOAK") else 4
 DEADLINE_S = 10  # the shortest lease: what was leased when the runtime died comes again after it
 BASE = f"/v1/projects/{PROJECT}"
 GONE = (OSError, http.client.HTTPException)

@@ -19,7 +19,7 @@ import pytest
 
 from runtime_process import LOCATION, PROJECT, RuntimeProcess
 
-KILLS = 60 if os.environ.get("HAKOBUNE_SOAK") else 4
+KILLS = 60 if os.environ.get("HAKOBUNE_SOAK") else 3
 MARK = "HAKOBUNE_TEST_RESIDENTS"
 BASE = f"/v2/projects/{PROJECT}/locations/{LOCATION}"
 GONE = (OSError, http.client.HTTPException)

@@ -24,7 +24,7 @@ import pytest
 from bucket_behind import put_behind
 from runtime_process import PROJECT, Answer, RuntimeProcess
 
-KILLS = 110 if os.environ.get("HAKOBUNE_SOAK") else 5
+KILLS = 110 if os.environ.get("HAKOBUNE_SOAK") else 4
 BUCKET = "kill-bucket"
 UPLOAD = f"/upload/storage/v1/b/{BUCKET}/o"
 TOPICS = f"/v1/projects/{PROJECT}/topics"

@@ -17,7 +17,7 @@ import pytest
 
 from runtime_process import LOCATION, PROJECT, RuntimeProcess
 
-KILLS = 110 if os.environ.get("HAKOBUNE_SOAK") else 8
+KILLS = 110 if os.environ.get("HAKOBUNE_SOAK") else 5
 AT_ONCE = 50
 BASE = f"/v1/projects/{PROJECT}/locations/{LOCATION}/workflows"
 FINAL = ("SUCCEEDED", "FAILED", "CANCELLED")

@@ -25,7 +25,7 @@ from hakobune.core.workflows.machine import Machine, Outcome, Succeeded, resume
 from hakobune.core.workflows.model import StepCounts
 from hakobune.core.workflows.plan import Plan
 
-EXAMPLES = 3_000 if os.environ.get("HAKOBUNE_SOAK") else 120
+EXAMPLES = 3_000 if os.environ.get("HAKOBUNE_SOAK") else 60
 LIMITS = RunLimits(steps=20_000)
 ENDS_MAX = 20_000  # events of one life; a program that needs more would never end
 

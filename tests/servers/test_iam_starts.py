@@ -156,3 +156,26 @@ def test_given_a_service_then_no_mask_hides_its_account(enforced: RuntimeProcess
     may_act_as_runner(enforced)
     assert zoe("PATCH", f"{path}?updateMask=labels", changed).status == 200
     assert zoe("DELETE", path).status == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "query", "body"),
+    [
+        ("services", "serviceId", {"template": TEMPLATE}),
+        ("workerPools", "workerPoolId", {"template": TEMPLATE}),
+        ("triggers", "triggerId", TRIGGER),
+        ("channels", "channelId", {}),
+    ],
+)
+def test_given_a_resource_that_is_made_again_then_the_old_policy_is_gone(
+    enforced: RuntimeProcess, kind: str, query: str, body: object
+) -> None:
+    owner, name = Caller(enforced), f"iam-{uuid.uuid4().hex[:8]}"
+    base = BASE if kind in ("services", "workerPools") else V1
+    path = f"{base}/{kind}/{name}"
+    owner.ok("POST", f"{base}/{kind}?{query}={name}", body)
+    owner.bind(path, "roles/run.invoker", "allUsers")
+    owner.ok("DELETE", path)
+    owner.ok("POST", f"{base}/{kind}?{query}={name}", body)
+    assert owner.ok("GET", f"{path}:getIamPolicy") == {"etag": "ACAB"}
+    owner.ok("DELETE", path)

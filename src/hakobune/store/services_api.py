@@ -78,7 +78,7 @@ class ServicesWrite(ServicesRead, Protocol):
         ...
 
     def remove_resident(self, uid: str) -> None:
-        """Its revisions and instances are removed one by one."""
+        """Remove a resident with its policy. Its revisions and instances are removed one by one."""
         ...
 
     def add_revision(self, revision: Revision) -> None:

@@ -88,7 +88,7 @@ class TriggersWrite(TriggersRead, Protocol):
         ...
 
     def remove_trigger(self, uid: str) -> list[str]:
-        """Remove a trigger with its deliveries; the uids of those that were open."""
+        """Remove a trigger with its deliveries and its policy; the uids of those that were open."""
         ...
 
     def add_channel(self, channel: Channel) -> None:
@@ -100,7 +100,7 @@ class TriggersWrite(TriggersRead, Protocol):
         ...
 
     def remove_channel(self, uid: str) -> None:
-        """Remove a channel."""
+        """Remove a channel with its policy."""
         ...
 
     def next_event(self, now_s: float) -> int:

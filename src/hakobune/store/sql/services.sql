@@ -25,6 +25,10 @@ VALUES (:uid, :kind, :project, :location, :id, :doc)
 -- name: save
 UPDATE residents SET doc = :doc WHERE uid = :uid
 
+-- name: delete_resident_policy
+DELETE FROM iam_policies WHERE resource =
+  (SELECT 'projects/' || project || '/locations/' || location || '/' || kind || '/' || id FROM residents WHERE uid = :uid)
+
 -- name: delete
 DELETE FROM residents WHERE uid = :uid
 

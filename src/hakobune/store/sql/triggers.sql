@@ -25,6 +25,10 @@ INSERT INTO triggers (uid, project, location, id, doc) VALUES (:uid, :project, :
 -- name: save_trigger
 UPDATE triggers SET doc = :doc WHERE uid = :uid
 
+-- name: remove_trigger_policy
+DELETE FROM iam_policies WHERE resource =
+  (SELECT 'projects/' || project || '/locations/' || location || '/triggers/' || id FROM triggers WHERE uid = :uid)
+
 -- name: remove_trigger
 DELETE FROM triggers WHERE uid = :uid
 
@@ -44,6 +48,10 @@ INSERT INTO trigger_channels (uid, project, location, id, doc) VALUES (:uid, :pr
 
 -- name: save_channel
 UPDATE trigger_channels SET doc = :doc WHERE uid = :uid
+
+-- name: remove_channel_policy
+DELETE FROM iam_policies WHERE resource =
+  (SELECT 'projects/' || project || '/locations/' || location || '/channels/' || id FROM trigger_channels WHERE uid = :uid)
 
 -- name: remove_channel
 DELETE FROM trigger_channels WHERE uid = :uid

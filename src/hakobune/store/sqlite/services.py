@@ -107,6 +107,7 @@ class SqliteServicesWrite(SqliteServicesRead):
         self._do("save", uid=resident.uid, doc=to_document(resident))
 
     def remove_resident(self, uid: str) -> None:
+        self._do("delete_resident_policy", uid=uid)
         self._do("delete", uid=uid)
 
     def add_revision(self, revision: Revision) -> None:

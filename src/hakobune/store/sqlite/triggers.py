@@ -98,6 +98,7 @@ class SqliteTriggersWrite(SqliteTriggersRead):
     def remove_trigger(self, uid: str) -> list[str]:
         found = self._connection.execute(self._sql["deliveries_of"], {"trigger_uid": uid}).fetchall()
         self._remove_deliveries([(row["uid"], row["event"]) for row in found])
+        self._do("remove_trigger_policy", uid=uid)
         self._do("remove_trigger", uid=uid)
         return [row["uid"] for row in found if row["settle_s"] is None]
 
@@ -118,6 +119,7 @@ class SqliteTriggersWrite(SqliteTriggersRead):
         self._do("save_channel", uid=channel.uid, doc=to_document(channel))
 
     def remove_channel(self, uid: str) -> None:
+        self._do("remove_channel_policy", uid=uid)
         self._do("remove_channel", uid=uid)
 
     def next_event(self, now_s: float) -> int:
