@@ -61,8 +61,10 @@ def _keeper() -> str:
     """The socket of a running keeper, which ends with this process."""
     folder = tempfile.TemporaryDirectory(prefix="gcloud-")
     path = str(Path(folder.name) / "socket")
-    # The launcher removes -S again where gcloud is to see the packages of the site.
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("CLOUDSDK_")} | {
+    # The launcher removes -S again where gcloud is to see the packages of the site. Warnings that the tests ask for are
+    # none of gcloud's.
+    strange = ("CLOUDSDK_", "PYTHONWARNINGS")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(strange)} | {
         "CLOUDSDK_PYTHON_ARGS": f"-S {_KEEPER.name}",
         "CLOUDSDK_CONFIG": folder.name,
         "KEEPER_SOCKET": path,

@@ -119,6 +119,7 @@ def test_metadata_and_checksums(files: Any, bucket: str) -> None:
     with files.open(f"{bucket}/text", "w") as file:
         file.write("一行\n")
     assert files.read_text(f"{bucket}/text") == "一行\n"
+    assert len(files.ls(bucket, refresh=True)) == 3
 
 
 def test_a_program_that_knows_only_its_environment(runtime: RuntimeProcess, bucket: str) -> None:
